@@ -1,0 +1,1 @@
+"""Black Mobile Magic: the layer that touches hardware."""

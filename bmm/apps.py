@@ -1,0 +1,10 @@
+"""Tells Django about the `bmm` app."""
+
+from django.apps import AppConfig
+
+
+class BmmConfig(AppConfig):
+    """The `bmm` app: Black Mobile Magic: the layer that touches hardware."""
+
+    name = "bmm"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""What exists: racks, hardware, images, power controllers, devices, and their journal."""

@@ -1,0 +1,1 @@
+"""What state a device is in, and what comes next."""

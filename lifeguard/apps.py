@@ -1,0 +1,10 @@
+"""Tells Django about the `lifeguard` app."""
+
+from django.apps import AppConfig
+
+
+class LifeguardConfig(AppConfig):
+    """The `lifeguard` app: what state a device is in, and what comes next."""
+
+    name = "lifeguard"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,8 @@
+"""The composition root of the web process: every route hangs here."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+]
