@@ -1,11 +1,44 @@
-"""The Celery application: carries doorbells between processes, never the truth (that is in the database)."""
+"""The Celery application: carries doorbells between processes, never the truth (that is in the database).
+
+A worker listens on the queues of its racks: `celery -A mozpool_site worker -Q rack.a,rack.b`. Racks are rows, so
+queues cannot be listed in the settings; `RackQueues` admits any name of the form `rack.<name>` and refuses all else.
+"""
 
 import os
+import re
+from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP, Queues
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mozpool_site.settings")
 
-app: Celery = Celery("mozpool")
+_RACK_QUEUE = re.compile(r"rack\.[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class RackQueues(Queues):  # type: ignore[misc]  # celery-types gives dict without its parameters
+    """The queues that exist: one for each rack, made when first named."""
+
+    def __missing__(self, name: str) -> Queue:
+        """Admit `rack.<name>`; Celery reports the KeyError for any other name.
+
+        The queue hangs on no exchange of its own: a message goes straight into its list, so that a flushed Redis, which
+        has forgotten all bindings, still delivers the next doorbell.
+        """
+        if not _RACK_QUEUE.fullmatch(name):
+            raise KeyError(name)
+        queue = Queue(name, exchange=Exchange(""), routing_key=name)
+        self[name] = queue
+        return queue
+
+
+class RackAMQP(AMQP):
+    """Celery's routing with `RackQueues` in the place of its table of queues."""
+
+    queues_cls: Any = RackQueues
+
+
+app: Celery = Celery("mozpool", amqp=RackAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["devices", "bmm", "lifeguard", "requests_app"])

@@ -1,0 +1,199 @@
+"""Strict readers of one setting's text each: junk raises ValueError saying what was expected.
+
+The message never repeats the text itself, because the text may be a secret; env.py adds it where it may be shown.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import environ
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+# Django's own check W009 asks for 50 characters and 5 different ones; we refuse to start with less.
+_KEY_LENGTH = 50
+_KEY_VARIETY = 5
+# HMAC-SHA256 gains nothing above 32 bytes, and loses strength below.
+_BOOT_KEY_LENGTH = 32
+_SCHEMES_OF_DATABASES = {"sqlite": "django.db.backends.sqlite3", "mysql": "django.db.backends.mysql"}
+_SCHEMES_OF_BROKERS = frozenset({"redis", "rediss"})
+
+
+def boolean(text: str) -> bool:
+    """Read a yes or no."""
+    word = text.lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    msg = "true or false expected"
+    raise ValueError(msg)
+
+
+def whole_number(least: int, most: int, unit: str) -> Callable[[str], int]:
+    """Make a reader of whole numbers of `unit` from `least` to `most`, both included."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not least <= int(text) <= most:
+            msg = f"whole {unit} from {least} to {most} expected"
+            raise ValueError(msg)
+        return int(text)
+
+    return read
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Make a reader that accepts one of `words`, in any case, and gives it as listed."""
+
+    def read(text: str) -> str:
+        for word in words:
+            if text.lower() == word.lower():
+                return word
+        msg = f"one of {', '.join(words)} expected"
+        raise ValueError(msg)
+
+    return read
+
+
+def absolute_path(text: str) -> Path:
+    """Read an absolute path; it need not exist yet."""
+    path = Path(text)
+    if not path.is_absolute() or "\0" in text:
+        msg = "an absolute path expected"
+        raise ValueError(msg)
+    return path
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read a comma-separated list of networks in CIDR notation; host bits must be zero."""
+    found: list[Network] = []
+    for part in _listed(text):
+        try:
+            found.append(ipaddress.ip_network(part))
+        except ValueError as error:
+            msg = "networks such as 10.12.0.0/16 or 2001:db8::/32, separated by commas, expected"
+            raise ValueError(msg) from error
+    return tuple(found)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_host(text: str) -> bool:
+    """Say whether `text` is a host name (RFC 1123) or an IP address without brackets."""
+    return _HOSTNAME.fullmatch(text) is not None or _is_address(text)
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Read a comma-separated list of host names or addresses; a leading dot includes subdomains."""
+    found = tuple(part.lower() for part in _listed(text))
+    if not all(is_host(host.removeprefix(".").removeprefix("[").removesuffix("]")) for host in found):
+        msg = "host names or addresses, separated by commas, expected"
+        raise ValueError(msg)
+    return found
+
+
+def _web_url(text: str) -> SplitResult:
+    """Split an http(s) URL without user info, query or fragment, or raise ValueError."""
+    url = urlsplit(text)
+    unwanted = url.username or url.password or "?" in text or "#" in text
+    if url.scheme not in {"http", "https"} or not is_host(url.hostname or "") or unwanted:
+        raise ValueError(text)
+    if re.search(r"[\s\"'\\%<>]", text) or url.port == 0:
+        raise ValueError(text)
+    return url
+
+
+def base_url(text: str) -> str:
+    """Read an http(s) URL to which paths can be appended: no slash at its end."""
+    try:
+        _web_url(text)
+    except ValueError:
+        msg = "an http or https URL without user, query or fragment expected"
+        raise ValueError(msg) from None
+    if text.endswith("/"):
+        msg = "a URL without a slash at its end expected"
+        raise ValueError(msg)
+    return text
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Read a comma-separated list of web origins: scheme, host and perhaps port, nothing else."""
+    found = _listed(text)
+    for part in found:
+        try:
+            path = _web_url(part).path
+        except ValueError:
+            path = "junk"
+        if path:
+            msg = "origins such as https://ci.example.com, separated by commas, expected"
+            raise ValueError(msg)
+    return tuple(part.lower() for part in found)
+
+
+def secret_key(text: str) -> str:
+    """Read Django's secret key, which must be long and not from a tutorial."""
+    if len(text) < _KEY_LENGTH or len(set(text)) < _KEY_VARIETY or text.startswith("django-insecure-"):
+        msg = f"at least {_KEY_LENGTH} random characters expected (openssl rand -hex 40 makes some)"
+        raise ValueError(msg)
+    return text
+
+
+def boot_keys(text: str) -> tuple[bytes, ...]:
+    """Read the comma-separated keys of device tokens; the first signs, all are accepted."""
+    keys = tuple(part.encode() for part in _listed(text))
+    if not keys or min(len(key) for key in keys) < _BOOT_KEY_LENGTH:
+        msg = f"keys of at least {_BOOT_KEY_LENGTH} characters, separated by commas, expected"
+        raise ValueError(msg)
+    return keys
+
+
+def database(text: str) -> dict[str, Any]:
+    """Read a database URL into Django's dictionary; what MySQL and SQLite need is added by settings.py."""
+    expected = "sqlite:///absolute/path or mysql://user:password@host:port/name expected"
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError(expected) from None
+    engine = _SCHEMES_OF_DATABASES.get(url.scheme)
+    if engine is None or port == 0 or (url.scheme == "sqlite" and url.netloc):
+        raise ValueError(expected)
+    config: dict[str, Any] = environ.Env.db_url_config(text)
+    if not config["NAME"] or (url.scheme == "mysql" and not config["HOST"] and not url.query):
+        raise ValueError(expected)
+    return config
+
+
+def broker_url(text: str) -> str:
+    """Read the URL of Redis: TCP, TLS, or a unix socket (`redis+socket:///path`)."""
+    expected = "redis://host:port/number, rediss://... or redis+socket:///absolute/path expected"
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if url.scheme == "redis+socket":
+        if url.netloc or not url.path.startswith("/") or url.path == "/":
+            raise ValueError(expected)
+        return text
+    if url.scheme not in _SCHEMES_OF_BROKERS or not url.hostname or port == 0 or not re.fullmatch(r"/?[0-9]*", url.path):
+        raise ValueError(expected)
+    return text

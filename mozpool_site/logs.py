@@ -1,0 +1,30 @@
+"""Log lines for journald and files: time in UTC, level, logger, message; one line each, whatever the text holds."""
+
+import datetime
+import logging
+import re
+import textwrap
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match.group().encode("unicode_escape").decode("ascii")
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record as `2026-11-22T14:03:05.123Z WARNING lifeguard.pulse message`.
+
+    Control characters in a message are shown escaped: nobody can forge a second line through a device's comment.
+    A traceback follows on lines of its own, indented, so that it stays readable.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is logging's
+        """Format everything but the traceback."""
+        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return f"{stamp} {record.levelname} {record.name} {_CONTROL.sub(_escaped, record.getMessage())}"
+
+    def formatException(self, ei: object) -> str:  # noqa: N802 -- the name is logging's
+        """Format a traceback, indented below its line."""
+        return textwrap.indent(super().formatException(ei), "    ")  # type: ignore[arg-type]  # passed on as it came
