@@ -68,7 +68,7 @@ class MariaDB(Server):
     @staticmethod
     def _as_root() -> list[str]:
         # The server refuses to run as root unless told so, and inside containers there is often nobody else.
-        return ["--user=root"] if os.geteuid() == 0 else []
+        return ["-uroot"] if os.geteuid() == 0 else []
 
     def command(self) -> list[str]:
         """Give the argument list; no binary log, all else as delivered (so every commit reaches the disk)."""
