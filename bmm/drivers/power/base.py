@@ -1,0 +1,249 @@
+"""What every power driver shares; a driver itself is only `open`, `close`, `set`, `get` and `answers`.
+
+Here live the one connection for a whole batch, reading each switch back and trying it once more, the rests
+that boards need, and never leaving a device off in silence.
+"""
+
+import re
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar, Self
+
+from bmm.deadline import Deadline
+from bmm.drivers.power.sweep import Results, Sweep
+from bmm.drivers.settings import SettingSpec, read_settings
+from bmm.errors import HardwareError, Misconfigured, OutOfTime, Refused
+
+# After a connection that was not accepted, even where the board itself asks for no rest: else asking again
+# and again for a board that is down would keep a core busy.
+_RETRY_SECONDS = 0.5
+
+
+class PowerDriver(ABC):
+    """A power controller with outlets, reached by one connection at a time.
+
+    One object belongs to one thread. The batches (`cycle`, `switch`, `power_on`, `power_off`, `read`, `test`)
+    open the connection when they need it and close it at their end; within `connected` they share that one.
+    """
+
+    # The texts that name an outlet, and the same in words for whoever wrote another one.
+    outlet_pattern: ClassVar[re.Pattern[str]]
+    outlet_grammar: ClassVar[str]
+    settings: ClassVar[tuple[SettingSpec, ...]] = ()
+
+    # How long the devices stay without power in a cycle: their capacitors must run empty.
+    off_seconds: float = 1.0
+    # How long the controller wants to be left alone between two connections.
+    rest_seconds: float = 0.0
+    # A command that takes longer than this will never be answered: the rest of the batch should not wait.
+    answer_seconds: float = 2.0
+    connect_seconds: float = 3.0
+
+    def __init__(
+        self,
+        address: str,
+        settings: Mapping[str, object] | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take an address as the driver defines it and the settings that it declares; else Misconfigured."""
+        self.address = address
+        self.values = read_settings(self.settings, settings or {})
+        self._sleep = sleep
+        self._is_open = False
+        self._held = False
+        self._rested: Deadline | None = None
+
+    # -- what a driver writes ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def open(self, deadline: Deadline) -> None:
+        """Make the one connection; raises Unreachable or Misconfigured."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it, also when it is half open or closed already; raises nothing."""
+
+    @abstractmethod
+    def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
+        """Give the outlet's device power, or take it; raises Unreachable, Garbled or Refused."""
+
+    @abstractmethod
+    def get(self, outlet: str, deadline: Deadline) -> bool:
+        """Ask the hardware whether the outlet's device has power; raises Unreachable or Garbled."""
+
+    @abstractmethod
+    def answers(self, deadline: Deadline) -> bool:
+        """Ask for a sign of life that touches no outlet; False for an answer that is the wrong one."""
+
+    # -- what everybody else uses --------------------------------------------------------------------------
+
+    @classmethod
+    def check_outlet(cls, outlet: str) -> str:
+        """Give back an outlet that this driver can have; any other raises Misconfigured."""
+        if not cls.outlet_pattern.fullmatch(outlet):
+            raise Misconfigured(f"there is no outlet {outlet!r}: {cls.outlet_grammar} expected")
+        return outlet
+
+    def switch(self, wanted: Mapping[str, bool], deadline: Deadline) -> Results:
+        """Bring each outlet to what is wanted (True: power on) and read it back, in one connection.
+
+        Gives for every outlet None (read back as wanted) or the error that it met.
+        """
+        results, sound = self._sort(wanted)
+        with self._line():
+            results.update(
+                self._sweep(sound, lambda outlet: self._put(outlet, wanted[outlet], deadline), deadline)
+            )
+        return {outlet: results[outlet] for outlet in wanted}
+
+    def power_on(self, outlets: Collection[str], deadline: Deadline) -> Results:
+        """Switch the outlets on; as `switch`."""
+        return self.switch(dict.fromkeys(outlets, True), deadline)
+
+    def power_off(self, outlets: Collection[str], deadline: Deadline) -> Results:
+        """Switch the outlets off; as `switch`."""
+        return self.switch(dict.fromkeys(outlets, False), deadline)
+
+    def cycle(self, outlets: Collection[str], deadline: Deadline) -> Results:
+        """Take the power from all outlets, rest once for `off_seconds`, and give it back, in one connection.
+
+        Gives None only for an outlet that was read back off and then on. Otherwise the error that it met; an
+        outlet that could not be seen on again says "may have been left off". Half of the time is kept for
+        switching on: whatever was, or may have been, switched off is switched on again, over new
+        connections if need be, until the deadline.
+        """
+        results, sound = self._sort(outlets)
+        with self._line():
+            results.update(self._cycle(sound, deadline))
+        return {outlet: results[outlet] for outlet in outlets}
+
+    def read(self, outlets: Collection[str], deadline: Deadline) -> dict[str, bool | HardwareError]:
+        """Ask for the state of each outlet in one connection: True for power on, or the error that it met."""
+        failed, sound = self._sort(outlets)
+        states: dict[str, bool | HardwareError] = {}
+
+        def note(outlet: str) -> None:
+            states[outlet] = self.get(outlet, deadline.sooner(self.answer_seconds))
+
+        with self._line():
+            failed.update(self._sweep(sound, note, deadline))
+        states.update({outlet: error for outlet, error in failed.items() if error is not None})
+        return {outlet: states[outlet] for outlet in outlets}
+
+    def test(self, deadline: Deadline) -> bool:
+        """Whether the controller answers its own test correctly; raises Unreachable when it is silent."""
+        verdicts: list[bool] = []
+        with self._line():
+            results = self._sweep(
+                [self.address],
+                lambda _: verdicts.append(self.answers(deadline.sooner(self.answer_seconds))),
+                deadline,
+            )
+        error = results[self.address]
+        if error is not None:
+            raise error
+        return verdicts[-1]
+
+    @contextmanager
+    def connected(self, deadline: Deadline) -> Iterator[Self]:
+        """Hold the one connection open for several calls; raises Unreachable or Misconfigured."""
+        self.ensure_open(deadline)
+        was_held, self._held = self._held, True
+        try:
+            yield self
+        finally:
+            self._held = was_held
+            if not was_held:
+                self.drop()
+
+    def ensure_open(self, deadline: Deadline) -> None:
+        """Connect unless it is done, after the rest that the controller needs since the last connection."""
+        if self._is_open:
+            return
+        if self._rested is not None:
+            self._pause(self._rested.remaining(), deadline)
+        deadline.check(f"connecting to {self.address}")
+        try:
+            self.open(deadline.sooner(self.connect_seconds))
+        except HardwareError:
+            self.close()
+            self._rested = Deadline.after(max(self.rest_seconds, _RETRY_SECONDS))
+            raise
+        self._is_open = True
+
+    def drop(self) -> None:
+        """Close the connection, if there is one; the next one keeps the rest that is due."""
+        if self._is_open:
+            self._is_open = False
+            self.close()
+            self._rested = Deadline.after(self.rest_seconds)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _line(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if not self._held:
+                self.drop()
+
+    def _sort(self, outlets: Iterable[str]) -> tuple[Results, list[str]]:
+        """Part the outlets that cannot exist (each with its error) from those that can, without doubles."""
+        impossible: Results = {}
+        sound: list[str] = []
+        for outlet in dict.fromkeys(outlets):
+            try:
+                sound.append(self.check_outlet(outlet))
+            except Misconfigured as error:
+                impossible[outlet] = error
+        return impossible, sound
+
+    def _sweep(self, outlets: Collection[str], act: Callable[[str], None], deadline: Deadline) -> Results:
+        sweep = Sweep(self, act, deadline)
+        sweep.run(outlets)
+        return sweep.results
+
+    def _put(self, outlet: str, on: bool, deadline: Deadline) -> None:
+        """Switch an outlet and read it back, once more if it reads wrong; then it is Refused."""
+        for _ in range(2):
+            self.set(outlet, on, deadline.sooner(self.answer_seconds))
+            if self.get(outlet, deadline.sooner(self.answer_seconds)) is on:
+                return
+        word, other = ("on", "off") if on else ("off", "on")
+        raise Refused(f"{outlet} of {self.address} was switched {word} twice and still reads {other}")
+
+    def _cycle(self, outlets: Collection[str], deadline: Deadline) -> Results:
+        spendable = deadline.remaining() - self.off_seconds - self.rest_seconds
+        if spendable <= 0:
+            short = (
+                f"less than {self.off_seconds + self.rest_seconds:g} s are left, too little for a power cycle"
+            )
+            return {
+                outlet: OutOfTime(f"{outlet} of {self.address} was not touched: {short}")
+                for outlet in outlets
+            }
+        early = deadline.sooner(spendable / 2)
+        off = Sweep(self, lambda outlet: self._put(outlet, False, early), early)
+        on = Sweep(self, lambda outlet: self._put(outlet, True, deadline), deadline, insist=True)
+        # In a finally, so that even an interrupt in the middle gives the devices their power back.
+        try:
+            off.run(outlets)
+            if off.tried:
+                self._pause(self.off_seconds, deadline)
+        finally:
+            on.run(off.tried)
+        return {outlet: _verdict(outlet, off.results[outlet], on.results.get(outlet)) for outlet in outlets}
+
+    def _pause(self, seconds: float, deadline: Deadline) -> None:
+        if seconds > 0:
+            self._sleep(min(seconds, deadline.remaining()))
+
+
+def _verdict(outlet: str, off: HardwareError | None, on: HardwareError | None) -> HardwareError | None:
+    if on is not None:
+        return type(on)(f"{outlet} may have been left off: {on}")
+    return off

@@ -1,0 +1,59 @@
+"""ProXR relay boards over TCP: four banks of eight relays, one connection at a time, single-byte answers.
+
+A command is 254, a code and mostly a bank. The relays are wired normally closed: a coil that is off gives the
+device its power.
+"""
+
+import re
+
+from bmm.deadline import Deadline
+from bmm.drivers.address import parse_address
+from bmm.drivers.power.base import PowerDriver
+from bmm.drivers.wire import Wire
+from bmm.errors import Garbled, Unreachable
+
+_PORT = 2101
+_COMMAND, _TEST, _OK = 254, 33, 85
+# Plus the relay's number, 1 to 8.
+_COIL_OFF, _COIL_ON, _READ_COIL = 99, 107, 115
+
+
+class ProXRDriver(PowerDriver):
+    """A ProXR board; its address is "host" or "host:port", the port 2101 unless given."""
+
+    outlet_pattern = re.compile(r"bank([1-4]):relay([1-8])", re.ASCII)
+    outlet_grammar = "bank1:relay1 to bank4:relay8"
+    rest_seconds = 1.0
+    _wire: Wire | None = None
+
+    def open(self, deadline: Deadline) -> None:
+        self._wire = Wire.connect(*parse_address(self.address, _PORT), deadline)
+
+    def close(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+    def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
+        answer = self._ask_relay(_COIL_OFF if on else _COIL_ON, outlet, deadline)
+        if answer != _OK:
+            raise Garbled(f"{self.address} answered {answer} instead of {_OK} to switching {outlet}")
+
+    def get(self, outlet: str, deadline: Deadline) -> bool:
+        answer = self._ask_relay(_READ_COIL, outlet, deadline)
+        if answer not in (0, 1):
+            raise Garbled(f"{self.address} answered {answer} instead of 0 or 1 to reading {outlet}")
+        return answer == 0
+
+    def answers(self, deadline: Deadline) -> bool:
+        return self._ask(bytes((_COMMAND, _TEST)), deadline) == _OK
+
+    def _ask_relay(self, code: int, outlet: str, deadline: Deadline) -> int:
+        bank, relay = self.check_outlet(outlet).removeprefix("bank").split(":relay")
+        return self._ask(bytes((_COMMAND, code + int(relay), int(bank))), deadline)
+
+    def _ask(self, command: bytes, deadline: Deadline) -> int:
+        if self._wire is None:
+            raise Unreachable(f"{self.address}: not connected")
+        self._wire.send(command, deadline)
+        return self._wire.receive(1, deadline)[0]
