@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP, Queues
+from celery.exceptions import QueueNotFound
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mozpool_site.settings")
@@ -39,6 +40,14 @@ class RackAMQP(AMQP):
     queues_cls: Any = RackQueues
 
 
+def refuse_without_queue(name: str, args: Any, kwargs: Any, options: dict[str, Any], **rest: Any) -> None:  # noqa: ARG001
+    """Route nothing, but stop a task that names no queue: there is no default one, it would go nowhere."""
+    if "queue" not in options:
+        msg = f"task {name} was sent without a queue; send it to the queue of a rack"
+        raise QueueNotFound(msg)
+
+
 app: Celery = Celery("mozpool", amqp=RackAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_routes = (refuse_without_queue,)
 app.autodiscover_tasks(["devices", "bmm", "lifeguard", "requests_app"])

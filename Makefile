@@ -1,0 +1,86 @@
+# One command for each thing that a developer or CI does; `make help` lists them.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+# scripts/find-python chooses when this is empty.
+PYTHON ?=
+export PYTHON
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+CORE := .venv/core.stamp
+ALL := .venv/all.stamp
+
+# A production-like installation, for the checks that only such a one can pass; the key is new each time.
+DEPLOYED = env MOZPOOL_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_hex(40))') \
+	MOZPOOL_DEBUG=false MOZPOOL_HTTPS=true MOZPOOL_BASE_URL=https://mozpool.example.com \
+	MOZPOOL_TRUSTED_PROXIES=10.0.0.0/8 DATABASE_URL=sqlite://$(CURDIR)/var/lint.sqlite3
+DEVELOPMENT = env MOZPOOL_DEBUG=true
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+$(CORE): requirements-core.txt constraints.txt
+	scripts/venv requirements-core.txt
+	@touch $@
+
+$(ALL): requirements-core.txt requirements.txt requirements-dev.txt constraints.txt
+	scripts/test-packages
+	scripts/venv requirements-dev.txt
+	@touch $@ $(CORE)
+
+.PHONY: venv
+venv: $(ALL) ## make .venv with everything for development
+
+.PHONY: demo
+demo: $(CORE) ## a whole lab on this machine: web, worker, pulse, simulated devices, two requests
+	$(PY) -m simlab.demo
+
+.PHONY: dev
+dev: $(ALL) ## web, worker and pulse for development, with automatic reload of the web
+	$(PY) -m scripts.dev
+
+.PHONY: lint
+lint: $(ALL) ## every check that runs no test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(DEVELOPMENT) $(PY) -m mypy
+	$(DEVELOPMENT) .venv/bin/lint-imports
+	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
+	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run scripts/find-python scripts/need-packages \
+		scripts/test-packages scripts/venv; else echo "shellcheck is not installed; shell scripts unchecked"; fi
+
+# The private servers live as long as the command beside them; see tests/servers/.
+.PHONY: test
+test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end
+	scripts/test-packages
+	$(PYTEST) -q -n 2 tests/unit tests/architecture
+	$(PYTEST) -q -n 2 tests/simulation
+	$(PYTEST) -q tests/integration
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/integration
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/e2e
+
+.PHONY: bench
+bench: $(ALL) ## measure what docs/benchmarks.md states
+	scripts/test-packages
+	$(PY) -m tests.bench
+
+.PHONY: docs
+docs: $(ALL) ## write the generated documents again: docs/settings.md, docs/states.md
+	@mkdir -p docs var
+	$(DEVELOPMENT) $(PY) manage.py describe_settings > var/settings.md
+	mv var/settings.md docs/settings.md
+	$(DEVELOPMENT) $(PY) manage.py describe_states > var/states.md
+	mv var/states.md docs/states.md
+
+.PHONY: format
+format: $(ALL) ## format the code, and fix what ruff can fix
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+.PHONY: clean
+clean: ## remove what make has made: .venv, var, caches
+	rm -rf .venv var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
