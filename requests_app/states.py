@@ -60,7 +60,7 @@ def _failed(why: str, doc: str) -> State:
 REQUEST = Spec(
     name="request",
     facts=RequestFacts,
-    fallback="closed",
+    fallback="ready",
     states=(
         State(name="new", doc="Just filed.", passes_to=Goto("finding_device")),
         State(

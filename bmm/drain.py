@@ -1,0 +1,148 @@
+"""Empties a power controller's queue: all operations that wait go through one connection, in batches.
+
+Whoever holds the controller's lease works for everybody; the others go home.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from bmm import bootfiles, controller_lease
+from bmm.deadline import Deadline
+from bmm.drivers.power import PowerDriver, make_driver
+from bmm.errors import HardwareError, Misconfigured, Refused, Unreachable
+from bmm.models import Kind, Operation, Status
+from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim
+from bmm.perform import outcome_of
+from devices.models import PowerController
+from mozpool_site import clock
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[Operation, Outcome], None]
+
+# Three devices of one controller failing within two minutes: the controller is to blame, for ten minutes.
+_SUSPECT_DEVICES = 3
+_SUSPECT_WITHIN = timedelta(minutes=2)
+_SUSPECT_FOR = timedelta(minutes=10)
+
+
+def drain(controller_id: int, report: Report) -> int:
+    """Carry out every power operation that is due on a controller; give how many, 0 when another drains it."""
+    done = 0
+    while _due(controller_id, clock.now()).exists() and controller_lease.take(controller_id):
+        controller = PowerController.objects.get(pk=controller_id)
+        rest = 0.0
+        try:
+            driver = make_driver(controller.driver, controller.address, controller.settings)
+            rest = driver.rest_seconds
+            served = _batches(controller, driver, report)
+        except Misconfigured as error:
+            served = _answer_all(controller.pk, Outcome(Answer.MISCONFIGURED, str(error)), report)
+        finally:
+            controller_lease.give_back(controller_id, rest)
+        done += served
+        if not served:
+            break
+    return done
+
+
+def _batches(controller: PowerController, driver: PowerDriver, report: Report) -> int:
+    done = 0
+    with ExitStack() as line:
+        while controller_lease.keep(controller.pk) and (batch := _claim_batch(controller.pk)):
+            deadline = Deadline.after(TIMES[Kind.POWER_CYCLE].deadline)
+            if not done:
+                # Without a connection the batch itself tries again until its deadline, and reports that.
+                with suppress(Unreachable):
+                    line.enter_context(driver.connected(deadline))
+            for operation, outcome in _run(controller, driver, batch, deadline):
+                report(operation, outcome)
+            done += len(batch)
+    return done
+
+
+def _run(
+    controller: PowerController, driver: PowerDriver, batch: list[Operation], deadline: Deadline
+) -> Iterator[tuple[Operation, Outcome]]:
+    """Switch for a whole batch, then give each operation its outcome."""
+    cycles: dict[str, Operation] = {}
+    offs: dict[str, Operation] = {}
+    for operation in batch:
+        refusal = _prepare(operation)
+        if refusal:
+            yield operation, refusal
+        else:
+            (cycles if operation.kind == Kind.POWER_CYCLE else offs)[operation.device.outlet] = operation
+    results: dict[str, HardwareError | None] = {}
+    if offs:
+        results.update(driver.power_off(offs, deadline))
+    if cycles:
+        results.update(driver.cycle(cycles, deadline))
+    refused = [op for outlet, op in {**cycles, **offs}.items() if isinstance(results[outlet], Refused)]
+    suspect = bool(refused) and _suspect(controller, refused, clock.now())
+    for outlet, operation in {**cycles, **offs}.items():
+        yield operation, outcome_of(results[outlet], suspect=suspect)
+
+
+def _prepare(operation: Operation) -> Outcome | None:
+    """Put the boot file right before the power goes; say what makes the operation impossible."""
+    device = operation.device
+    if not device.outlet:
+        return Outcome(Answer.MISCONFIGURED, f"{device.name} has no power outlet")
+    if operation.arguments.get("netboot") and device.netboot_id is None:
+        return Outcome(Answer.NO_BOOT_CONFIG, f"no boot config of {device.next_image} for this hardware")
+    try:
+        bootfiles.sync(device.pk)
+    except Misconfigured as error:
+        return Outcome(Answer.MISCONFIGURED, str(error))
+    except OSError as error:
+        return Outcome(Answer.UNREACHABLE, f"boot file of {device.name}: {error}")
+    return None
+
+
+def _claim_batch(controller_id: int) -> list[Operation]:
+    now = clock.now()
+    batch: list[Operation] = []
+    outlets: set[str] = set()
+    waiting = _due(controller_id, now).select_related("device__next_image")
+    for operation in waiting.order_by("pk"):
+        # Two operations of one outlet can't share a batch; the device's own lock refuses the second anyway.
+        if operation.device.outlet not in outlets and claim(operation, now):
+            outlets.add(operation.device.outlet)
+            batch.append(operation)
+    return batch
+
+
+def _answer_all(controller_id: int, outcome: Outcome, report: Report) -> int:
+    batch = _claim_batch(controller_id)
+    for operation in batch:
+        report(operation, outcome)
+    return len(batch)
+
+
+def _due(controller_id: int, now: datetime) -> QuerySet[Operation]:
+    return Operation.objects.filter(controller_id=controller_id, status=Status.QUEUED, not_before__lte=now)
+
+
+def _suspect(controller: PowerController, refused: list[Operation], now: datetime) -> bool:
+    """Whether the controller is to blame rather than its devices; remembers it if so."""
+    if controller.suspect_until and controller.suspect_until > now:
+        return True
+    lately = Operation.objects.filter(
+        controller_id=controller.pk,
+        kind__in=POWER_KINDS,
+        status=Status.FAILED,
+        finished__gte=now - _SUSPECT_WITHIN,
+        result__in=(Answer.FAILED, Answer.UNREACHABLE),
+    )
+    devices = set(lately.values_list("device_id", flat=True)) | {op.device_id for op in refused}
+    if len(devices) < _SUSPECT_DEVICES:
+        return False
+    until = now + _SUSPECT_FOR
+    PowerController.objects.filter(pk=controller.pk).update(suspect_until=until)
+    logger.error("power controller %s is suspect: %d devices failed", controller.name, len(devices))
+    return True

@@ -1,0 +1,73 @@
+"""An operation: one piece of hardware work, stored before it is begun."""
+
+from django.db import models
+
+from devices.models import Device, PowerController, Rack
+
+
+class Kind(models.TextChoices):
+    """What can be done to a device."""
+
+    POWER_CYCLE = "power_cycle", "power cycle"
+    POWER_OFF = "power_off", "power off"
+    PING = "ping", "ping"
+    VERIFY_PORT = "verify_port", "try a TCP port"
+    VERIFY_AGENT = "verify_agent", "ask the agent"
+    CHECK_STORAGE = "check_storage", "check the storage"
+    CHECK_HEALTH = "check_health", "check the health"
+
+
+class Status(models.TextChoices):
+    """How far an operation is."""
+
+    QUEUED = "queued", "queued"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+    LOST = "lost", "lost with its runner"
+    SUPERSEDED = "superseded", "called off"
+
+
+OPEN = (Status.QUEUED, Status.RUNNING)
+
+
+class Operation(models.Model):
+    """The id is the fencing token: a result counts only while this row is `running` for that runner.
+
+    `state_seq` ties it to a state of its device's machine; null: somebody asked for it by hand.
+    `running_on` repeats the device while the hardware is being touched: unique, so one at a time.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="operations")
+    rack = models.ForeignKey(Rack, on_delete=models.PROTECT, related_name="operations")
+    controller = models.ForeignKey(
+        PowerController, on_delete=models.PROTECT, null=True, blank=True, related_name="operations"
+    )
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    arguments = models.JSONField(default=dict, blank=True)
+    poll = models.FloatField(null=True, blank=True, help_text="After a miss, try again this many seconds later.")
+    state_seq = models.PositiveBigIntegerField(null=True, blank=True)
+    boot_seq = models.PositiveBigIntegerField(default=0)
+    actor = models.CharField(max_length=100, blank=True, default="")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
+    runner = models.CharField(max_length=64, blank=True, default="")
+    running_on = models.PositiveBigIntegerField(null=True, unique=True, editable=False)
+    attempts = models.PositiveIntegerField(default=0)
+    created = models.DateTimeField()
+    not_before = models.DateTimeField()
+    begun = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+    result = models.CharField(max_length=32, blank=True, default="")
+    message = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("rack", "status", "not_before"), name="operation_due"),
+            models.Index(fields=("controller", "status", "not_before"), name="operation_drain"),
+            models.Index(fields=("status", "lease_until"), name="operation_lease"),
+            models.Index(fields=("device", "status"), name="operation_device"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.device} (#{self.pk}, {self.status})"

@@ -1,0 +1,180 @@
+"""The life of an operation's row: queued, claimed with a lease, finished, lost or called off.
+
+Every claim is one conditional UPDATE; its row count says who won. The machine's half (what a result
+means) is not here: whoever started an operation delivers its result.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+
+from bmm.models import OPEN, Kind, Operation, Status
+from bmm.runner_identity import runner_name
+from devices.models import Device
+from mozpool_site import clock, doorbell
+
+RUN_TASK = "lifeguard.tasks.run_operation"
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds: how long the hardware may take, and how long the claim lasts. The first is the shorter."""
+
+    deadline: float
+    lease: float
+
+
+# A killed worker is noticed when its lease ends: 38 s is the longest, for the bound is 40.
+TIMES = {
+    Kind.POWER_CYCLE: Times(20, 30),
+    Kind.POWER_OFF: Times(20, 30),
+    Kind.PING: Times(3, 10),
+    Kind.VERIFY_PORT: Times(3, 10),
+    Kind.VERIFY_AGENT: Times(20, 30),  # the agent may take 15 s to tell its test root
+    Kind.CHECK_STORAGE: Times(30, 38),
+    Kind.CHECK_HEALTH: Times(25, 35),
+}
+POWER_KINDS = (Kind.POWER_CYCLE, Kind.POWER_OFF)
+
+
+class Answer(StrEnum):
+    """How an operation ended, as far as the hardware goes."""
+
+    OK = "ok"
+    FAILED = "failed"
+    MISCONFIGURED = "misconfigured"
+    NO_BOOT_CONFIG = "no_boot_config"
+    UNREACHABLE = "unreachable"  # the infrastructure, not the device
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An answer and a sentence about it for the journal."""
+
+    answer: Answer
+    message: str = ""
+
+    def event(self, kind: str) -> str:
+        """Name the event that this outcome is for the device's machine."""
+        return {
+            Answer.OK: f"{kind}_ok",
+            Answer.FAILED: f"{kind}_failed",
+            Answer.MISCONFIGURED: "misconfigured",
+            Answer.NO_BOOT_CONFIG: "no_boot_config",
+            Answer.UNREACHABLE: "hardware_unreachable",
+            Answer.LOST: "operation_lost",
+        }[self.answer]
+
+
+def queue(
+    device: Device,
+    kind: str,
+    now: datetime,
+    *,
+    arguments: dict[str, object] | None = None,
+    poll: float | None = None,
+    state_seq: int | None = None,
+    not_before: datetime | None = None,
+    actor: str = "",
+) -> Operation:
+    """Store an operation and, unless it is to wait, ring the rack's worker when the transaction commits."""
+    operation = Operation.objects.create(
+        device=device,
+        rack_id=device.rack_id,
+        controller_id=device.power_controller_id if kind in POWER_KINDS else None,
+        kind=kind,
+        arguments=arguments or {},
+        poll=poll,
+        state_seq=state_seq,
+        boot_seq=device.boot_seq,
+        actor=actor,
+        created=now,
+        not_before=not_before or now,
+    )
+    if operation.not_before <= now:
+        ring(operation, device.rack.queue_name)
+    return operation
+
+
+def ring(operation: Operation, queue_name: str) -> None:
+    """Tell a worker of the rack that an operation waits."""
+    doorbell.ring(queue_name, RUN_TASK, operation.pk)
+
+
+def supersede(device_id: int) -> None:
+    """Call off what the device's machine has open. A runner at work is told when it reports."""
+    Operation.objects.filter(device_id=device_id, state_seq__isnull=False, status__in=OPEN).update(
+        status=Status.SUPERSEDED, finished=clock.DB_NOW
+    )
+
+
+def claim(operation: Operation, now: datetime) -> bool:
+    """Try to become the runner of a queued operation; False when somebody else is, or the device is busy."""
+    runner = runner_name()
+    lease_until = now + timedelta(seconds=TIMES[Kind(operation.kind)].lease)
+    try:
+        with transaction.atomic():
+            won = Operation.objects.filter(
+                pk=operation.pk, status=Status.QUEUED, not_before__lte=now
+            ).update(
+                status=Status.RUNNING,
+                runner=runner,
+                running_on=F("device_id"),
+                attempts=F("attempts") + 1,
+                begun=now,
+                lease_until=lease_until,
+            )
+    except IntegrityError:
+        return False
+    operation.runner = runner
+    return won == 1
+
+
+def finish(operation: Operation, outcome: Outcome, now: datetime) -> bool:
+    """Close an operation that is still ours; False when it was called off or lost meanwhile."""
+    status = {Answer.OK: Status.DONE, Answer.LOST: Status.LOST}.get(outcome.answer, Status.FAILED)
+    closed = _ours(operation).update(
+        status=status,
+        finished=now,
+        result=outcome.answer,
+        message=outcome.message[:300],
+        running_on=None,
+        lease_until=None,
+    )
+    if not closed:
+        let_go(operation)
+    return closed == 1
+
+
+def try_again_later(operation: Operation, now: datetime) -> bool:
+    """Put a polling operation back for its next try; False when it was called off meanwhile."""
+    pause = timedelta(seconds=operation.poll or 0)
+    requeued = _ours(operation).update(
+        status=Status.QUEUED, not_before=now + pause, runner="", running_on=None, lease_until=None
+    )
+    if not requeued:
+        let_go(operation)
+    return requeued == 1
+
+
+def let_go(operation: Operation) -> None:
+    """Free the device of an operation that was called off while it ran, for the one that waits behind it."""
+    Operation.objects.filter(pk=operation.pk, runner=operation.runner).exclude(status=Status.RUNNING).update(
+        running_on=None, lease_until=None
+    )
+    waiting = Operation.objects.filter(device_id=operation.device_id, status=Status.QUEUED)
+    for queued in waiting.select_related("rack"):
+        ring(queued, queued.rack.queue_name)
+
+
+def lost(now: datetime) -> Q:
+    """Select operations whose runner is gone: a lease ran out, whatever their status says."""
+    return Q(status__in=(Status.RUNNING, Status.SUPERSEDED), lease_until__lt=now)
+
+
+def _ours(operation: Operation) -> QuerySet[Operation]:
+    return Operation.objects.filter(pk=operation.pk, status=Status.RUNNING, runner=operation.runner)

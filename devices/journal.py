@@ -1,0 +1,69 @@
+"""Appends to the journal. Callers give the time, so that a step's lines share the step's moment."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from devices.models import Journal
+from mozpool_site.statemachine.machine import Event, Step, Verdict
+from mozpool_site.statemachine.runner import MACHINE, Actor
+
+_LONGEST = 500
+
+
+def line(
+    message: str,
+    now: datetime,
+    *,
+    device_id: int | None = None,
+    request_id: int | None = None,
+    by: Actor = MACHINE,
+    event: str = "",
+    from_state: str = "",
+    to_state: str = "",
+) -> Journal:
+    """Make one line, unsaved; a message over 500 characters is cut."""
+    return Journal(
+        time=now,
+        device_id=device_id,
+        request_id=request_id,
+        source=by.source,
+        actor=by.name[:100],
+        event=event[:64],
+        from_state=from_state,
+        to_state=to_state,
+        message=message[:_LONGEST],
+    )
+
+
+def append(lines: Iterable[Journal]) -> None:
+    """Store lines in one statement."""
+    Journal.objects.bulk_create(lines)
+
+
+def steps(
+    decision: Step,
+    event: Event,
+    old_state: str,
+    now: datetime,
+    by: Actor,
+    *,
+    device_id: int | None = None,
+    request_id: int | None = None,
+) -> list[Journal]:
+    """Give a line for each state that a step entered; none when it stayed."""
+    if decision.verdict is not Verdict.MOVED:
+        return []
+    before = (old_state, *decision.path)
+    return [
+        line(
+            f"entering state {state}",
+            now,
+            device_id=device_id,
+            request_id=request_id,
+            by=by,
+            event=event.name,
+            from_state=left,
+            to_state=state,
+        )
+        for left, state in zip(before, decision.path, strict=False)
+    ]

@@ -1,0 +1,112 @@
+"""A device: what it is, where it hangs, what is on it, and what state it is in."""
+
+from django.db import models
+from django.utils import timezone
+
+from devices.models.boot_config import BootConfig
+from devices.models.hardware import HardwareType
+from devices.models.image import Image
+from devices.models.power_controller import PowerController
+from devices.models.rack import Rack
+from devices.names import validate_hostname, validate_mac, validate_slug
+from mozpool_site.statemachine.models import MachineColumns
+
+
+class Result(models.TextChoices):
+    """What became of the task that a device was last given; the words are those of the old system."""
+
+    PENDING = "", "under way"
+    COMPLETE = "complete", "complete"
+    BAD_DEVICE = "failed-bad-device", "failed: the device"
+    BAD_IMAGE = "failed-bad-image", "failed: the image"
+
+
+class Health(models.TextChoices):
+    """Whether a device can be trusted; its state only says what it does."""
+
+    UNKNOWN = "unknown", "unknown"
+    GOOD = "good", "good"
+    BAD = "bad", "bad"
+
+
+class Device(MachineColumns):
+    """One board or phone. `held_by` is the id of the request that has it; lower layers ask no more."""
+
+    name = models.CharField(max_length=63, unique=True, validators=[validate_hostname])
+    fqdn = models.CharField(max_length=253, validators=[validate_hostname])
+    address = models.GenericIPAddressField(
+        null=True, blank=True, help_text="Fixed IP address; empty: the FQDN is looked up."
+    )
+    mac = models.CharField(max_length=12, unique=True, validators=[validate_mac])
+    inventory_id = models.PositiveIntegerField(null=True, blank=True)
+    rack = models.ForeignKey(Rack, on_delete=models.PROTECT, related_name="devices")
+    hardware_type = models.ForeignKey(HardwareType, on_delete=models.PROTECT, related_name="devices")
+    power_controller = models.ForeignKey(
+        PowerController, on_delete=models.PROTECT, null=True, blank=True, related_name="devices"
+    )
+    outlet = models.CharField(max_length=64, blank=True, help_text="As its driver names it, e.g. bank1:relay3.")
+    environment = models.CharField(max_length=64, validators=[validate_slug])
+    tags = models.JSONField(default=list, blank=True)
+    comments = models.TextField(null=True, blank=True, max_length=10_000)  # noqa: DJ001 - old clients see null
+
+    image = models.ForeignKey(
+        Image, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="installed_on"
+    )
+    boot_config = models.TextField(default="", blank=True, editable=False)
+    next_image = models.ForeignKey(
+        Image, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="coming_to"
+    )
+    next_boot_config = models.TextField(default="", blank=True, editable=False)
+
+    deadline = models.DateTimeField(null=True, default=timezone.now, editable=False)
+    state = models.CharField(max_length=64, default="new", editable=False)
+    held_by = models.PositiveBigIntegerField(null=True, unique=True, editable=False)
+    idle_since = models.DateTimeField(
+        null=True, editable=False, help_text="Since when it waits for work: ready and held by nobody."
+    )
+    boot_seq = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Raised by every power cycle into the network; its token dies with it."
+    )
+    netboot = models.ForeignKey(
+        BootConfig,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="booting",
+        help_text="What the next boot reads from the network; empty: the device boots from its own storage.",
+    )
+    task_seq = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Raised by every task; a result belongs to the task of this number."
+    )
+    result = models.CharField(
+        max_length=20, choices=Result.choices, default=Result.PENDING, blank=True, editable=False
+    )
+    failures = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Tasks that failed in a row since one was completed."
+    )
+    health = models.CharField(
+        max_length=8, choices=Health.choices, default=Health.UNKNOWN, editable=False
+    )
+    quarantine_reason = models.CharField(max_length=300, blank=True, default="", editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=("power_controller", "outlet"), name="one_device_per_outlet"),
+        )
+        indexes = (
+            models.Index(fields=("idle_since",), name="device_idle"),
+            models.Index(fields=("environment", "idle_since"), name="device_idle_env"),
+            models.Index(fields=("image", "idle_since"), name="device_idle_image"),
+            models.Index(fields=("rack", "deadline"), name="device_due"),
+            models.Index(fields=("state",), name="device_state"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def host(self) -> str:
+        """What to connect to."""
+        return self.address or self.fqdn

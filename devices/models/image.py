@@ -1,0 +1,69 @@
+"""An image: what can be put on a device, and how to tell that it is up."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from devices.names import validate_slug
+
+SELF_TEST = "self-test"
+MAINTENANCE = "maintenance"
+AGENT_PORT = 20701  # SUTAgent's own
+
+
+class Verification(models.TextChoices):
+    """How an image shows that it is up."""
+
+    AGENT = "agent", "agent (SUTAgent, with a storage check)"
+    TCP = "tcp", "a TCP port accepts"
+    PING = "ping", "answers ping, after a settling time"
+    NONE = "none", "nothing: trusted after the settling time"
+
+
+_SECONDS = (MinValueValidator(1), MaxValueValidator(24 * 3600))
+_LIMIT = (MinValueValidator(0), MaxValueValidator(1000))
+
+
+class Image(models.Model):
+    """What can be requested. Times in seconds; a limit counts the failures that are still retried."""
+
+    name = models.CharField(max_length=64, unique=True, validators=[validate_slug])
+    boot_config_keys = models.JSONField(
+        default=list, blank=True, help_text='Values that a request must give, such as ["b2gbase"].'
+    )
+    reusable = models.BooleanField(
+        default=False, help_text="A device that has it already is only power-cycled for the next request."
+    )
+    hidden = models.BooleanField(default=False, help_text="Left out of lists of what can be requested.")
+    verification = models.CharField(
+        max_length=8, choices=Verification.choices, default=Verification.PING, help_text="How it shows it is up."
+    )
+    verify_port = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(65535)],
+        help_text="The TCP port to try; an agent's is 20701 unless given.",
+    )
+    download_timeout = models.PositiveIntegerField(default=180, validators=_SECONDS)
+    download_limit = models.PositiveIntegerField(default=3, validators=_LIMIT)
+    install_timeout = models.PositiveIntegerField(
+        default=300, validators=_SECONDS, help_text="Of writing the image to the storage."
+    )
+    install_limit = models.PositiveIntegerField(default=10, validators=_LIMIT)
+    verify_timeout = models.PositiveIntegerField(
+        default=45, validators=_SECONDS, help_text="One window of asking whether the image is up."
+    )
+    verify_limit = models.PositiveIntegerField(
+        default=30, validators=_LIMIT, help_text="Windows; every tenth begins with a power cycle."
+    )
+    settle_seconds = models.PositiveIntegerField(
+        default=120,
+        validators=[MaxValueValidator(3600)],
+        help_text="For ping and nothing only: how long the boot loader may answer in the image's place.",
+    )
+    version_notes = models.TextField(blank=True, help_text="What is in it; shown to everybody.")
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name

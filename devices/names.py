@@ -1,0 +1,20 @@
+"""The grammars of names that travel into file names, commands and protocols."""
+
+import re
+
+from django.core.validators import RegexValidator
+
+# RFC 1123: labels of letters, digits and hyphens, joined by dots; 253 characters at most.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+MAC = re.compile(r"[0-9a-f]{12}")
+# Names of images, boot configs, racks, environments: safe in URLs, file names and queue names.
+SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+
+validate_hostname = RegexValidator(
+    rf"^{HOSTNAME.pattern}\Z", "Letters, digits and hyphens in labels joined by dots, please."
+)
+validate_mac = RegexValidator(rf"^{MAC.pattern}\Z", "Twelve lower-case hex digits without separators, please.")
+validate_slug = RegexValidator(
+    rf"^{SLUG.pattern}\Z", "Letters, digits, dots, hyphens and underscores, 64 at most, please."
+)

@@ -1,0 +1,152 @@
+"""The writes that the device table names: each changes the locked row's attributes, in the step's transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from devices.models import BootConfig, Device, Image, ImageBootConfig
+from devices.models.device import Health, Result
+from devices.models.image import MAINTENANCE, SELF_TEST
+from lifeguard.facts import config_digest
+from lifeguard.models import Install
+from lifeguard.states import DeviceFacts
+from mozpool_site.statemachine.machine import Event
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a write may know: the locked row, what happened, and when."""
+
+    device: Device
+    event: Event
+    facts: DeviceFacts
+    now: datetime
+
+
+Write = Callable[[Context], None]
+
+
+def _begin_task(context: Context) -> None:
+    context.device.task_seq += 1
+    context.device.result = Result.PENDING
+
+
+def _set_next_image(context: Context) -> None:
+    context.device.next_image_id = int(str(context.event.arguments["image_id"]))
+    context.device.next_boot_config = str(context.event.arguments["boot_config"])
+
+
+def _next_is(name: str) -> Write:
+    def write(context: Context) -> None:
+        image = Image.objects.filter(name=name).values_list("pk", flat=True).first()
+        context.device.next_image_id = image
+        context.device.next_boot_config = "{}" if image else ""
+
+    return write
+
+
+def _forget_next_image(context: Context) -> None:
+    context.device.next_image_id = None
+    context.device.next_boot_config = ""
+
+
+def _forget_image(context: Context) -> None:
+    context.device.image_id = None
+    context.device.boot_config = ""
+
+
+def _adopt_next_image(context: Context) -> None:
+    device = context.device
+    if device.next_image_id is None:
+        return
+    _record_install(context, succeeded=True)
+    device.image_id, device.boot_config = device.next_image_id, device.next_boot_config
+    _forget_next_image(context)
+
+
+def _netboot_on(context: Context) -> None:
+    _netboot_stays_on(context)
+    context.device.boot_seq += 1
+
+
+def _netboot_stays_on(context: Context) -> None:
+    context.device.netboot_id = boot_config_for(context.device)
+
+
+def _netboot_off(context: Context) -> None:
+    context.device.netboot_id = None
+
+
+def _report_complete(context: Context) -> None:
+    device = context.device
+    device.result = Result.COMPLETE
+    device.failures = 0
+    device.health, device.quarantine_reason = Health.GOOD, ""
+
+
+def _report_healthy(context: Context) -> None:
+    context.device.health, context.device.quarantine_reason = Health.GOOD, ""
+
+
+def _report_failure(context: Context) -> None:
+    device = context.device
+    if device.next_image_id is not None:
+        _record_install(context, succeeded=False)
+    if context.facts.image_suspect:
+        device.result = Result.BAD_IMAGE
+        return
+    device.result = Result.BAD_DEVICE
+    device.failures += 1
+    device.health = Health.BAD
+    device.quarantine_reason = f"{device.state} gave up after {context.event.name}"[:300]
+
+
+def _record_install(context: Context, *, succeeded: bool) -> None:
+    device = context.device
+    Install.objects.create(
+        device=device,
+        image_id=device.next_image_id,
+        config_digest=config_digest(device.next_boot_config),
+        succeeded=succeeded,
+        healthy_before=device.failures == 0,
+        failed_in="" if succeeded else device.state,
+        finished=context.now,
+    )
+
+
+def boot_config_for(device: Device) -> int | None:
+    """Find the active boot config that brings the next image onto this hardware; None where there is none."""
+    matrix = ImageBootConfig.objects.filter(image=device.next_image_id, hardware_type=device.hardware_type_id)
+    found = BootConfig.objects.filter(active=True, uses__in=matrix)
+    return found.values_list("pk", flat=True).first()
+
+
+WRITES: dict[str, Write] = {
+    "begin_task": _begin_task,
+    "set_next_image": _set_next_image,
+    "next_is_self_test": _next_is(SELF_TEST),
+    "next_is_maintenance": _next_is(MAINTENANCE),
+    "forget_next_image": _forget_next_image,
+    "forget_image": _forget_image,
+    "adopt_next_image": _adopt_next_image,
+    "netboot_on": _netboot_on,
+    "netboot_stays_on": _netboot_stays_on,
+    "netboot_off": _netboot_off,
+    "report_complete": _report_complete,
+    "report_healthy": _report_healthy,
+    "report_failure": _report_failure,
+}
+COLUMNS = (
+    "image_id",
+    "boot_config",
+    "next_image_id",
+    "next_boot_config",
+    "netboot_id",
+    "boot_seq",
+    "task_seq",
+    "result",
+    "failures",
+    "health",
+    "quarantine_reason",
+    "idle_since",
+)

@@ -1,0 +1,96 @@
+"""The device table bound to the device's row: facts, writes, operations and journal of one step."""
+
+from datetime import datetime
+from typing import ClassVar, cast
+
+from bmm import operations
+from bmm.models import Operation, Status
+from devices import journal
+from devices.models import Device
+from lifeguard import effects, facts
+from lifeguard.signals import device_moved
+from lifeguard.states import DEVICE, DeviceFacts
+from mozpool_site import doorbell
+from mozpool_site.statemachine.machine import Event, Step
+from mozpool_site.statemachine.runner import Actor, Runner
+from mozpool_site.statemachine.spec import Spec, Work
+
+SYNC_TASK = "lifeguard.tasks.sync_boot_file"
+
+
+class DeviceRunner(Runner[Device]):
+    """Runs the life of devices."""
+
+    spec: ClassVar[Spec] = DEVICE
+    model = Device
+    columns: ClassVar[tuple[str, ...]] = effects.COLUMNS
+
+    def facts(self, row: Device, now: datetime) -> DeviceFacts:
+        """Load what the table may ask."""
+        return facts.load(row, now)
+
+    def work_waiting(self, row: Device) -> bool:
+        """Whether nobody has ever begun the operation of the device's state."""
+        return Operation.objects.filter(
+            device_id=row.pk, state_seq=row.state_seq, status=Status.QUEUED, attempts=0
+        ).exists()
+
+    def write(self, name: str, row: Device, event: Event, facts: object, now: datetime, by: Actor) -> None:
+        """Change the row as the table says."""
+        had_netboot = row.netboot_id
+        effects.WRITES[name](effects.Context(row, event, cast(DeviceFacts, facts), now))
+        if had_netboot is not None and row.netboot_id is None:
+            # The pulse would do it within a second; a fast board may reboot sooner.
+            doorbell.ring(row.rack.queue_name, SYNC_TASK, row.pk)
+
+    def settle(self, row: Device, now: datetime) -> None:
+        """Keep the list of idle devices: ready and held by nobody."""
+        idle = row.state == "ready" and row.held_by is None
+        row.idle_since = (row.idle_since or now) if idle else None
+
+    def start(self, row: Device, work: Work, not_before: datetime, now: datetime) -> None:
+        """Queue the operation of the state just entered."""
+        operations.queue(
+            row,
+            work.kind,
+            now,
+            arguments=dict(work.arguments),
+            poll=work.poll,
+            state_seq=row.state_seq,
+            not_before=not_before,
+        )
+
+    def supersede(self, row: Device) -> None:
+        """Call off what the state just left had started."""
+        operations.supersede(row.pk)
+
+    def journal(
+        self, row: Device, event: Event, decision: Step, old_state: str, now: datetime, by: Actor
+    ) -> None:
+        """Append a line for each state entered."""
+        lines = journal.steps(decision, event, old_state, now, by, device_id=row.pk, request_id=row.held_by)
+        if event.name == "please_image" and lines:
+            lines.insert(
+                0,
+                journal.line(
+                    f"setting next image to {event.arguments.get('image')}, "
+                    f"boot config to {event.arguments.get('boot_config')}",
+                    now,
+                    device_id=row.pk,
+                    request_id=row.held_by,
+                    by=by,
+                    event=event.name,
+                ),
+            )
+        journal.append(lines)
+
+    def note(self, row: Device, event: Event, message: str, now: datetime, by: Actor) -> None:
+        """Append that an event had no effect."""
+        journal.append([journal.line(message, now, device_id=row.pk, by=by, event=event.name)])
+
+    def announce(self, row: Device, event: Event, old_state: str) -> None:
+        """Tell the layers above that the device moved."""
+        device_moved.send(DeviceRunner, device=row, old_state=old_state)
+
+
+device_runner = DeviceRunner()

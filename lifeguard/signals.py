@@ -1,0 +1,8 @@
+"""What Lifeguard tells the layers above, after the commit. The rows are what counts: a lost signal costs a pulse.
+
+`device_moved` carries `device` (the row as stored) and `old_state`.
+"""
+
+from django.dispatch import Signal
+
+device_moved = Signal()

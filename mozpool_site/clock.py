@@ -1,0 +1,27 @@
+"""The time, as the database tells it: the one clock that all servers share."""
+
+from datetime import UTC, datetime
+
+from django.db import connection
+from django.db.models.functions import Now
+from django.utils import timezone
+
+# Annotate a query with this to learn the time in the same round trip as the row.
+DB_NOW = Now()
+
+
+def aware(moment: datetime | str) -> datetime:
+    """Give a database's idea of a moment as an aware UTC datetime (SQLite tells text)."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def now() -> datetime:
+    """Give the database's present time. SQLite lives on this machine, so its clock is ours."""
+    if connection.vendor == "sqlite":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_TIMESTAMP(6)")
+        row = cursor.fetchone()
+    return aware(row[0])

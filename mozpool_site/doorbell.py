@@ -1,0 +1,37 @@
+"""Rings a worker: "there is a row for you". A lost ring costs seconds, never work, for the pulse looks anyway.
+
+The web process must answer within a second while the broker is down or frozen, so after a failed ring this
+process does not try again for a few seconds.
+"""
+
+import logging
+import threading
+import time
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError as BrokerError
+
+logger = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 5.0
+
+_lock = threading.Lock()
+_silent_until = 0.0
+
+
+def ring(queue: str, task: str, *args: int | str) -> None:
+    """Ring once the present transaction has committed; at once when there is none."""
+    transaction.on_commit(lambda: _send(queue, task, args), robust=True)
+
+
+def _send(queue: str, task: str, args: tuple[int | str, ...]) -> None:
+    global _silent_until  # noqa: PLW0603 - one breaker per process is the point
+    if time.monotonic() < _silent_until:
+        return
+    try:
+        current_app.send_task(task, args=args, queue=queue, ignore_result=True, retry=False)
+    except (BrokerError, OSError) as error:
+        with _lock:
+            _silent_until = time.monotonic() + SILENCE_SECONDS
+        logger.warning("broker unreachable, the pulse takes over: %s", error)

@@ -1,0 +1,182 @@
+"""Makes a pure step durable: lock the row, check the fence, decide, write, journal, commit; then ring.
+
+A machine's own half (its facts, its writes, its operations, its journal) is a subclass in its app.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Generic, TypeVar
+
+from django.db import transaction
+
+from mozpool_site import clock
+from mozpool_site.statemachine.machine import Event, Step, Verdict, enter, stale, step
+from mozpool_site.statemachine.models import MachineColumns
+from mozpool_site.statemachine.spec import TIMEOUT, Spec, Work
+from mozpool_site.transactions import retrying
+
+RowT = TypeVar("RowT", bound=MachineColumns)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who made something happen, for the journal: `source` is machine, syslog, agent, user or api."""
+
+    name: str = ""
+    source: str = "machine"
+
+
+MACHINE = Actor()
+
+
+@dataclass(frozen=True)
+class Delivery(Generic[RowT]):
+    """What became of an event, and the row as it is now. `refused` says why a fence shut it out."""
+
+    verdict: Verdict
+    row: RowT
+    refused: str | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the row entered a state (perhaps its own again)."""
+        return self.verdict is Verdict.MOVED
+
+
+class StaleRowError(RuntimeError):
+    """A row changed although we hold its lock: somebody wrote machine columns by hand."""
+
+
+class Runner(Generic[RowT]):
+    """Runs one machine. Subclasses give the methods at the end."""
+
+    spec: ClassVar[Spec]
+    model: type[RowT]
+    # Columns that writes may change, besides the machine's own; all of them are saved with a move.
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    def deliver(
+        self, pk: int, event: Event, *, fence: Mapping[str, object] | None = None, by: Actor = MACHINE
+    ) -> Delivery[RowT]:
+        """Let an event happen to a row, in a transaction of its own unless one is open.
+
+        Raises the model's DoesNotExist. A stale or unlisted event changes nothing and is journalled.
+        """
+
+        @retrying
+        def transact() -> Delivery[RowT]:
+            row, now = self.lock(pk)
+            return self.deliver_locked(row, event, now, fence=fence, by=by)
+
+        return transact()
+
+    def lock(self, pk: int) -> tuple[RowT, datetime]:
+        """Lock a row and tell the time, in one round trip."""
+        rows = self.model._default_manager.select_for_update()
+        row = rows.annotate(db_now=clock.DB_NOW).get(pk=pk)
+        return row, clock.aware(row.db_now)
+
+    def deliver_locked(
+        self,
+        row: RowT,
+        event: Event,
+        now: datetime,
+        *,
+        fence: Mapping[str, object] | None = None,
+        by: Actor = MACHINE,
+    ) -> Delivery[RowT]:
+        """Let an event happen to a row that the open transaction has locked."""
+        refused = stale(fence, row)
+        if refused:
+            self.note(row, event, f"late: {refused}", now, by)
+            return Delivery(Verdict.IGNORED, row, refused)
+        facts = self.facts(row, now)
+        decision = step(self.spec, row.snapshot, self._informed(row, event), facts, now)
+        return self._carry_out(row, event, decision, facts, now, by)
+
+    def force(self, row: RowT, state: str, now: datetime, *, by: Actor) -> Delivery[RowT]:
+        """Put a locked row into a state, whatever the table says."""
+        facts = self.facts(row, now)
+        decision = enter(self.spec, row.snapshot, state, facts, now)
+        return self._carry_out(row, Event("forced"), decision, facts, now, by)
+
+    def _informed(self, row: RowT, event: Event) -> Event:
+        if event.name == TIMEOUT and self.spec[row.state].work:
+            return Event(event.name, event.arguments, work_waiting=self.work_waiting(row))
+        return event
+
+    def _carry_out(
+        self, row: RowT, event: Event, decision: Step, facts: object, now: datetime, by: Actor
+    ) -> Delivery[RowT]:
+        if decision.verdict is Verdict.IGNORED:
+            if event.name != TIMEOUT:
+                self.note(row, event, f"ignored event {event.name} in state {row.state}", now, by)
+            return Delivery(Verdict.IGNORED, row)
+        old_state, old_seq = row.state, row.state_seq
+        before = {name: getattr(row, name) for name in self.columns}
+        for name in decision.writes:
+            self.write(name, row, event, facts, now, by)
+        if decision.verdict is Verdict.MOVED:
+            if decision.state != old_state:
+                row.state_since = now
+            row.state, row.deadline, row.counters = decision.state, decision.deadline, dict(decision.counters)
+            row.state_seq = old_seq + 1
+            self.settle(row, now)
+            self.supersede(row)
+        changed = [name for name in self.columns if getattr(row, name) != before[name]]
+        self._save(row, old_seq, changed, moved=decision.verdict is Verdict.MOVED)
+        if decision.work:
+            self.start(row, decision.work, decision.not_before or now, now)
+        self.journal(row, event, decision, old_state, now, by)
+        transaction.on_commit(lambda: self.announce(row, event, old_state), robust=True)
+        return Delivery(decision.verdict, row)
+
+    def _save(self, row: RowT, old_seq: int, changed: list[str], *, moved: bool) -> None:
+        if moved:
+            changed = ["state", "state_seq", "state_since", "deadline", "counters", *changed]
+        if not changed:
+            return
+        values = {name: getattr(row, name) for name in changed}
+        rows = self.model._default_manager.filter(pk=row.pk, state_seq=old_seq)
+        if rows.update(**values) != 1:
+            raise StaleRowError(f"{self.spec.name} {row.pk} is no longer at state_seq {old_seq}")
+
+    # What a machine adds.
+
+    def facts(self, row: RowT, now: datetime) -> object:
+        """Load what the table may ask."""
+        raise NotImplementedError
+
+    def work_waiting(self, row: RowT) -> bool:
+        """Whether the row's operation is still queued: nobody has ever begun it."""
+        raise NotImplementedError
+
+    def write(self, name: str, row: RowT, event: Event, facts: object, now: datetime, by: Actor) -> None:
+        """Carry out one of the table's writes: change attributes named in `columns`, or other rows."""
+        raise NotImplementedError
+
+    def settle(self, row: RowT, now: datetime) -> None:
+        """Bring columns that follow from the new state into line with it."""
+
+    def start(self, row: RowT, work: Work, not_before: datetime, now: datetime) -> None:
+        """Store an operation for the state just entered, and ring for it."""
+        raise NotImplementedError
+
+    def supersede(self, row: RowT) -> None:
+        """Call off the operations of the state just left."""
+        raise NotImplementedError
+
+    def journal(
+        self, row: RowT, event: Event, decision: Step, old_state: str, now: datetime, by: Actor
+    ) -> None:
+        """Append what happened."""
+        raise NotImplementedError
+
+    def note(self, row: RowT, event: Event, message: str, now: datetime, by: Actor) -> None:
+        """Append that an event had no effect, and why."""
+        raise NotImplementedError
+
+    def announce(self, row: RowT, event: Event, old_state: str) -> None:
+        """Tell others, after the commit; what they do with it must not be needed for correctness."""
+        raise NotImplementedError

@@ -1,0 +1,57 @@
+"""A request for a device with an image, for a time."""
+
+from django.db import models
+from django.utils import timezone
+
+from devices.models import Device, Image
+from mozpool_site.statemachine.models import MachineColumns
+
+
+class Request(MachineColumns):
+    """Who wants which device with what on it. It holds the device whose `held_by` is its id.
+
+    `ended` is null while the request lives. `requested_device` null means any that fits.
+    """
+
+    requested_device = models.ForeignKey(
+        Device, on_delete=models.PROTECT, null=True, blank=True, related_name="asked_for_by"
+    )
+    environment = models.CharField(max_length=64, default="any", help_text="any: no matter which")
+    tags = models.JSONField(default=list, blank=True)
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="requests")
+    boot_config = models.TextField(default="{}", help_text="JSON: a value for each of the image's keys.")
+    assignee = models.CharField(max_length=100)
+    owner = models.CharField(max_length=100, blank=True, default="", help_text="Who filed it, as we know them.")
+    priority = models.SmallIntegerField(default=0, help_text="Higher goes first; within one, the oldest.")
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    expires = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True, blank=True, editable=False)
+    ended = models.DateTimeField(null=True, blank=True, editable=False)
+    task_seq = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="The task that its device was given for it."
+    )
+    last_device = models.ForeignKey(
+        Device, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+",
+        help_text="The device that it held last: history only.",
+    )
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("ended", "expires"), name="request_expiry"),
+            models.Index(fields=("ended", "deadline"), name="request_due"),
+            models.Index(fields=("state", "priority", "id"), name="request_queue"),
+        )
+
+    def __str__(self) -> str:
+        return f"request {self.pk} of {self.assignee} for {self.image}"
+
+
+class PoolLease(models.Model):
+    """Who looks after what concerns the whole pool: one pulse at a time holds the row named `pool`."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    owner = models.CharField(max_length=64, blank=True, default="")
+    until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.owner or 'nobody'}"
