@@ -49,8 +49,8 @@ def boot_file_path(tftp_root: Path, mac: str) -> Path:
 def substitute(text: str, values: Mapping[str, str]) -> str:
     """Put values in the place of %IPADDRESS%, %TOKEN%, %DEVICE% and %BASEURL%; any other %NAME% stays.
 
-    Raises ValueError for a NUL in the text, for a value of another name, and, naming it, for a value with white
-    space, a quote or a control character: each could add a kernel argument or a shell command of its own.
+    Raises ValueError for a NUL in the text, for a value of another name, and, naming it, for a value with
+    white space, a quote or a control character: each could add a kernel argument or a shell command.
     """
     if "\0" in text:
         raise ValueError("the boot config contains a NUL character")

@@ -131,7 +131,7 @@ def _write_and_read(agent: _Agent, folder: str, path: str, deadline: Deadline) -
 
 
 def _tidy(agent: _Agent, folder: str, path: str, deadline: Deadline) -> None:
-    """Remove what can be removed; the storage has failed already, and its first failure is the one to tell."""
+    """Remove what can be removed; the storage has failed already, and its first failure is what to tell."""
     for command in (f"rm {path}", f"rmdir {folder}"):
         try:
             agent.ask(command, deadline.sooner(_ANSWER_SECONDS))

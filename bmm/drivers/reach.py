@@ -69,9 +69,11 @@ def fping(ip: str, deadline: Deadline) -> bool:
     command = [program, "-q", "-B", "1", "-r", str(_ECHOES - 1), "-t", str(each), "--", ip]
     try:
         # The command is a list, its only outside part is an IPv4 address, and "--" ends the options.
-        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, text=True)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, text=True)
     except subprocess.TimeoutExpired:
         return False
+    except OSError as error:
+        raise Misconfigured(f"{program} cannot be run: {error.strerror}") from error
     # fping(8): 0 all reachable, 1 some not; above that it could not do its work.
     if done.returncode not in (0, 1):
         raise Misconfigured(f"{program} failed ({done.returncode}): {done.stderr.strip()[:200]}")

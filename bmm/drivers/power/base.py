@@ -111,8 +111,8 @@ class PowerDriver(ABC):
         """Take the power from all outlets, rest once for `off_seconds`, and give it back, in one connection.
 
         Gives None only for an outlet that was read back off and then on. Otherwise the error that it met; an
-        outlet that could not be seen on again says "may have been left off". Half of the time is kept for
-        switching on: whatever was, or may have been, switched off is switched on again, over new
+        outlet that could not be seen on again says "may have been left off". Two thirds of the time are kept
+        for switching on: whatever was, or may have been, switched off is switched on again, over new
         connections if need be, until the deadline.
         """
         results, sound = self._sort(outlets)
@@ -226,7 +226,8 @@ class PowerDriver(ABC):
                 outlet: OutOfTime(f"{outlet} of {self.address} was not touched: {short}")
                 for outlet in outlets
             }
-        early = deadline.sooner(spendable / 2)
+        # Switching on costs as much as switching off, and more where the board has to be found again.
+        early = deadline.sooner(spendable / 3)
         off = Sweep(self, lambda outlet: self._put(outlet, False, early), early)
         on = Sweep(self, lambda outlet: self._put(outlet, True, deadline), deadline, insist=True)
         # In a finally, so that even an interrupt in the middle gives the devices their power back.

@@ -1,8 +1,4 @@
-"""ProXR relay boards over TCP: four banks of eight relays, one connection at a time, single-byte answers.
-
-A command is 254, a code and mostly a bank. The relays are wired normally closed: a coil that is off gives the
-device its power.
-"""
+"""ProXR relay boards over TCP: four banks of eight relays, one connection at a time, single-byte answers."""
 
 import re
 
@@ -13,13 +9,13 @@ from bmm.drivers.wire import Wire
 from bmm.errors import Garbled, Unreachable
 
 _PORT = 2101
+# A command is 254, a code and mostly a bank; the code for one relay is a base plus the relay's number, 1 to 8.
 _COMMAND, _TEST, _OK = 254, 33, 85
-# Plus the relay's number, 1 to 8.
 _COIL_OFF, _COIL_ON, _READ_COIL = 99, 107, 115
 
 
 class ProXRDriver(PowerDriver):
-    """A ProXR board; its address is "host" or "host:port", the port 2101 unless given."""
+    """A ProXR board, wired normally closed; its address is "host" or "host:port", the port 2101 unless given."""
 
     outlet_pattern = re.compile(r"bank([1-4]):relay([1-8])", re.ASCII)
     outlet_grammar = "bank1:relay1 to bank4:relay8"
@@ -27,32 +23,37 @@ class ProXRDriver(PowerDriver):
     _wire: Wire | None = None
 
     def open(self, deadline: Deadline) -> None:
+        """Connect; the board serves one connection at a time and lets others wait."""
         self._wire = Wire.connect(*parse_address(self.address, _PORT), deadline)
 
     def close(self) -> None:
+        """Close the connection, if any."""
         if self._wire is not None:
             self._wire.close()
             self._wire = None
 
     def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
-        answer = self._ask_relay(_COIL_OFF if on else _COIL_ON, outlet, deadline)
+        """Switch the relay; a coil that is off gives the device its power."""
+        answer = self._ask(_COIL_OFF if on else _COIL_ON, outlet, deadline)
         if answer != _OK:
             raise Garbled(f"{self.address} answered {answer} instead of {_OK} to switching {outlet}")
 
     def get(self, outlet: str, deadline: Deadline) -> bool:
-        answer = self._ask_relay(_READ_COIL, outlet, deadline)
+        """Read the relay's coil: 0 is power on, 1 is off."""
+        answer = self._ask(_READ_COIL, outlet, deadline)
         if answer not in (0, 1):
             raise Garbled(f"{self.address} answered {answer} instead of 0 or 1 to reading {outlet}")
         return answer == 0
 
     def answers(self, deadline: Deadline) -> bool:
-        return self._ask(bytes((_COMMAND, _TEST)), deadline) == _OK
+        """Make the two-way test."""
+        return self._exchange(bytes((_COMMAND, _TEST)), deadline) == _OK
 
-    def _ask_relay(self, code: int, outlet: str, deadline: Deadline) -> int:
+    def _ask(self, base: int, outlet: str, deadline: Deadline) -> int:
         bank, relay = self.check_outlet(outlet).removeprefix("bank").split(":relay")
-        return self._ask(bytes((_COMMAND, code + int(relay), int(bank))), deadline)
+        return self._exchange(bytes((_COMMAND, base + int(relay), int(bank))), deadline)
 
-    def _ask(self, command: bytes, deadline: Deadline) -> int:
+    def _exchange(self, command: bytes, deadline: Deadline) -> int:
         if self._wire is None:
             raise Unreachable(f"{self.address}: not connected")
         self._wire.send(command, deadline)
