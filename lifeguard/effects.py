@@ -90,8 +90,7 @@ def _report_healthy(context: Context) -> None:
 
 def _report_failure(context: Context) -> None:
     device = context.device
-    if device.next_image_id is not None:
-        _record_install(context, succeeded=False)
+    _record_install(context, succeeded=False)
     if context.facts.image_suspect:
         device.result = Result.BAD_IMAGE
         return
@@ -103,6 +102,8 @@ def _report_failure(context: Context) -> None:
 
 def _record_install(context: Context, *, succeeded: bool) -> None:
     device = context.device
+    if device.next_image_id is None:
+        return
     Install.objects.create(
         device=device,
         image_id=device.next_image_id,

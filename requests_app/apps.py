@@ -8,3 +8,7 @@ class RequestsAppConfig(AppConfig):
 
     name = "requests_app"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Start listening to what happens to devices."""
+        from requests_app import receivers  # noqa: F401, PLC0415 - needs the models, which load first

@@ -6,7 +6,7 @@ and hears at once what became of its device. Names tagged `api` are promises to 
 
 from dataclasses import dataclass
 
-from mozpool_site.statemachine.spec import Choose, Goto, Retry, Spec, State, Stay
+from mozpool_site.statemachine.spec import Choose, Goto, Outcome, Retry, Spec, State, Stay
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ _BAD_IMAGE = Choose(
     {True: Goto("failed_bad_image")},
     otherwise=Retry(2, counter="bad_image", again=_ANOTHER, exhausted=Goto("failed_bad_image")),
 )
-_ANSWERS = {
+_ANSWERS: dict[object, Outcome] = {
     "complete": Goto("ready"),
     "wrong_image": Retry(
         5, counter="contacting_lifeguard", again=Goto("contacting_lifeguard"), exhausted=_BAD_DEVICE

@@ -75,7 +75,7 @@ class Runner(Generic[RowT]):
         """Lock a row and tell the time, in one round trip."""
         rows = self.model._default_manager.select_for_update()
         row = rows.annotate(db_now=clock.DB_NOW).get(pk=pk)
-        return row, clock.aware(row.db_now)
+        return row, clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type
 
     def deliver_locked(
         self,

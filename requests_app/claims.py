@@ -1,0 +1,167 @@
+"""Brings free devices and waiting requests together in the database. The ranking itself is in matching.py.
+
+A claim is one conditional UPDATE. Whoever loses one goes on to the next candidate; only an empty list of
+candidates, read without locks, means that nothing is free.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from devices.models import Device, ImageBootConfig, Rack
+from mozpool_site import clock
+from mozpool_site.statemachine.machine import Event
+from mozpool_site.transactions import retrying
+from requests_app.machine import request_runner
+from requests_app.matching import ANY, Demand, Offer, fits, has_image, in_turn, ranked
+from requests_app.models import Request
+
+# Rival claimers pick among this many of the best, so that they rarely want the same one.
+_CANDIDATES = 8
+# Requests looked at when one device comes free.
+_QUEUE = 200
+# A rack whose pulse has not looked for so long is down: its devices are offered to nobody.
+RACK_DOWN_AFTER = timedelta(seconds=30)
+
+
+def demand_of(request: Request) -> Demand:
+    """Read what a request wants."""
+    hardware = ImageBootConfig.objects.filter(image_id=request.image_id, boot_config__active=True)
+    return Demand(
+        request_id=request.pk,
+        priority=request.priority,
+        image_id=request.image_id,
+        boot_config=request.boot_config,
+        reusable=request.image.reusable,
+        hardware=frozenset(hardware.values_list("hardware_type_id", flat=True)),
+        environment=request.environment,
+        tags=frozenset(request.tags),
+        device_id=request.requested_device_id,
+    )
+
+
+def try_to_match(request: Request, now: datetime) -> bool:
+    """Find and claim a device for a locked request in `finding_device`; True when it has one."""
+    demand = demand_of(request)
+    for offer in candidates(demand, now):
+        if claim(request.pk, offer.device_id):
+            request_runner.deliver_locked(request, Event("matched"), now)
+            return True
+    return False
+
+
+def claim(request_id: int, device_id: int) -> bool:
+    """Take a free device for a request; False when it is free no longer."""
+    free = Device.objects.filter(pk=device_id, state="ready", held_by__isnull=True)
+    return free.update(held_by=request_id, idle_since=None) == 1
+
+
+def candidates(demand: Demand, now: datetime) -> Iterator[Offer]:
+    """Give free devices that fit, the best first, in slices until there are no more."""
+    seen: set[int] = set()
+    for devices in _sources(demand, now):
+        while batch := _offers(devices.exclude(pk__in=seen)[:_CANDIDATES]):
+            seen.update(offer.device_id for offer in batch)
+            best = ranked(demand, batch)
+            random.shuffle(best)
+            yield from sorted(best, key=lambda offer: not has_image(demand, offer))
+            if len(batch) < _CANDIDATES:
+                break
+
+
+def match_request(request_id: int) -> bool:
+    """Try again for a request that waits; True when it got a device."""
+
+    @retrying
+    def transact() -> bool:
+        request, now = request_runner.lock(request_id)
+        return request.state == "finding_device" and try_to_match(request, now)
+
+    return transact()
+
+
+def match_device(device_id: int) -> bool:
+    """Give a device that came free to the first waiting request that it fits; True when one took it."""
+    device = Device.objects.filter(pk=device_id, idle_since__isnull=False)
+    for offer in _offers(device):
+        if is_down(device_id):
+            return False
+        for demand in waiting_demands(offer):
+            if fits(demand, offer) and match_request(demand.request_id):
+                # It may have found a better one; then ours is still there for the next in turn.
+                if not device.exists():
+                    return True
+    return False
+
+
+def match_waiting() -> int:
+    """Try for every waiting request, in turn; give how many got a device."""
+    matched = 0
+    in_vain: set[tuple[object, ...]] = set()
+    for demand in in_turn(_demands(_waiting())):
+        alike = (demand.image_id, demand.boot_config, demand.environment, demand.tags, demand.device_id)
+        if alike in in_vain:
+            continue
+        if match_request(demand.request_id):
+            matched += 1
+        else:
+            in_vain.add(alike)
+    return matched
+
+
+def waiting_demands(offer: Offer) -> list[Demand]:
+    """Give what waits and might want a device, in turn."""
+    might = Q(requested_device=offer.device_id) | Q(requested_device=None, environment__in=(ANY, offer.environment))
+    return in_turn(_demands(_waiting().filter(might)))
+
+
+def somebody_waits_before(request: Request) -> bool:
+    """Whether an older or more urgent request waits, which must be served first."""
+    before = Q(priority__gt=request.priority) | Q(priority=request.priority, pk__lt=request.pk)
+    return Request.objects.filter(before, state="finding_device").exists()
+
+
+def racks_down(now: datetime) -> list[int]:
+    """Name racks whose pulse has stopped; a rack that never had one of its own is not down."""
+    return list(Rack.objects.filter(pulse_seen__lt=now - RACK_DOWN_AFTER).values_list("pk", flat=True))
+
+
+def is_down(device_id: int) -> bool:
+    """Whether a device's rack is down."""
+    since = clock.now() - RACK_DOWN_AFTER
+    return Device.objects.filter(pk=device_id, rack__pulse_seen__lt=since).exists()
+
+
+def _sources(demand: Demand, now: datetime) -> Iterator[QuerySet[Device]]:
+    """Give the searches to make, each in the order of an index."""
+    free = Device.objects.filter(state="ready", held_by__isnull=True, idle_since__isnull=False)
+    if demand.device_id is not None:
+        yield free.filter(pk=demand.device_id)
+        return
+    if down := racks_down(now):
+        free = free.exclude(rack_id__in=down)
+    if demand.environment != ANY:
+        free = free.filter(environment=demand.environment)
+    if demand.reusable:
+        yield free.filter(image_id=demand.image_id).order_by("idle_since")
+    yield free.filter(hardware_type_id__in=demand.hardware).order_by("idle_since")
+
+
+def _offers(devices: QuerySet[Device]) -> list[Offer]:
+    columns = ("pk", "idle_since", "environment", "hardware_type_id", "image_id", "boot_config", "tags")
+    return [
+        Offer(pk, idle_since, environment, hardware, image, boot_config, frozenset(tags))
+        for pk, idle_since, environment, hardware, image, boot_config, tags in devices.values_list(*columns)
+        if idle_since is not None
+    ]
+
+
+def _waiting() -> QuerySet[Request]:
+    waiting = Request.objects.filter(state="finding_device").select_related("image")
+    return waiting.order_by("-priority", "pk")
+
+
+def _demands(requests: QuerySet[Request]) -> list[Demand]:
+    return [demand_of(request) for request in requests[:_QUEUE]]

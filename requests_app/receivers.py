@@ -1,0 +1,38 @@
+"""Listens to what happens to devices, so that a request hears of it at once instead of at its next timer."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from devices.models import Device
+from lifeguard.signals import device_moved
+from lifeguard.states import DEVICE
+from mozpool_site.statemachine.machine import Event
+from requests_app.claims import match_device
+from requests_app.machine import request_runner
+from requests_app.models import Request
+from requests_app.signals import device_released
+
+
+@receiver(device_moved)
+def on_device_moved(device: Device, old_state: str, **_: Any) -> None:
+    """Tell the holding request what its device came to, or offer a device that came free."""
+    if device.held_by is not None:
+        _tell_holder(device.held_by, device, old_state)
+    elif device.state == "ready" and old_state != "ready":
+        match_device(device.pk)
+
+
+@receiver(device_released)
+def on_device_released(device_id: int, **_: Any) -> None:
+    """Offer a device that was given back to the next in turn."""
+    match_device(device_id)
+
+
+def _tell_holder(request_id: int, device: Device, old_state: str) -> None:
+    settled = device.state == "ready" or bool(device.result) or "steady" in DEVICE[device.state].tags
+    left = old_state == "ready" and device.state != "ready"
+    event = "device_settled" if settled else "device_left" if left else ""
+    wants = {"device_settled": "pending", "device_left": "ready"}.get(event)
+    if wants and Request.objects.filter(pk=request_id, state=wants).exists():
+        request_runner.deliver(request_id, Event(event))
