@@ -1,0 +1,169 @@
+"""Finds what is due in some racks and rings for it; does it itself only where no worker comes.
+
+Needs no broker. Any number of pulses may run over the same racks: each thing done is a conditional UPDATE.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, close_old_connections, connection
+from django.db.models import Min
+
+from bmm import bootfiles, operations
+from bmm.models import Operation, Status
+from bmm.operations import Answer, Outcome
+from bmm.run import run
+from devices.models import Device, Rack
+from lifeguard.machine import device_runner
+from lifeguard.reports import report
+from mozpool_site import doorbell
+from mozpool_site.errors import UnknownNameError
+from mozpool_site.statemachine.machine import Event
+from mozpool_site.statemachine.spec import TIMEOUT
+
+logger = logging.getLogger(__name__)
+
+TIMER_TASK = "lifeguard.tasks.fire_timer"
+
+# Seconds after which nobody can have heard the first ring.
+FIRE_TIMER_AFTER = timedelta(seconds=3)
+RING_AGAIN_AFTER = timedelta(seconds=3)
+RUN_AFTER = timedelta(seconds=10)
+# How far a row is pushed back that can't be dealt with, so that it holds nobody up.
+_POISON_PAUSE = timedelta(seconds=60)
+_HEARTBEAT = timedelta(seconds=5)
+_SLICE = 500
+
+
+@dataclass
+class RackPulse:
+    """Looks after the devices and operations of some racks; remembers only whom it has rung for."""
+
+    racks: dict[int, str]
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "pulse-operation"))
+    ring_bells: bool = True
+    _timers_rung: dict[int, int] = field(default_factory=dict)
+    _operations_rung: dict[int, datetime] = field(default_factory=dict)
+    _running: dict[int, Future[None]] = field(default_factory=dict)
+    _heartbeat: datetime | None = None
+
+    @classmethod
+    def over(cls, names: list[str]) -> "RackPulse":
+        """Make a pulse over the named racks, over all when none is named. Raises UnknownNameError."""
+        racks = Rack.objects.filter(name__in=names) if names else Rack.objects.all()
+        found = {rack.name: rack for rack in racks}
+        for name in names:
+            if name not in found:
+                raise UnknownNameError(f"there is no rack {name!r}", field="rack")
+        return cls({rack.pk: rack.queue_name for rack in found.values()})
+
+    def beat(self, now: datetime) -> datetime:
+        """Do what is due now; give the moment when something will be due next, a second from now at most."""
+        for chore in (self._heart, self._timers, self._lost, self._queued, self._boot_files):
+            _guarded(chore, now)
+        return self._next(now)
+
+    def _heart(self, now: datetime) -> None:
+        if self._heartbeat is None or now - self._heartbeat >= _HEARTBEAT:
+            Rack.objects.filter(pk__in=self.racks).update(pulse_seen=now)
+            self._heartbeat = now
+
+    def _timers(self, now: datetime) -> None:
+        due = Device.objects.filter(rack_id__in=self.racks, deadline__lte=now).order_by("deadline")
+        rung: dict[int, int] = {}
+        for pk, seq, deadline, rack_id in due.values_list("pk", "state_seq", "deadline", "rack_id")[:_SLICE]:
+            if deadline is None:
+                continue
+            if not self.ring_bells or now - deadline >= FIRE_TIMER_AFTER:
+                _fire(pk, seq, now)
+            else:
+                if self._timers_rung.get(pk) != seq:
+                    doorbell.ring(self.racks[rack_id], TIMER_TASK, pk, seq)
+                rung[pk] = seq
+        self._timers_rung = rung
+
+    def _lost(self, now: datetime) -> None:
+        for operation in Operation.objects.filter(operations.lost(now), rack_id__in=self.racks)[:_SLICE]:
+            if operation.status == Status.RUNNING:
+                message = f"runner {operation.runner} is gone"
+                logger.warning("operation %s is lost: %s", operation.pk, message)
+                report(operation, Outcome(Answer.LOST, message))
+            else:
+                operations.let_go(operation)
+
+    def _queued(self, now: datetime) -> None:
+        due = Operation.objects.filter(rack_id__in=self.racks, status=Status.QUEUED, not_before__lte=now)
+        rung: dict[int, datetime] = {}
+        for operation in due.order_by("not_before")[:_SLICE]:
+            last = self._operations_rung.get(operation.pk)
+            if not self.ring_bells or now - operation.not_before >= RUN_AFTER:
+                self._run(operation.pk)
+            elif self._wants_bell(operation, last, now):
+                operations.ring(operation, self.racks[operation.rack_id])
+                last = now
+            if last:
+                rung[operation.pk] = last
+        self._operations_rung = rung
+
+    def _wants_bell(self, operation: Operation, last: datetime | None, now: datetime) -> bool:
+        if last is not None:
+            return now - last >= RING_AGAIN_AFTER
+        # Whoever queued it has rung, unless it was to wait.
+        waited = operation.not_before > operation.created
+        return waited or now - operation.not_before >= RING_AGAIN_AFTER
+
+    def _run(self, operation_id: int) -> None:
+        for done in [pk for pk, future in self._running.items() if future.done()]:
+            del self._running[done]
+        if operation_id not in self._running:
+            self._running[operation_id] = self.pool.submit(_run_alone, operation_id)
+
+    def _boot_files(self, now: datetime) -> None:
+        bootfiles.reconcile(self.racks)
+
+    def _next(self, now: datetime) -> datetime:
+        """Look ahead, so that a poll that comes due in 0.3 s is not rung for in 1 s."""
+        latest = now + timedelta(seconds=1)
+        queued = Operation.objects.filter(
+            rack_id__in=self.racks, status=Status.QUEUED, not_before__gt=now, not_before__lt=latest
+        )
+        devices = Device.objects.filter(rack_id__in=self.racks, deadline__gt=now, deadline__lt=latest)
+        moments: list[datetime | None] = [
+            queued.aggregate(next=Min("not_before"))["next"],
+            devices.aggregate(next=Min("deadline"))["next"],
+        ]
+        return min([latest, *(moment for moment in moments if moment is not None)])
+
+
+def _fire(device_id: int, seq: int, now: datetime) -> None:
+    """Let a deadline pass; a row that can't be dealt with is pushed back, so that the rest go on."""
+    try:
+        device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": seq})
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("the deadline of device %s can't pass; next try in a minute", device_id)
+        Device.objects.filter(pk=device_id, state_seq=seq).update(deadline=now + _POISON_PAUSE)
+
+
+def _run_alone(operation_id: int) -> None:
+    try:
+        run(operation_id, report)
+    except Exception:
+        logger.exception("operation %s failed in the pulse", operation_id)
+    finally:
+        close_old_connections()
+        connection.close()
+
+
+def _guarded(chore: Callable[[datetime], object], now: datetime) -> None:
+    """Keep one failing chore from stopping the others. A database that is away stops the beat."""
+    try:
+        chore(now)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("a chore of the pulse failed")

@@ -1,0 +1,130 @@
+"""What concerns the whole pool: expiry, requests' timers, matching, retention. One pulse at a time does it,
+the one that holds the pool's lease row; when it dies, another takes the lease over within seconds."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Q
+
+from bmm.runner_identity import runner_name
+from devices.models import Device
+from devices.retention import prune
+from mozpool_site.statemachine.machine import Event
+from mozpool_site.statemachine.spec import TIMEOUT
+from requests_app.claims import match_waiting, racks_down
+from requests_app.machine import request_runner
+from requests_app.models import PoolLease, Request
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=5)
+_RENEW = timedelta(seconds=2)
+_MATCH_EVERY = timedelta(seconds=2)
+_SWEEP_EVERY = timedelta(seconds=3)
+_PRUNE_EVERY = timedelta(hours=1)
+_POISON_PAUSE = timedelta(seconds=60)
+_SLICE = 500
+
+
+@dataclass
+class PoolPulse:
+    """Looks after the pool while it holds the lease."""
+
+    _renewed: datetime | None = None
+    _matched: datetime | None = None
+    _swept: datetime | None = None
+    _pruned: datetime | None = None
+
+    def beat(self, now: datetime) -> None:
+        """Do what is due now, if the pool is ours."""
+        if not self._lease(now):
+            return
+        self._expire(now)
+        self._timers(now)
+        if _every(_SWEEP_EVERY, self._swept, now):
+            self._swept = now
+            self._sweep(now)
+        if _every(_MATCH_EVERY, self._matched, now):
+            self._matched = now
+            match_waiting()
+        if _every(_PRUNE_EVERY, self._pruned, now):
+            self._pruned = now
+            _guarded(prune, now)
+
+    def _lease(self, now: datetime) -> bool:
+        if self._renewed is not None and now - self._renewed < _RENEW:
+            return True
+        free = Q(owner=runner_name()) | Q(until__lt=now) | Q(until=None)
+        held = PoolLease.objects.filter(free, name="pool").update(owner=runner_name(), until=now + LEASE)
+        if not held and not PoolLease.objects.filter(name="pool").exists():
+            held = _create_lease(now)
+        self._renewed = now if held else None
+        return bool(held)
+
+    def _expire(self, now: datetime) -> None:
+        expired = Request.objects.filter(ended=None, expires__lte=now).order_by("expires")
+        _deliver(expired.values_list("pk", flat=True)[:_SLICE], "expire", now)
+
+    def _timers(self, now: datetime) -> None:
+        due = Request.objects.filter(ended=None, deadline__lte=now).order_by("deadline")
+        for pk, seq in due.values_list("pk", "state_seq")[:_SLICE]:
+            _deliver([pk], TIMEOUT, now, fence={"state_seq": seq})
+
+    def _sweep(self, now: datetime) -> None:
+        """Find requests that a lost signal would leave waiting for their next timer."""
+        held = Device.objects.filter(held_by__isnull=False)
+        settled = held.filter(Q(state="ready") | ~Q(result="")).values_list("held_by", flat=True)
+        self._tell("pending", settled, "device_settled", now)
+        left = held.exclude(state="ready").values_list("held_by", flat=True)
+        self._tell("ready", left, "device_left", now)
+        if down := racks_down(now):
+            stranded = held.filter(rack_id__in=down).values_list("held_by", flat=True)
+            self._tell("pending", stranded, "rack_down", now)
+
+    def _tell(self, state: str, holders: Iterable[int | None], event: str, now: datetime) -> None:
+        wanted = [pk for pk in holders if pk is not None]
+        concerned = Request.objects.filter(pk__in=wanted, state=state).values_list("pk", flat=True)
+        if event == "rack_down":
+            concerned = concerned.filter(requested_device=None)
+        _deliver(concerned, event, now)
+
+
+def _create_lease(now: datetime) -> bool:
+    try:
+        with transaction.atomic():
+            PoolLease.objects.create(name="pool", owner=runner_name(), until=now + LEASE)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _deliver(
+    requests: Iterable[int], event: str, now: datetime, fence: dict[str, object] | None = None
+) -> None:
+    """Deliver an event to each; one that can't be dealt with is pushed back, so that the rest go on."""
+    for pk in requests:
+        try:
+            request_runner.deliver(pk, Event(event), fence=fence)
+        except DatabaseError:
+            raise
+        except Exception:
+            logger.exception("%s of request %s failed; next try in a minute", event, pk)
+            later = now + _POISON_PAUSE
+            if event == TIMEOUT:
+                Request.objects.filter(pk=pk).update(deadline=later)
+
+
+def _guarded(chore: Callable[[datetime], object], now: datetime) -> None:
+    try:
+        chore(now)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("a chore of the pool failed")
+
+
+def _every(pause: timedelta, last: datetime | None, now: datetime) -> bool:
+    return last is None or now - last >= pause
