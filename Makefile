@@ -14,7 +14,7 @@ ALL := .venv/all.stamp
 # A production-like installation, for the checks that only such a one can pass; the key is new each time.
 DEPLOYED = env MOZPOOL_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_hex(40))') \
 	MOZPOOL_DEBUG=false MOZPOOL_HTTPS=true MOZPOOL_BASE_URL=https://mozpool.example.com \
-	MOZPOOL_TRUSTED_PROXIES=10.0.0.0/8 DATABASE_URL=sqlite://$(CURDIR)/var/lint.sqlite3
+	MOZPOOL_TRUSTED_PROXIES=10.0.0.0/8 DATABASE_URL=sqlite:///$(CURDIR)/var/lint.sqlite3
 DEVELOPMENT = env MOZPOOL_DEBUG=true
 
 .PHONY: help
@@ -58,7 +58,7 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	scripts/test-packages
 	$(PYTEST) -q -n 2 tests/unit tests/architecture
 	$(PYTEST) -q -n 2 tests/simulation
-	$(PYTEST) -q tests/integration
+	$(PYTEST) -q tests/servers tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/e2e
 

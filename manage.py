@@ -4,13 +4,13 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
 
 def main() -> int:
     """Run the command named on the command line and return the exit status for the shell."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mozpool_site.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
-
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mozpool_site.settings")
 _RACK_QUEUE = re.compile(r"rack\.[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
-class RackQueues(Queues):  # type: ignore[misc]  # celery-types gives dict without its parameters
+class RackQueues(Queues):
     """The queues that exist: one for each rack, made when first named."""
 
     def __missing__(self, name: str) -> Queue:
@@ -40,7 +40,7 @@ class RackAMQP(AMQP):
     queues_cls: Any = RackQueues
 
 
-def refuse_without_queue(name: str, args: Any, kwargs: Any, options: dict[str, Any], **rest: Any) -> None:  # noqa: ARG001
+def refuse_without_queue(name: str, args: Any, kwargs: Any, options: dict[str, Any], **rest: Any) -> None:
     """Route nothing, but stop a task that names no queue: there is no default one, it would go nowhere."""
     if "queue" not in options:
         msg = f"task {name} was sent without a queue; send it to the queue of a rack"

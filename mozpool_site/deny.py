@@ -10,6 +10,6 @@ class DenyAll(BasePermission):
 
     message = "This view declares no permission, so nobody may use it."
 
-    def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 -- the signature is DRF's
+    def has_permission(self, request: Request, view: APIView) -> bool:
         """Say no."""
         return False

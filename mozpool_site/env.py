@@ -95,7 +95,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "DATABASE_URL", "database", "database URL", f"sqlite:///{BASE_DIR / 'var' / 'mozpool.sqlite3'}",
-        "`mysql://user:password@host:port/name` (MySQL or MariaDB) or `sqlite:///absolute/path`.",
+        "`mysql://user:password@host:port/name` (MySQL or MariaDB) or `sqlite:////absolute/path`.",
         env_kinds.database, secret=True,
     ),
     Setting(
@@ -208,7 +208,8 @@ def _unknown(variables: Mapping[str, str]) -> list[str]:
     found = []
     for name in sorted(variables):
         if name.startswith(_PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            bare = name.removeprefix(_PREFIX)
+            near = bare if bare in known else difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
             found.append(f"{name}: no such setting; the nearest is {near} (docs/settings.md lists all)")
     return found
 

@@ -167,17 +167,22 @@ def boot_keys(text: str) -> tuple[bytes, ...]:
 
 def database(text: str) -> dict[str, Any]:
     """Read a database URL into Django's dictionary; what MySQL and SQLite need is added by settings.py."""
-    expected = "sqlite:///absolute/path or mysql://user:password@host:port/name expected"
+    expected = "sqlite:////absolute/path or mysql://user:password@host:port/name expected"
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError:
         raise ValueError(expected) from None
     engine = _SCHEMES_OF_DATABASES.get(url.scheme)
-    if engine is None or port == 0 or (url.scheme == "sqlite" and url.netloc):
+    if engine is None or port == 0 or (url.scheme == "sqlite" and (url.netloc or not url.path)):
         raise ValueError(expected)
     config: dict[str, Any] = environ.Env.db_url_config(text)
-    if not config["NAME"] or (url.scheme == "mysql" and not config["HOST"] and not url.query):
+    if url.scheme == "sqlite":
+        # A relative path would mean another database in every folder that a command is started from.
+        complete = Path(config["NAME"]).is_absolute()
+    else:
+        complete = bool(config["NAME"]) and bool(config["HOST"] or url.query)
+    if not complete:
         raise ValueError(expected)
     return config
 
@@ -194,6 +199,11 @@ def broker_url(text: str) -> str:
         if url.netloc or not url.path.startswith("/") or url.path == "/":
             raise ValueError(expected)
         return text
-    if url.scheme not in _SCHEMES_OF_BROKERS or not url.hostname or port == 0 or not re.fullmatch(r"/?[0-9]*", url.path):
+    if (
+        url.scheme not in _SCHEMES_OF_BROKERS
+        or not url.hostname
+        or port == 0
+        or not re.fullmatch(r"/?[0-9]*", url.path)
+    ):
         raise ValueError(expected)
     return text

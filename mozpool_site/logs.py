@@ -1,6 +1,6 @@
 """Log lines for journald and files: time in UTC, level, logger, message; one line each, whatever the text holds."""
 
-import datetime
+import datetime as dt
 import logging
 import re
 import textwrap
@@ -21,7 +21,7 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is logging's
         """Format everything but the traceback."""
-        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return f"{stamp} {record.levelname} {record.name} {_CONTROL.sub(_escaped, record.getMessage())}"
 

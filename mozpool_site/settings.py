@@ -11,7 +11,7 @@ from mozpool_site import env
 ENVIRONMENT = env.read(os.environ)
 BASE_DIR = env.BASE_DIR
 
-# --- Django ---------------------------------------------------------------------------------------------------------
+# --- Django -------------------------------------------------------------------------------------------------
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
@@ -70,7 +70,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-# --- Static files: a fresh clone works without `collectstatic`; a server that names a folder gets hashed copies ----------
+# --- Static files: a fresh clone works without `collectstatic`; a server that names a folder gets hashed copi
 STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.static_root
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
@@ -84,7 +84,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": _STATIC_STORAGE},
 }
 
-# --- Database (reliability.md, "Settings that matter") --------------------------------------------------------------
+# --- Database (reliability.md, "Settings that matter") ------------------------------------------------------
 _MYSQL: dict[str, Any] = {
     "CONN_MAX_AGE": 60,
     "CONN_HEALTH_CHECKS": True,
@@ -123,7 +123,7 @@ DATABASES: dict[str, Any] = {
 if _TUNED is _SQLITE:
     Path(ENVIRONMENT.database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
 
-# --- Access and headers ---------------------------------------------------------------------------------------------
+# --- Access and headers -------------------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -150,7 +150,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
-# --- Celery: doorbells only; the row is the truth (reliability.md) ---------------------------------------------------
+# --- Celery: doorbells only; the row is the truth (reliability.md) ------------------------------------------
 CELERY_BROKER_URL = ENVIRONMENT.broker_url
 CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
@@ -192,7 +192,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 
-# --- Mozpool's own --------------------------------------------------------------------------------------------------
+# --- Mozpool's own ------------------------------------------------------------------------------------------
 MOZPOOL_BASE_URL = ENVIRONMENT.base_url
 MOZPOOL_TFTP_ROOT = ENVIRONMENT.tftp_root
 MOZPOOL_TRUSTED_NETWORKS = ENVIRONMENT.trusted_networks
@@ -204,7 +204,7 @@ MOZPOOL_BOOT_KEYS = ENVIRONMENT.boot_keys
 MOZPOOL_MAX_DURATION = ENVIRONMENT.max_duration
 MOZPOOL_JOURNAL_DAYS = ENVIRONMENT.journal_days
 
-# --- Logging: one line each, to stderr -------------------------------------------------------------------------------
+# --- Logging: one line each, to stderr ----------------------------------------------------------------------
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

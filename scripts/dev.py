@@ -13,7 +13,9 @@ from tests.servers.redis import Redis
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 40  # longer than the worker's own soft shutdown
-_LIST_RACKS = "from devices.models import Rack; print(*Rack.objects.order_by('name').values_list('name', flat=True))"
+_LIST_RACKS = (
+    "from devices.models import Rack; print(*Rack.objects.order_by('name').values_list('name', flat=True))"
+)
 
 
 def _manage(*words: str) -> list[str]:
@@ -34,7 +36,16 @@ def _rack_names(variables: dict[str, str]) -> list[str]:
 
 
 def _commands(racks: list[str]) -> list[list[str]]:
-    worker = [sys.executable, "-m", "celery", "-A", "mozpool_site", "worker", "--without-gossip", "--without-mingle"]
+    worker = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "mozpool_site",
+        "worker",
+        "--without-gossip",
+        "--without-mingle",
+    ]
     queues = ",".join(f"rack.{rack}" for rack in racks)
     return [
         _manage("runserver", "127.0.0.1:8000"),
@@ -43,12 +54,20 @@ def _commands(racks: list[str]) -> list[list[str]]:
     ]
 
 
+def _start(command: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command, cwd=_ROOT, env=variables, start_new_session=True, preexec_fn=die_with_parent()
+    )
+
+
 def _watch(processes: list[subprocess.Popen[bytes]]) -> int:
     """Wait until one process ends, which it should not, and give its exit status."""
     while True:
         for process in processes:
             if process.poll() is not None:
-                sys.stderr.write(f"{process.args!r} ended with status {process.returncode}; stopping the rest\n")
+                sys.stderr.write(
+                    f"{process.args!r} ended with status {process.returncode}; stopping the rest\n"
+                )
                 return process.returncode or 1
         time.sleep(0.5)
 
@@ -78,11 +97,8 @@ def main() -> int:
         processes: list[subprocess.Popen[bytes]] = []
         stack.callback(_stop, processes)
         for command in _commands(racks):
-            processes.append(
-                subprocess.Popen(
-                    command, cwd=_ROOT, env=variables, start_new_session=True, preexec_fn=die_with_parent()
-                )
-            )
+            # One at a time, so that an interrupt between two still finds the first in the list.
+            processes += [_start(command, variables)]
         return _watch(processes)
 
 

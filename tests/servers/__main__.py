@@ -4,6 +4,7 @@ The command finds DATABASE_URL and MOZPOOL_BROKER_URL in its environment. The ex
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from types import FrameType
 
 from tests.servers import MariaDB, Redis, ServerFailed
 from tests.servers.process import die_with_parent
+
+_LAST_SECONDS = 30  # what an interrupted command gets for tidying up
 
 
 def _arguments() -> argparse.Namespace:
@@ -25,9 +28,25 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _ended(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 -- the signature is signal's
+def _ended(number: int, frame: FrameType | None) -> None:
     """Turn SIGTERM into an ordinary exit, so that folders are removed."""
     sys.exit(128 + number)
+
+
+def _run(argv: list[str], variables: dict[str, str]) -> int:
+    """Run the command in a process group of its own, and leave nothing of that group behind."""
+    process = subprocess.Popen(argv, env=variables, process_group=0, preexec_fn=die_with_parent())
+    try:
+        return process.wait()
+    except BaseException:
+        # A moment to remove what it made: pytest ends its fixtures on an interrupt, not on SIGTERM.
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(_LAST_SECONDS)
+        raise
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def main() -> int:
@@ -40,14 +59,7 @@ def main() -> int:
             variables["DATABASE_URL"] = stack.enter_context(MariaDB()).url
         if arguments.redis:
             variables["MOZPOOL_BROKER_URL"] = stack.enter_context(Redis()).url
-        process = subprocess.Popen(arguments.argv, env=variables, preexec_fn=die_with_parent())
-        try:
-            return process.wait()
-        except BaseException:
-            # Ctrl-C reached the command too; it gets a moment to remove what it made.
-            process.terminate()
-            process.wait(30)
-            raise
+        return _run(arguments.argv, variables)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,6 @@ class Command(BaseCommand):
     help = "Print the reference of all environment variables as Markdown (docs/settings.md)."
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 -- the signature is Django's
+    def handle(self, *args: Any, **options: Any) -> None:
         """Print it."""
         self.stdout.write(env_reference.markdown(), ending="")

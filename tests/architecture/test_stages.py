@@ -1,0 +1,9 @@
+"""`make test` runs every folder that holds tests."""
+
+from tests.architecture.sources import ROOT, tracked
+
+
+def test_no_folder_of_tests_is_forgotten() -> None:
+    words = (ROOT / "Makefile").read_text(encoding="utf-8").split()
+    folders = {path.relative_to(ROOT).parts[1] for path in tracked() if path.name.startswith("test_")}
+    assert [folder for folder in sorted(folders) if f"tests/{folder}" not in words] == []
