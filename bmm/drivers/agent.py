@@ -111,7 +111,7 @@ def check_storage(address: str, port: int, deadline: Deadline) -> None:
             _tidy(agent, folder, path, whole)
             raise
         agent.ask(f"rm {path}", whole)
-        agent.ask(f"rmdir {folder}", whole)
+        agent.ask(f"rmdr {folder}", whole)
         if agent.ask(f"isdir {folder}", whole) != "FALSE":
             raise Refused(f"{address}: the storage keeps {folder} although it was removed")
 
@@ -132,7 +132,7 @@ def _write_and_read(agent: _Agent, folder: str, path: str, deadline: Deadline) -
 
 def _tidy(agent: _Agent, folder: str, path: str, deadline: Deadline) -> None:
     """Remove what can be removed; the storage has failed already, and its first failure is what to tell."""
-    for command in (f"rm {path}", f"rmdir {folder}"):
+    for command in (f"rm {path}", f"rmdr {folder}"):
         try:
             agent.ask(command, deadline.sooner(_ANSWER_SECONDS))
         except Refused:

@@ -54,7 +54,7 @@ class Agent(TcpServer):
             time.sleep(0.001)
 
     def _obey(self, name: str, path: str, data: bytes) -> str:
-        if name in ("mkdr", "rmdir"):
+        if name in ("mkdr", "rmdr"):
             return self._folder(name, path)
         if name == "push":
             self.files[path] = data[self.loses_bytes :]
@@ -153,7 +153,7 @@ def test_a_port_that_cannot_be_is_misconfigured() -> None:
 
 def test_a_good_storage_is_written_read_and_left_as_it_was(agent: Agent) -> None:
     check_it(agent)
-    assert agent.heard == ["testroot", "mkdr", "isdir", "push", "cat", "rm", "rmdir", "isdir"]
+    assert agent.heard == ["testroot", "mkdr", "isdir", "push", "cat", "rm", "rmdr", "isdir"]
     assert agent.folders == {"/mnt/sdcard"}
     assert agent.files == {}
 
@@ -182,7 +182,7 @@ def test_a_test_root_at_the_top_is_no_double_slash(agent: Agent) -> None:
         ("cat", "something else", "gave back another .* than was written$"),
         ("cat", WARNING + "I/O error", "refused 'cat .*': I/O error$"),
         ("rm", WARNING + "Unable to delete", "refused 'rm .*': Unable to delete$"),
-        ("rmdir", WARNING + "Directory not empty", "refused 'rmdir .*': Directory not empty$"),
+        ("rmdr", WARNING + "Directory not empty", "refused 'rmdr .*': Directory not empty$"),
         ("isdir", "TRUE", "the storage keeps .* although it was removed$"),
     ],
 )
