@@ -19,7 +19,7 @@ class ProXRDriver(PowerDriver):
 
     outlet_pattern = re.compile(r"bank([1-4]):relay([1-8])", re.ASCII)
     outlet_grammar = "bank1:relay1 to bank4:relay8"
-    rest_seconds = 1.0
+    rest_seconds = 1.1  # the board wants 1 s, counted from when it sees the close, not from when we send it
     _wire: Wire | None = None
 
     def open(self, deadline: Deadline) -> None:

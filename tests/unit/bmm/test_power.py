@@ -230,7 +230,7 @@ def test_a_deadline_too_short_for_a_cycle_touches_nothing(board: RelayBoard) -> 
     results = ProXRDriver(board.address).cycle(SOME, Deadline.after(1.5))
     assert kinds(results) == [OutOfTime] * 4
     assert str(results["bank1:relay1"]) == (
-        f"bank1:relay1 of {board.address} was not touched: less than 2 s are left, too little for a power cycle"
+        f"bank1:relay1 of {board.address} was not touched: less than 2.1 s are left, too little for a power cycle"
     )
     assert board.connections == 0
 
