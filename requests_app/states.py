@@ -30,7 +30,9 @@ LIVE_API = frozenset({"api", "live"})
 ENDED = frozenset({"api", "ended", "steady"})
 
 _END = {"return": Goto("closed"), "expire": Goto("closed")}
-_ANOTHER = Goto("finding_device", writes=("release",))
+# What is counted of one device: the next one starts anew, or a slow first one would cost it its chance.
+_OF_ONE_DEVICE = ("pending", "contacting_lifeguard")
+_ANOTHER = Goto("finding_device", writes=("release",), forgets=_OF_ONE_DEVICE)
 
 _BAD_DEVICE = Choose(
     "named",
@@ -115,7 +117,7 @@ REQUEST = Spec(
             doc="The client has the device.",
             on={
                 # An operator, or the client itself, has the device power-cycled or repaired meanwhile.
-                "device_left": Goto("pending"),
+                "device_left": Goto("pending", forgets=_OF_ONE_DEVICE),
                 **_END,
             },
             tags=LIVE_API | {"steady"},
