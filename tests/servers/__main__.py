@@ -12,8 +12,9 @@ import sys
 from contextlib import ExitStack
 from types import FrameType
 
-from tests.servers import MariaDB, Redis, ServerFailed
-from tests.servers.process import die_with_parent
+from tests.servers.mariadb import MariaDB
+from tests.servers.process import ServerFailed, die_with_parent
+from tests.servers.redis import Redis
 
 _LAST_SECONDS = 30  # what an interrupted command gets for tidying up
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Redis
 from tests.servers.process import die_with_parent
+from tests.servers.redis import Redis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Rings and prints, for each bell, what happened and the milliseconds that it took.

@@ -13,7 +13,9 @@ import MySQLdb
 import psutil
 import pytest
 
-from tests.servers import MariaDB, Redis, ServerFailed
+from tests.servers.mariadb import MariaDB
+from tests.servers.process import ServerFailed
+from tests.servers.redis import Redis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
