@@ -29,6 +29,8 @@ def please(
     @retrying
     def transact() -> Device:
         device, now = device_runner.lock(device_id)
+        if image is not None:
+            check_image_fits(device, image)
         return please_locked(device, verb, now, by=by, image=image, boot_config=boot_config)
 
     return transact()
@@ -43,13 +45,18 @@ def please_locked(
     image: Image | None = None,
     boot_config: str = "{}",
 ) -> Device:
-    """Ask as `please` does, of a row that the open transaction has locked."""
+    """Ask as `please` does, of a row that the open transaction has locked.
+
+    The caller knows that the image fits; one that doesn't ends in `failed_pxe_booting`.
+    """
     name = f"please_{verb}"
     if name not in PLEASE_EVENTS:
         raise InvalidInputError(f"{verb!r} is nothing that a device can be asked for", field="event")
     arguments: Mapping[str, object] = {}
     if verb == "image":
-        arguments = _image_arguments(device, image, boot_config)
+        if image is None:
+            raise InvalidInputError("an image is needed", field="image")
+        arguments = {"image_id": image.pk, "image": image.name, "boot_config": boot_config}
     state = device.state
     delivery = device_runner.deliver_locked(device, Event(name, arguments), now, by=by)
     if not delivery.moved:
@@ -110,23 +117,11 @@ def note_foreign_event(device: Device, name: str, now: datetime, *, by: Actor) -
     device_runner.note(device, Event(name[:64]), f"ignored event {name} in state {device.state}", now, by)
 
 
-def _image_arguments(device: Device, image: Image | None, boot_config: str) -> dict[str, object]:
-    if image is None:
-        raise InvalidInputError("an image is needed", field="image")
+def check_image_fits(device: Device, image: Image) -> None:
+    """Raise InvalidInputError unless the image has an active boot config for the device's hardware."""
     probe = Device(hardware_type_id=device.hardware_type_id, next_image_id=image.pk)
     if boot_config_for(probe) is None:
         raise InvalidInputError(
             f"image {image.name} has no boot config for {device.hardware_type}, the hardware of {device.name}",
             field="image",
         )
-    return {"image_id": image.pk, "image": image.name, "boot_config": boot_config}
-
-
-__all__ = [
-    "boot_event",
-    "check_token",
-    "force_state",
-    "note_foreign_event",
-    "please",
-    "please_locked",
-]

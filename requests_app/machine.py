@@ -110,8 +110,7 @@ def device_answer(request: Request) -> str:
 
 
 def _ask_lifeguard(request: Request) -> None:
-    held = Device.objects.values_list("pk", flat=True).get(held_by=request.pk)
-    device, now = device_runner.lock(held)
+    device, now = device_runner.lock(held_by=request.pk)
     by = Actor(f"request {request.pk}")
     on_it_already = (device.image_id, device.boot_config) == (request.image_id, request.boot_config)
     if request.image.reusable and on_it_already:
@@ -125,10 +124,10 @@ def _ask_lifeguard(request: Request) -> None:
 
 
 def _release(request: Request, now: datetime) -> None:
-    held = Device.objects.filter(held_by=request.pk).values_list("pk", flat=True).first()
-    if held is None:
+    try:
+        device, _ = device_runner.lock(held_by=request.pk)
+    except Device.DoesNotExist:
         return
-    device, _ = device_runner.lock(held)
     freed = Device.objects.filter(pk=device.pk, held_by=request.pk).update(
         held_by=None, idle_since=now if device.state == "ready" else None
     )

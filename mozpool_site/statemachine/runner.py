@@ -71,10 +71,10 @@ class Runner(Generic[RowT]):
 
         return transact()
 
-    def lock(self, pk: int) -> tuple[RowT, datetime]:
-        """Lock a row and tell the time, in one round trip."""
-        rows = self.model._default_manager.select_for_update()
-        row = rows.annotate(db_now=clock.DB_NOW).get(pk=pk)
+    def lock(self, pk: int | None = None, **lookup: object) -> tuple[RowT, datetime]:
+        """Lock the row with a primary key, or that another unique column finds; tell the time in the same trip."""
+        rows = self.model._default_manager.select_for_update().annotate(db_now=clock.DB_NOW)
+        row = rows.get(pk=pk) if pk is not None else rows.get(**lookup)
         return row, clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type
 
     def deliver_locked(
