@@ -23,8 +23,30 @@ from mozpool_site.statemachine.spec import (
 
 
 @dataclass(frozen=True)
+class Otherwise:
+    """Stands for every value of a fact but these."""
+
+    cases: frozenset[object]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How an edge hangs on a counter: it is taken while retried (`again`), each n-th time (`every`) or `exhausted`."""
+
+    counter: str
+    limit: float | str
+    taken: str
+    every: int = 0
+
+    @property
+    def bounds(self) -> bool:
+        """Whether taking the edge uses up a finite number of retries."""
+        return self.taken != "exhausted" and not (isinstance(self.limit, float) and isinf(self.limit))
+
+
+@dataclass(frozen=True)
 class Edge:
-    """One way an event can go. `counters` are those that it raises, `asks` the facts that it hangs on.
+    """One way an event can go, with the counts and the answers to facts (`asks`) that it hangs on.
 
     The event of a passing state is the empty string. An edge that `stays` moves nothing.
     """
@@ -35,7 +57,7 @@ class Edge:
     condition: str = ""
     writes: tuple[str, ...] = ()
     forgets: tuple[str, ...] = ()
-    counters: tuple[str, ...] = ()
+    counts: tuple[Count, ...] = ()
     asks: tuple[tuple[str, object], ...] = ()
     stays: bool = False
 
@@ -156,7 +178,7 @@ def _unbounded(spec: Spec, premises: Premises, own: list[Edge]) -> Iterator[str]
 
 
 def _raised(edge: Edge, premises: Premises) -> Iterator[str]:
-    yield from edge.counters
+    yield from (count.counter for count in edge.counts if count.bounds)
     yield from (f"fact {fact}" for fact, value in edge.asks if fact in premises.spent and value is True)
 
 
@@ -193,19 +215,23 @@ def _follow(state: State, edge: Edge, outcome: Outcome) -> Iterator[Edge]:
                 )
             if outcome.otherwise:
                 others = "not " + "/".join(word(value) for value in outcome.cases)
-                asked = (outcome.fact, "otherwise")
+                asked = (outcome.fact, Otherwise(frozenset(outcome.cases)))
                 when = f"{outcome.fact} {others}"
                 yield from _follow(state, _with(edge, when=when, asks=asked), outcome.otherwise)
 
 
 def _follow_retry(state: State, edge: Edge, retry: Retry) -> Iterator[Edge]:
     name = retry.counter or state.name
-    counters = () if isinstance(retry.limit, float) and isinf(retry.limit) else (name,)
-    yield from _follow(state, _with(edge, when=f"{name} up to {retry.limit}", counters=counters), retry.again)
+    again = Count(name, retry.limit, "again")
+    yield from _follow(state, _with(edge, when=f"{name} up to {retry.limit}", count=again), retry.again)
     if retry.every:
         nth, outcome = retry.every
-        yield from _follow(state, _with(edge, when=f"each {nth}th of {name}", counters=counters), outcome)
-    yield from _follow(state, _with(edge, when=f"{name} past {retry.limit}"), retry.exhausted)
+        every = Count(name, retry.limit, "every", nth)
+        yield from _follow(state, _with(edge, when=f"each {nth}th of {name}", count=every), outcome)
+    exhausted = Count(name, retry.limit, "exhausted")
+    yield from _follow(
+        state, _with(edge, when=f"{name} past {retry.limit}", count=exhausted), retry.exhausted
+    )
 
 
 def _with(
@@ -215,7 +241,7 @@ def _with(
     when: str = "",
     writes: tuple[str, ...] = (),
     forgets: tuple[str, ...] = (),
-    counters: tuple[str, ...] = (),
+    count: Count | None = None,
     asks: tuple[str, object] | None = None,
     stays: bool = False,
 ) -> Edge:
@@ -226,7 +252,7 @@ def _with(
         ", ".join(part for part in (edge.condition, when) if part),
         edge.writes + writes,
         edge.forgets + forgets,
-        edge.counters + counters,
+        edge.counts + ((count,) if count else ()),
         edge.asks + ((asks,) if asks else ()),
         stays or edge.stays,
     )
