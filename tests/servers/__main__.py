@@ -16,7 +16,7 @@ from tests.servers.mariadb import MariaDB
 from tests.servers.process import ServerFailed, die_with_parent
 from tests.servers.redis import Redis
 
-_LAST_SECONDS = 30  # what an interrupted command gets for tidying up
+_LAST_SECONDS = 10  # what an interrupted command gets for tidying up
 
 
 def _arguments() -> argparse.Namespace:
@@ -42,7 +42,8 @@ def _run(argv: list[str], variables: dict[str, str]) -> int:
     except BaseException:
         # A moment to remove what it made: pytest ends its fixtures on an interrupt, not on SIGTERM.
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(_LAST_SECONDS)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_LAST_SECONDS)
         raise
     finally:
         with contextlib.suppress(ProcessLookupError):
