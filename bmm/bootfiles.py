@@ -57,7 +57,7 @@ def reconcile(rack_ids: Collection[int]) -> int:
         try:
             changed += sync(device_id)
         except (Misconfigured, OSError) as error:
-            logger.error("boot file of device %s: %s", device_id, error)
+            logger.warning("boot file of device %s is not as it should be: %s", device_id, error)
     return changed
 
 

@@ -45,7 +45,9 @@ class Operation(models.Model):
     )
     kind = models.CharField(max_length=16, choices=Kind.choices)
     arguments = models.JSONField(default=dict, blank=True)
-    poll = models.FloatField(null=True, blank=True, help_text="After a miss, try again this many seconds later.")
+    poll = models.FloatField(
+        null=True, blank=True, help_text="After a miss, try again this many seconds later."
+    )
     state_seq = models.PositiveBigIntegerField(null=True, blank=True)
     boot_seq = models.PositiveBigIntegerField(default=0)
     actor = models.CharField(max_length=100, blank=True, default="")

@@ -118,9 +118,7 @@ def claim(operation: Operation, now: datetime) -> bool:
     lease_until = now + timedelta(seconds=TIMES[Kind(operation.kind)].lease)
     try:
         with transaction.atomic():
-            won = Operation.objects.filter(
-                pk=operation.pk, status=Status.QUEUED, not_before__lte=now
-            ).update(
+            won = Operation.objects.filter(pk=operation.pk, status=Status.QUEUED, not_before__lte=now).update(
                 status=Status.RUNNING,
                 runner=runner,
                 running_on=F("device_id"),

@@ -24,5 +24,7 @@ def run(operation_id: int, report: Report) -> bool:
         return False
     # Read again: the claim freezes the operation, but the device may have moved before it.
     operation.device.refresh_from_db(fields=("image", "next_image", "netboot", "outlet"))
-    report(operation, perform(operation, operation.device, Deadline.after(TIMES[Kind(operation.kind)].deadline)))
+    report(
+        operation, perform(operation, operation.device, Deadline.after(TIMES[Kind(operation.kind)].deadline))
+    )
     return True

@@ -53,7 +53,9 @@ class LabPlan:
             raise InvalidInputError(f"{self.network} is not a part of 127.0.0.0/8", field="network")
         needed = 2 * self.devices + 256
         if self.network.num_addresses < needed:
-            raise InvalidInputError(f"{self.network} is too small: {needed} addresses needed", field="network")
+            raise InvalidInputError(
+                f"{self.network} is too small: {needed} addresses needed", field="network"
+            )
 
 
 # name: verification, port, keys, reusable, hidden, action
@@ -74,7 +76,9 @@ def seed(plan: LabPlan) -> list[Device]:
     """
     plan.check()
     if Device.objects.exists():
-        raise InvalidInputError("the pool has devices already; a lab is seeded into an empty one", field="devices")
+        raise InvalidInputError(
+            "the pool has devices already; a lab is seeded into an empty one", field="devices"
+        )
     now = clock.now()
     panda, _ = HardwareType.objects.get_or_create(kind="panda", model="es-b3")
     images = {name: _image(name, panda) for name in _IMAGES}

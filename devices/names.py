@@ -14,7 +14,9 @@ SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 validate_hostname = RegexValidator(
     rf"^{HOSTNAME.pattern}\Z", "Letters, digits and hyphens in labels joined by dots, please."
 )
-validate_mac = RegexValidator(rf"^{MAC.pattern}\Z", "Twelve lower-case hex digits without separators, please.")
+validate_mac = RegexValidator(
+    rf"^{MAC.pattern}\Z", "Twelve lower-case hex digits without separators, please."
+)
 validate_slug = RegexValidator(
     rf"^{SLUG.pattern}\Z", "Letters, digits, dots, hyphens and underscores, 64 at most, please."
 )

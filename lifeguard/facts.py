@@ -64,6 +64,8 @@ def image_is_suspect(device: Device, now: datetime) -> bool:
         image=device.next_image_id, config_digest=digest, finished__gte=now - _EVIDENCE_FOR
     )
     last = evidence.exclude(device=device.pk).order_by("-finished", "-pk")
-    newest_success = evidence.filter(succeeded=True).order_by("-finished").values_list("finished", flat=True).first()
+    newest_success = (
+        evidence.filter(succeeded=True).order_by("-finished").values_list("finished", flat=True).first()
+    )
     failure = last.filter(succeeded=False, healthy_before=True).values_list("finished", flat=True).first()
     return failure is not None and (newest_success is None or failure > newest_success)

@@ -38,7 +38,7 @@ class DeviceRunner(Runner[Device]):
     def write(self, name: str, row: Device, event: Event, facts: object, now: datetime, by: Actor) -> None:
         """Change the row as the table says."""
         had_netboot = row.netboot_id
-        effects.WRITES[name](effects.Context(row, event, cast(DeviceFacts, facts), now))
+        effects.WRITES[name](effects.Context(row, event, cast("DeviceFacts", facts), now))
         if had_netboot is not None and row.netboot_id is None:
             # The pulse would do it within a second; a fast board may reboot sooner.
             doorbell.ring(row.rack.queue_name, SYNC_TASK, row.pk)

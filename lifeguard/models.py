@@ -16,7 +16,9 @@ class Install(models.Model):
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="installs")
     config_digest = models.CharField(max_length=64)
     succeeded = models.BooleanField()
-    healthy_before = models.BooleanField(help_text="The device's task before this one succeeded, or it had none.")
+    healthy_before = models.BooleanField(
+        help_text="The device's task before this one succeeded, or it had none."
+    )
     failed_in = models.CharField(max_length=64, blank=True, default="")
     finished = models.DateTimeField()
 

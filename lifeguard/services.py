@@ -70,7 +70,9 @@ def force_state(device_id: int, old: str, new: str, *, by: Actor, reason: str = 
     Raises InvalidInputError for a state that can't be rested in, ConflictError when the device is elsewhere.
     """
     if new not in DEVICE.stored():
-        raise InvalidInputError(f"{new!r} is no state; there are: {', '.join(DEVICE.stored())}", field="state")
+        raise InvalidInputError(
+            f"{new!r} is no state; there are: {', '.join(DEVICE.stored())}", field="state"
+        )
 
     @retrying
     def transact() -> Device:

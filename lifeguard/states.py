@@ -91,7 +91,9 @@ def _gives_up(step: str) -> tuple[State, State]:
                 otherwise=Goto(f"failed_{step}"),
             ),
         ),
-        State(name=f"failed_{step}", doc=f"{step} failed; waits for an administrator.", on=_MEND, tags=FAILED),
+        State(
+            name=f"failed_{step}", doc=f"{step} failed; waits for an administrator.", on=_MEND, tags=FAILED
+        ),
     )
 
 

@@ -44,7 +44,8 @@ def retrying(function: Callable[P, R]) -> Callable[P, R]:
                 if not _worth_another_try(error) or attempt == TRIES:
                     raise
                 logger.warning("transaction %s starts over (%d): %s", function.__name__, attempt, error)
-                time.sleep(random.uniform(0.5, 1.5) * 0.02 * 2**attempt)
+                jitter = random.uniform(0.5, 1.5)  # noqa: S311 - parts rivals, guards nothing
+                time.sleep(jitter * 0.02 * 2**attempt)
         raise AssertionError("unreachable")
 
     return run

@@ -65,7 +65,7 @@ def candidates(demand: Demand, now: datetime) -> Iterator[Offer]:
         while batch := _offers(devices.exclude(pk__in=seen)[:_CANDIDATES]):
             seen.update(offer.device_id for offer in batch)
             best = ranked(demand, batch)
-            random.shuffle(best)
+            random.shuffle(best)  # parts rivals
             yield from sorted(best, key=lambda offer: not has_image(demand, offer))
             if len(batch) < _CANDIDATES:
                 break
@@ -89,10 +89,10 @@ def match_device(device_id: int) -> bool:
         if is_down(device_id):
             return False
         for demand in waiting_demands(offer):
-            if fits(demand, offer) and match_request(demand.request_id):
-                # It may have found a better one; then ours is still there for the next in turn.
-                if not device.exists():
-                    return True
+            served = fits(demand, offer) and match_request(demand.request_id)
+            # It may have found a better one; then ours is still there for the next in turn.
+            if served and not device.exists():
+                return True
     return False
 
 
@@ -113,7 +113,9 @@ def match_waiting() -> int:
 
 def waiting_demands(offer: Offer) -> list[Demand]:
     """Give what waits and might want a device, in turn."""
-    might = Q(requested_device=offer.device_id) | Q(requested_device=None, environment__in=(ANY, offer.environment))
+    might = Q(requested_device=offer.device_id) | Q(
+        requested_device=None, environment__in=(ANY, offer.environment)
+    )
     return in_turn(_demands(_waiting().filter(might)))
 
 

@@ -132,8 +132,10 @@ def _release(request: Request, now: datetime) -> None:
         held_by=None, idle_since=now if device.state == "ready" else None
     )
     if freed:
-        line = journal.line(f"released by request {request.pk}", now, device_id=device.pk, request_id=request.pk)
+        line = journal.line(
+            f"released by request {request.pk}", now, device_id=device.pk, request_id=request.pk
+        )
         journal.append([line])
         transaction.on_commit(
-            lambda: device_released.send(cast(type, RequestRunner), device_id=device.pk), robust=True
+            lambda: device_released.send(cast("type", RequestRunner), device_id=device.pk), robust=True
         )

@@ -54,7 +54,9 @@ def has_image(demand: Demand, offer: Offer) -> bool:
 def ranked(demand: Demand, offers: Iterable[Offer]) -> list[Offer]:
     """Give the devices that fit, best first: those with the image, then the longest idle."""
     fitting = [offer for offer in offers if fits(demand, offer)]
-    return sorted(fitting, key=lambda offer: (not has_image(demand, offer), offer.idle_since, offer.device_id))
+    return sorted(
+        fitting, key=lambda offer: (not has_image(demand, offer), offer.idle_since, offer.device_id)
+    )
 
 
 def in_turn(demands: Iterable[Demand]) -> list[Demand]:

@@ -21,7 +21,9 @@ class Request(MachineColumns):
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="requests")
     boot_config = models.TextField(default="{}", help_text="JSON: a value for each of the image's keys.")
     assignee = models.CharField(max_length=100)
-    owner = models.CharField(max_length=100, blank=True, default="", help_text="Who filed it, as we know them.")
+    owner = models.CharField(
+        max_length=100, blank=True, default="", help_text="Who filed it, as we know them."
+    )
     priority = models.SmallIntegerField(default=0, help_text="Higher goes first; within one, the oldest.")
     created = models.DateTimeField(default=timezone.now, editable=False)
     expires = models.DateTimeField()
@@ -31,7 +33,12 @@ class Request(MachineColumns):
         default=0, editable=False, help_text="The task that its device was given for it."
     )
     last_device = models.ForeignKey(
-        Device, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+",
+        Device,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
         help_text="The device that it held last: history only.",
     )
 

@@ -94,9 +94,7 @@ def renew(request_id: int, duration: int, *, by: Actor) -> Request:
             raise ConflictError(f"request {request.pk} has ended: it is {request.state}", field="state")
         request.expires = now + timedelta(seconds=duration)
         request.save(update_fields=["expires"])
-        line = journal.line(
-            f"renewed for {duration} s", now, request_id=request.pk, by=by, event="renewed"
-        )
+        line = journal.line(f"renewed for {duration} s", now, request_id=request.pk, by=by, event="renewed")
         journal.append([line])
         return request
 
@@ -138,5 +136,3 @@ def _lock(request_id: int) -> tuple[Request, datetime]:
         return request_runner.lock(request_id)
     except Request.DoesNotExist:
         raise UnknownNameError(f"there is no request {request_id}", field="request") from None
-
-

@@ -100,7 +100,9 @@ class Pool:
             check=False,
         )
         if check and done.returncode:
-            raise PoolFailed(f"manage.py {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+            raise PoolFailed(
+                f"manage.py {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done
 
     def seed(self) -> None:
@@ -140,7 +142,16 @@ class Pool:
         """Serve pages and API."""
         workers, threads = str(self.plan.web_workers), str(self.plan.web_threads)
         gunicorn = [sys.executable, "-m", "gunicorn", "mozpool_site.wsgi", "--bind", f"127.0.0.1:{self.port}"]
-        shape = ["--worker-class", "gthread", "--workers", workers, "--threads", threads, "--keep-alive", "30"]
+        shape = [
+            "--worker-class",
+            "gthread",
+            "--workers",
+            workers,
+            "--threads",
+            threads,
+            "--keep-alive",
+            "30",
+        ]
         self._spawn("web", [*gunicorn, *shape, "--log-level", "warning", "--no-control-socket"])
 
     def wait_for_web(self) -> None:

@@ -7,165 +7,644 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='BootConfig',
+            name="BootConfig",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z', 'Letters, digits, dots, hyphens and underscores, 64 at most, please.')])),
-                ('description', models.CharField(blank=True, max_length=200)),
-                ('contents', models.TextField(help_text='PXELINUX text. %IPADDRESS%, %TOKEN%, %DEVICE% and %BASEURL% are filled in for each device.', validators=[django.core.validators.ProhibitNullCharactersValidator()])),
-                ('second_stage', models.TextField(blank=True, help_text='Shell script that the live image fetches and runs. %IPADDRESS%, %TOKEN%, %DEVICE% and %BASEURL% are filled in for each device.', validators=[django.core.validators.ProhibitNullCharactersValidator()])),
-                ('active', models.BooleanField(default=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z",
+                                "Letters, digits, dots, hyphens and underscores, 64 at most, please.",
+                            )
+                        ],
+                    ),
+                ),
+                ("description", models.CharField(blank=True, max_length=200)),
+                (
+                    "contents",
+                    models.TextField(
+                        help_text="PXELINUX text. %IPADDRESS%, %TOKEN%, %DEVICE% and %BASEURL% are filled in for each device.",
+                        validators=[django.core.validators.ProhibitNullCharactersValidator()],
+                    ),
+                ),
+                (
+                    "second_stage",
+                    models.TextField(
+                        blank=True,
+                        help_text="Shell script that the live image fetches and runs. %IPADDRESS%, %TOKEN%, %DEVICE% and %BASEURL% are filled in for each device.",
+                        validators=[django.core.validators.ProhibitNullCharactersValidator()],
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='Image',
+            name="Image",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z', 'Letters, digits, dots, hyphens and underscores, 64 at most, please.')])),
-                ('boot_config_keys', models.JSONField(blank=True, default=list, help_text='Values that a request must give, such as ["b2gbase"].')),
-                ('reusable', models.BooleanField(default=False, help_text='A device that has it already is only power-cycled for the next request.')),
-                ('hidden', models.BooleanField(default=False, help_text='Left out of lists of what can be requested.')),
-                ('verification', models.CharField(choices=[('agent', 'agent (SUTAgent, with a storage check)'), ('tcp', 'a TCP port accepts'), ('ping', 'answers ping, after a settling time'), ('none', 'nothing: trusted after the settling time')], default='ping', help_text='How it shows it is up.', max_length=8)),
-                ('verify_port', models.PositiveIntegerField(blank=True, help_text="The TCP port to try; an agent's is 20701 unless given.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
-                ('download_timeout', models.PositiveIntegerField(default=180, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(86400)])),
-                ('download_limit', models.PositiveIntegerField(default=3, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000)])),
-                ('install_timeout', models.PositiveIntegerField(default=300, help_text='Of writing the image to the storage.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(86400)])),
-                ('install_limit', models.PositiveIntegerField(default=10, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000)])),
-                ('verify_timeout', models.PositiveIntegerField(default=45, help_text='One window of asking whether the image is up.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(86400)])),
-                ('verify_limit', models.PositiveIntegerField(default=30, help_text='Windows; every tenth begins with a power cycle.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000)])),
-                ('settle_seconds', models.PositiveIntegerField(default=120, help_text="For ping and nothing only: how long the boot loader may answer in the image's place.", validators=[django.core.validators.MaxValueValidator(3600)])),
-                ('version_notes', models.TextField(blank=True, help_text='What is in it; shown to everybody.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z",
+                                "Letters, digits, dots, hyphens and underscores, 64 at most, please.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "boot_config_keys",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text='Values that a request must give, such as ["b2gbase"].',
+                    ),
+                ),
+                (
+                    "reusable",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A device that has it already is only power-cycled for the next request.",
+                    ),
+                ),
+                (
+                    "hidden",
+                    models.BooleanField(
+                        default=False, help_text="Left out of lists of what can be requested."
+                    ),
+                ),
+                (
+                    "verification",
+                    models.CharField(
+                        choices=[
+                            ("agent", "agent (SUTAgent, with a storage check)"),
+                            ("tcp", "a TCP port accepts"),
+                            ("ping", "answers ping, after a settling time"),
+                            ("none", "nothing: trusted after the settling time"),
+                        ],
+                        default="ping",
+                        help_text="How it shows it is up.",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "verify_port",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="The TCP port to try; an agent's is 20701 unless given.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                    ),
+                ),
+                (
+                    "download_timeout",
+                    models.PositiveIntegerField(
+                        default=180,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(86400),
+                        ],
+                    ),
+                ),
+                (
+                    "download_limit",
+                    models.PositiveIntegerField(
+                        default=3,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                    ),
+                ),
+                (
+                    "install_timeout",
+                    models.PositiveIntegerField(
+                        default=300,
+                        help_text="Of writing the image to the storage.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(86400),
+                        ],
+                    ),
+                ),
+                (
+                    "install_limit",
+                    models.PositiveIntegerField(
+                        default=10,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                    ),
+                ),
+                (
+                    "verify_timeout",
+                    models.PositiveIntegerField(
+                        default=45,
+                        help_text="One window of asking whether the image is up.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(86400),
+                        ],
+                    ),
+                ),
+                (
+                    "verify_limit",
+                    models.PositiveIntegerField(
+                        default=30,
+                        help_text="Windows; every tenth begins with a power cycle.",
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                    ),
+                ),
+                (
+                    "settle_seconds",
+                    models.PositiveIntegerField(
+                        default=120,
+                        help_text="For ping and nothing only: how long the boot loader may answer in the image's place.",
+                        validators=[django.core.validators.MaxValueValidator(3600)],
+                    ),
+                ),
+                (
+                    "version_notes",
+                    models.TextField(blank=True, help_text="What is in it; shown to everybody."),
+                ),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='Rack',
+            name="Rack",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z', 'Letters, digits, dots, hyphens and underscores, 64 at most, please.')])),
-                ('imaging_server', models.CharField(help_text="Host name of the server that runs this rack's worker, pulse and TFTP.", max_length=253, validators=[django.core.validators.RegexValidator('^(?=.{1,253}\\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\Z', 'Letters, digits and hyphens in labels joined by dots, please.')])),
-                ('address', models.GenericIPAddressField(help_text="Address of the imaging server in the rack's VLAN; boot configs know it as %IPADDRESS%.")),
-                ('base_url', models.URLField(blank=True, help_text="Where this rack's devices find the web server, without a slash at the end; empty: the pool's own.")),
-                ('vlan_note', models.CharField(blank=True, max_length=200)),
-                ('pulse_seen', models.DateTimeField(blank=True, editable=False, help_text='When a pulse of this rack last looked.', null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z",
+                                "Letters, digits, dots, hyphens and underscores, 64 at most, please.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "imaging_server",
+                    models.CharField(
+                        help_text="Host name of the server that runs this rack's worker, pulse and TFTP.",
+                        max_length=253,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(?=.{1,253}\\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\Z",
+                                "Letters, digits and hyphens in labels joined by dots, please.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "address",
+                    models.GenericIPAddressField(
+                        help_text="Address of the imaging server in the rack's VLAN; boot configs know it as %IPADDRESS%."
+                    ),
+                ),
+                (
+                    "base_url",
+                    models.URLField(
+                        blank=True,
+                        help_text="Where this rack's devices find the web server, without a slash at the end; empty: the pool's own.",
+                    ),
+                ),
+                ("vlan_note", models.CharField(blank=True, max_length=200)),
+                (
+                    "pulse_seen",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="When a pulse of this rack last looked.",
+                        null=True,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='HardwareType',
+            name="HardwareType",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=64)),
-                ('model', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=64)),
+                ("model", models.CharField(max_length=64)),
             ],
             options={
-                'ordering': ('kind', 'model'),
-                'constraints': [models.UniqueConstraint(fields=('kind', 'model'), name='hardware_type_once')],
+                "ordering": ("kind", "model"),
+                "constraints": [models.UniqueConstraint(fields=("kind", "model"), name="hardware_type_once")],
             },
         ),
         migrations.CreateModel(
-            name='Journal',
+            name="Journal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('time', models.DateTimeField(default=django.utils.timezone.now)),
-                ('device_id', models.PositiveBigIntegerField(null=True)),
-                ('request_id', models.PositiveBigIntegerField(null=True)),
-                ('source', models.CharField(choices=[('machine', 'state machine'), ('syslog', 'syslog'), ('agent', 'agent'), ('user', 'user'), ('api', 'API')], default='machine', max_length=8)),
-                ('actor', models.CharField(blank=True, default='', max_length=100)),
-                ('event', models.CharField(blank=True, default='', max_length=64)),
-                ('from_state', models.CharField(blank=True, default='', max_length=64)),
-                ('to_state', models.CharField(blank=True, default='', max_length=64)),
-                ('message', models.CharField(max_length=500)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("time", models.DateTimeField(default=django.utils.timezone.now)),
+                ("device_id", models.PositiveBigIntegerField(null=True)),
+                ("request_id", models.PositiveBigIntegerField(null=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("machine", "state machine"),
+                            ("syslog", "syslog"),
+                            ("agent", "agent"),
+                            ("user", "user"),
+                            ("api", "API"),
+                        ],
+                        default="machine",
+                        max_length=8,
+                    ),
+                ),
+                ("actor", models.CharField(blank=True, default="", max_length=100)),
+                ("event", models.CharField(blank=True, default="", max_length=64)),
+                ("from_state", models.CharField(blank=True, default="", max_length=64)),
+                ("to_state", models.CharField(blank=True, default="", max_length=64)),
+                ("message", models.CharField(max_length=500)),
             ],
             options={
-                'verbose_name_plural': 'journal',
-                'indexes': [models.Index(fields=['device_id', 'time', 'id'], name='journal_device'), models.Index(fields=['request_id', 'time', 'id'], name='journal_request'), models.Index(fields=['time'], name='journal_time')],
+                "verbose_name_plural": "journal",
+                "indexes": [
+                    models.Index(fields=["device_id", "time", "id"], name="journal_device"),
+                    models.Index(fields=["request_id", "time", "id"], name="journal_request"),
+                    models.Index(fields=["time"], name="journal_time"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PowerController',
+            name="PowerController",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z', 'Letters, digits, dots, hyphens and underscores, 64 at most, please.')])),
-                ('driver', models.CharField(default='proxr', max_length=32)),
-                ('address', models.CharField(help_text='host or host:port', max_length=260)),
-                ('settings', models.JSONField(blank=True, default=dict, help_text='What the driver needs beyond the address.')),
-                ('suspect_until', models.DateTimeField(blank=True, editable=False, help_text='Several of its devices failed: it is to blame, not they.', null=True)),
-                ('lease_owner', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('rack', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='power_controllers', to='devices.rack')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z",
+                                "Letters, digits, dots, hyphens and underscores, 64 at most, please.",
+                            )
+                        ],
+                    ),
+                ),
+                ("driver", models.CharField(default="proxr", max_length=32)),
+                ("address", models.CharField(help_text="host or host:port", max_length=260)),
+                (
+                    "settings",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="What the driver needs beyond the address."
+                    ),
+                ),
+                (
+                    "suspect_until",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="Several of its devices failed: it is to blame, not they.",
+                        null=True,
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, default="", editable=False, max_length=64)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "rack",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="power_controllers",
+                        to="devices.rack",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='ImageBootConfig',
+            name="ImageBootConfig",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('boot_config', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='devices.bootconfig')),
-                ('hardware_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='boot_configs', to='devices.hardwaretype')),
-                ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='boot_configs', to='devices.image')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "boot_config",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uses",
+                        to="devices.bootconfig",
+                    ),
+                ),
+                (
+                    "hardware_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="boot_configs",
+                        to="devices.hardwaretype",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="boot_configs",
+                        to="devices.image",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('image', 'hardware_type'),
-                'constraints': [models.UniqueConstraint(fields=('image', 'hardware_type'), name='one_boot_config')],
+                "ordering": ("image", "hardware_type"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("image", "hardware_type"), name="one_boot_config")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state_seq', models.PositiveBigIntegerField(default=0, editable=False, help_text='Raised by every move; timers and operations carry it.')),
-                ('state_since', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('counters', models.JSONField(blank=True, default=dict, editable=False)),
-                ('name', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('^(?=.{1,253}\\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\Z', 'Letters, digits and hyphens in labels joined by dots, please.')])),
-                ('fqdn', models.CharField(max_length=253, validators=[django.core.validators.RegexValidator('^(?=.{1,253}\\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\Z', 'Letters, digits and hyphens in labels joined by dots, please.')])),
-                ('address', models.GenericIPAddressField(blank=True, help_text='Fixed IP address; empty: the FQDN is looked up.', null=True)),
-                ('mac', models.CharField(max_length=12, unique=True, validators=[django.core.validators.RegexValidator('^[0-9a-f]{12}\\Z', 'Twelve lower-case hex digits without separators, please.')])),
-                ('inventory_id', models.PositiveIntegerField(blank=True, null=True)),
-                ('outlet', models.CharField(blank=True, help_text='As its driver names it, e.g. bank1:relay3.', max_length=64)),
-                ('environment', models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z', 'Letters, digits, dots, hyphens and underscores, 64 at most, please.')])),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('comments', models.TextField(blank=True, max_length=10000, null=True)),
-                ('boot_config', models.TextField(blank=True, default='', editable=False)),
-                ('next_boot_config', models.TextField(blank=True, default='', editable=False)),
-                ('deadline', models.DateTimeField(default=django.utils.timezone.now, editable=False, null=True)),
-                ('state', models.CharField(default='new', editable=False, max_length=64)),
-                ('held_by', models.PositiveBigIntegerField(editable=False, null=True, unique=True)),
-                ('idle_since', models.DateTimeField(editable=False, help_text='Since when it waits for work: ready and held by nobody.', null=True)),
-                ('boot_seq', models.PositiveBigIntegerField(default=0, editable=False, help_text='Raised by every power cycle into the network; its token dies with it.')),
-                ('task_seq', models.PositiveBigIntegerField(default=0, editable=False, help_text='Raised by every task; a result belongs to the task of this number.')),
-                ('result', models.CharField(blank=True, choices=[('', 'under way'), ('complete', 'complete'), ('failed-bad-device', 'failed: the device'), ('failed-bad-image', 'failed: the image')], default='', editable=False, max_length=20)),
-                ('failures', models.PositiveIntegerField(default=0, editable=False, help_text='Tasks that failed in a row since one was completed.')),
-                ('health', models.CharField(choices=[('unknown', 'unknown'), ('good', 'good'), ('bad', 'bad')], default='unknown', editable=False, max_length=8)),
-                ('quarantine_reason', models.CharField(blank=True, default='', editable=False, max_length=300)),
-                ('netboot', models.ForeignKey(blank=True, editable=False, help_text='What the next boot reads from the network; empty: the device boots from its own storage.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='booting', to='devices.bootconfig')),
-                ('hardware_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='devices.hardwaretype')),
-                ('image', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='installed_on', to='devices.image')),
-                ('next_image', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='coming_to', to='devices.image')),
-                ('power_controller', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='devices.powercontroller')),
-                ('rack', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='devices.rack')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state_seq",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Raised by every move; timers and operations carry it.",
+                    ),
+                ),
+                ("state_since", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("counters", models.JSONField(blank=True, default=dict, editable=False)),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(?=.{1,253}\\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\Z",
+                                "Letters, digits and hyphens in labels joined by dots, please.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "fqdn",
+                    models.CharField(
+                        max_length=253,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(?=.{1,253}\\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\\Z",
+                                "Letters, digits and hyphens in labels joined by dots, please.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "address",
+                    models.GenericIPAddressField(
+                        blank=True, help_text="Fixed IP address; empty: the FQDN is looked up.", null=True
+                    ),
+                ),
+                (
+                    "mac",
+                    models.CharField(
+                        max_length=12,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[0-9a-f]{12}\\Z", "Twelve lower-case hex digits without separators, please."
+                            )
+                        ],
+                    ),
+                ),
+                ("inventory_id", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "outlet",
+                    models.CharField(
+                        blank=True, help_text="As its driver names it, e.g. bank1:relay3.", max_length=64
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(
+                        max_length=64,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\\Z",
+                                "Letters, digits, dots, hyphens and underscores, 64 at most, please.",
+                            )
+                        ],
+                    ),
+                ),
+                ("tags", models.JSONField(blank=True, default=list)),
+                ("comments", models.TextField(blank=True, max_length=10000, null=True)),
+                ("boot_config", models.TextField(blank=True, default="", editable=False)),
+                ("next_boot_config", models.TextField(blank=True, default="", editable=False)),
+                (
+                    "deadline",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, null=True),
+                ),
+                ("state", models.CharField(default="new", editable=False, max_length=64)),
+                ("held_by", models.PositiveBigIntegerField(editable=False, null=True, unique=True)),
+                (
+                    "idle_since",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="Since when it waits for work: ready and held by nobody.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "boot_seq",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Raised by every power cycle into the network; its token dies with it.",
+                    ),
+                ),
+                (
+                    "task_seq",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Raised by every task; a result belongs to the task of this number.",
+                    ),
+                ),
+                (
+                    "result",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "under way"),
+                            ("complete", "complete"),
+                            ("failed-bad-device", "failed: the device"),
+                            ("failed-bad-image", "failed: the image"),
+                        ],
+                        default="",
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "failures",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Tasks that failed in a row since one was completed.",
+                    ),
+                ),
+                (
+                    "health",
+                    models.CharField(
+                        choices=[("unknown", "unknown"), ("good", "good"), ("bad", "bad")],
+                        default="unknown",
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "quarantine_reason",
+                    models.CharField(blank=True, default="", editable=False, max_length=300),
+                ),
+                (
+                    "netboot",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        help_text="What the next boot reads from the network; empty: the device boots from its own storage.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="booting",
+                        to="devices.bootconfig",
+                    ),
+                ),
+                (
+                    "hardware_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="devices",
+                        to="devices.hardwaretype",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="installed_on",
+                        to="devices.image",
+                    ),
+                ),
+                (
+                    "next_image",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="coming_to",
+                        to="devices.image",
+                    ),
+                ),
+                (
+                    "power_controller",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="devices",
+                        to="devices.powercontroller",
+                    ),
+                ),
+                (
+                    "rack",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="devices", to="devices.rack"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
-                'indexes': [models.Index(fields=['idle_since'], name='device_idle'), models.Index(fields=['environment', 'idle_since'], name='device_idle_env'), models.Index(fields=['image', 'idle_since'], name='device_idle_image'), models.Index(fields=['rack', 'deadline'], name='device_due'), models.Index(fields=['state'], name='device_state')],
-                'constraints': [models.UniqueConstraint(fields=('power_controller', 'outlet'), name='one_device_per_outlet')],
+                "ordering": ("name",),
+                "indexes": [
+                    models.Index(fields=["idle_since"], name="device_idle"),
+                    models.Index(fields=["environment", "idle_since"], name="device_idle_env"),
+                    models.Index(fields=["image", "idle_since"], name="device_idle_image"),
+                    models.Index(fields=["rack", "deadline"], name="device_due"),
+                    models.Index(fields=["state"], name="device_state"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("power_controller", "outlet"), name="one_device_per_outlet"
+                    )
+                ],
             },
         ),
     ]

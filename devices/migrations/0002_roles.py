@@ -9,7 +9,7 @@ ROLES = ("viewer", "requester", "operator", "admin")
 
 def create(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Make the groups; those that exist stay as they are."""
-    groups = apps.get_model("auth", "Group")._default_manager
+    groups = apps.get_model("auth", "Group").objects
     for name in ROLES:
         groups.get_or_create(name=name)
 

@@ -1,6 +1,6 @@
 """Partitions the journal by day where the database can: dropping a day must not cost a scan."""
 
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -11,12 +11,11 @@ def partition(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Make the time part of the key, which MySQL asks for, and begin with today's partition."""
     if schema_editor.connection.vendor != "mysql":
         return
-    table = apps.get_model("devices", "Journal")._meta.db_table
-    today = date.today()
+    today = datetime.now(UTC).date()
     tomorrow = today + timedelta(days=1)
-    schema_editor.execute(f"ALTER TABLE {table} DROP PRIMARY KEY, ADD PRIMARY KEY (id, time)")
+    schema_editor.execute(f"ALTER TABLE devices_journal DROP PRIMARY KEY, ADD PRIMARY KEY (id, time)")
     schema_editor.execute(
-        f"ALTER TABLE {table} PARTITION BY RANGE COLUMNS (time) ("
+        f"ALTER TABLE devices_journal PARTITION BY RANGE COLUMNS (time) ("
         f"PARTITION d{today:%Y%m%d} VALUES LESS THAN ('{tomorrow}'), "
         "PARTITION later VALUES LESS THAN (MAXVALUE))"
     )
@@ -26,9 +25,8 @@ def unpartition(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> Non
     """Go back to one table with its own key."""
     if schema_editor.connection.vendor != "mysql":
         return
-    table = apps.get_model("devices", "Journal")._meta.db_table
-    schema_editor.execute(f"ALTER TABLE {table} REMOVE PARTITIONING")
-    schema_editor.execute(f"ALTER TABLE {table} DROP PRIMARY KEY, ADD PRIMARY KEY (id)")
+    schema_editor.execute(f"ALTER TABLE devices_journal REMOVE PARTITIONING")
+    schema_editor.execute(f"ALTER TABLE devices_journal DROP PRIMARY KEY, ADD PRIMARY KEY (id)")
 
 
 class Migration(migrations.Migration):

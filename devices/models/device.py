@@ -44,7 +44,9 @@ class Device(MachineColumns):
     power_controller = models.ForeignKey(
         PowerController, on_delete=models.PROTECT, null=True, blank=True, related_name="devices"
     )
-    outlet = models.CharField(max_length=64, blank=True, help_text="As its driver names it, e.g. bank1:relay3.")
+    outlet = models.CharField(
+        max_length=64, blank=True, help_text="As its driver names it, e.g. bank1:relay3."
+    )
     environment = models.CharField(max_length=64, validators=[validate_slug])
     tags = models.JSONField(default=list, blank=True)
     comments = models.TextField(null=True, blank=True, max_length=10_000)  # noqa: DJ001 - old clients see null
@@ -65,7 +67,9 @@ class Device(MachineColumns):
         null=True, editable=False, help_text="Since when it waits for work: ready and held by nobody."
     )
     boot_seq = models.PositiveBigIntegerField(
-        default=0, editable=False, help_text="Raised by every power cycle into the network; its token dies with it."
+        default=0,
+        editable=False,
+        help_text="Raised by every power cycle into the network; its token dies with it.",
     )
     netboot = models.ForeignKey(
         BootConfig,
@@ -77,7 +81,9 @@ class Device(MachineColumns):
         help_text="What the next boot reads from the network; empty: the device boots from its own storage.",
     )
     task_seq = models.PositiveBigIntegerField(
-        default=0, editable=False, help_text="Raised by every task; a result belongs to the task of this number."
+        default=0,
+        editable=False,
+        help_text="Raised by every task; a result belongs to the task of this number.",
     )
     result = models.CharField(
         max_length=20, choices=Result.choices, default=Result.PENDING, blank=True, editable=False
@@ -85,9 +91,7 @@ class Device(MachineColumns):
     failures = models.PositiveIntegerField(
         default=0, editable=False, help_text="Tasks that failed in a row since one was completed."
     )
-    health = models.CharField(
-        max_length=8, choices=Health.choices, default=Health.UNKNOWN, editable=False
-    )
+    health = models.CharField(max_length=8, choices=Health.choices, default=Health.UNKNOWN, editable=False)
     quarantine_reason = models.CharField(max_length=300, blank=True, default="", editable=False)
 
     class Meta:

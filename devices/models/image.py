@@ -35,7 +35,10 @@ class Image(models.Model):
     )
     hidden = models.BooleanField(default=False, help_text="Left out of lists of what can be requested.")
     verification = models.CharField(
-        max_length=8, choices=Verification.choices, default=Verification.PING, help_text="How it shows it is up."
+        max_length=8,
+        choices=Verification.choices,
+        default=Verification.PING,
+        help_text="How it shows it is up.",
     )
     verify_port = models.PositiveIntegerField(
         null=True,

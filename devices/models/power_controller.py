@@ -13,9 +13,14 @@ class PowerController(models.Model):
     rack = models.ForeignKey(Rack, on_delete=models.PROTECT, related_name="power_controllers")
     driver = models.CharField(max_length=32, default="proxr")
     address = models.CharField(max_length=260, help_text="host or host:port")
-    settings = models.JSONField(default=dict, blank=True, help_text="What the driver needs beyond the address.")
+    settings = models.JSONField(
+        default=dict, blank=True, help_text="What the driver needs beyond the address."
+    )
     suspect_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Several of its devices failed: it is to blame, not they."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Several of its devices failed: it is to blame, not they.",
     )
     lease_owner = models.CharField(max_length=64, blank=True, default="", editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)

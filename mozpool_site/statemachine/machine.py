@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-from mozpool_site.statemachine.spec import TIMEOUT, Choose, Goto, Outcome, Repeat, Retry, Spec, State, Stay, Work
+from mozpool_site.statemachine.spec import (
+    TIMEOUT,
+    Choose,
+    Goto,
+    Outcome,
+    Repeat,
+    Retry,
+    Spec,
+    State,
+    Stay,
+    Work,
+)
 
 
 @dataclass(frozen=True)

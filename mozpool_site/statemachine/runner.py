@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event, Step, Verdict, enter, stale, step
@@ -73,7 +74,7 @@ class Runner(Generic[RowT]):
 
     def lock(self, pk: int | None = None, **lookup: object) -> tuple[RowT, datetime]:
         """Lock the row with a primary key, or that another unique column finds; tell the time in the same trip."""
-        rows = self.model._default_manager.select_for_update().annotate(db_now=clock.DB_NOW)
+        rows = self._rows().select_for_update().annotate(db_now=clock.DB_NOW)
         row = rows.get(pk=pk) if pk is not None else rows.get(**lookup)
         return row, clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type
 
@@ -138,9 +139,12 @@ class Runner(Generic[RowT]):
         if not changed:
             return
         values = {name: getattr(row, name) for name in changed}
-        rows = self.model._default_manager.filter(pk=row.pk, state_seq=old_seq)
+        rows = self._rows().filter(pk=row.pk, state_seq=old_seq)
         if rows.update(**values) != 1:
             raise StaleRowError(f"{self.spec.name} {row.pk} is no longer at state_seq {old_seq}")
+
+    def _rows(self) -> QuerySet[RowT]:
+        return self.model._default_manager.all()  # noqa: SLF001 - public in all but name
 
     # What a machine adds.
 

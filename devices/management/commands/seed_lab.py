@@ -12,7 +12,13 @@ from devices.lab import LabPlan, describe, seed
 from mozpool_site.errors import InvalidInputError, MozpoolError
 
 _FAULTS = (
-    "hang_at_boot", "hang_in_install", "lose_image", "storage_fails", "install_fails", "no_network_boot", "agent_silent"
+    "hang_at_boot",
+    "hang_in_install",
+    "lose_image",
+    "storage_fails",
+    "install_fails",
+    "no_network_boot",
+    "agent_silent",
 )
 
 
@@ -25,16 +31,26 @@ class Command(BaseCommand):
         """Take size, place and habits of the lab."""
         parser.add_argument("--racks", type=int, default=2, help="how many racks (default: 2)")
         parser.add_argument("--devices", type=int, default=20, help="how many devices in all (default: 20)")
-        parser.add_argument("--network", default="127.64.0.0/12", help="loopback addresses to use (default: %(default)s)")
-        parser.add_argument("--lab-file", type=Path, help="where to write LAB.json (default: none is written)")
+        parser.add_argument(
+            "--network", default="127.64.0.0/12", help="loopback addresses to use (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--lab-file", type=Path, help="where to write LAB.json (default: none is written)"
+        )
         parser.add_argument("--control", help="control socket of the lab (default: beside LAB.json)")
-        parser.add_argument("--speed", type=float, default=1.0, help="how much faster than real boards (default: 1)")
+        parser.add_argument(
+            "--speed", type=float, default=1.0, help="how much faster than real boards (default: 1)"
+        )
         parser.add_argument("--seed", type=int, default=1, help="of the lab's random numbers (default: 1)")
-        parser.add_argument("--new", action="store_true", help="devices start in `new`, so each tests itself first")
+        parser.add_argument(
+            "--new", action="store_true", help="devices start in `new`, so each tests itself first"
+        )
         parser.add_argument("--blank", action="store_true", help="devices start with nothing installed")
         for fault in _FAULTS:
             flag = f"--{fault.replace('_', '-')}"
-            parser.add_argument(flag, type=float, default=0.0, metavar="P", help="probability, 0 to 1 (default: 0)")
+            parser.add_argument(
+                flag, type=float, default=0.0, metavar="P", help="probability, 0 to 1 (default: 0)"
+            )
 
     def handle(self, **options: Any) -> None:
         """Seed and describe."""

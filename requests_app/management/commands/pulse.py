@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # How soon to look again while the database is away; the bound is its outage plus ten seconds.
 _DATABASE_AWAY = 1.0
+# Racks come and go while a pulse over all of them runs.
+_LOOK_FOR_RACKS_EVERY = 10.0
 
 
 class Command(BaseCommand):
@@ -32,7 +34,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the racks."""
         parser.add_argument(
-            "--rack", action="append", default=[], help="a rack to look after; may be repeated (default: all racks)"
+            "--rack",
+            action="append",
+            default=[],
+            help="a rack to look after; may be repeated (default: all racks)",
         )
         parser.add_argument("--once", action="store_true", help="look once, then leave")
         parser.add_argument("--no-bells", action="store_true", help="ring nobody, do everything here")
@@ -51,8 +56,7 @@ class Command(BaseCommand):
         pool = PoolPulse()
         known = time.monotonic()
         while not stop.is_set():
-            if not rack and time.monotonic() - known > 10:
-                # Racks come and go while we run.
+            if not rack and time.monotonic() - known > _LOOK_FOR_RACKS_EVERY:
                 racks.racks, known = _racks_now(racks), time.monotonic()
             pause = _beat(racks, pool)
             if once:
