@@ -15,7 +15,7 @@ from bmm.deadline import Deadline
 from bmm.drivers.power import PowerDriver, make_driver
 from bmm.errors import HardwareError, Misconfigured, Refused, Unreachable
 from bmm.models import Kind, Operation, Status
-from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim
+from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim, ring
 from bmm.perform import outcome_of
 from devices.models import PowerController
 from mozpool_site import clock
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 Report = Callable[[Operation, Outcome], None]
 
+# Seconds that one task may drain; with a last batch of 20 s it stays below the longest lease.
+_LONGEST_TURN = 15.0
 # Three devices of one controller failing within two minutes: the controller is to blame, for ten minutes.
 _SUSPECT_DEVICES = 3
 _SUSPECT_WITHIN = timedelta(minutes=2)
@@ -31,15 +33,24 @@ _SUSPECT_FOR = timedelta(minutes=10)
 
 
 def drain(controller_id: int, report: Report) -> int:
-    """Carry out every power operation that is due on a controller; give how many, 0 when another drains it."""
+    """Carry out the power operations that are due on a controller; give how many, 0 when another drains it.
+
+    After a quarter of a minute somebody else is rung for the rest, so that no task lasts longer than a lease.
+    """
     done = 0
-    while _due(controller_id, clock.now()).exists() and controller_lease.take(controller_id):
+    enough = Deadline.after(_LONGEST_TURN)
+    while (waiting := _due(controller_id, clock.now()).first()) is not None:
+        if enough.expired:
+            ring(waiting, waiting.rack.queue_name)
+            break
+        if not controller_lease.take(controller_id):
+            break
         controller = PowerController.objects.get(pk=controller_id)
         rest = 0.0
         try:
             driver = make_driver(controller.driver, controller.address, controller.settings)
             rest = driver.rest_seconds
-            served = _batches(controller, driver, report)
+            served = _batches(controller, driver, enough, report)
         except Misconfigured as error:
             served = _answer_all(controller.pk, Outcome(Answer.MISCONFIGURED, str(error)), report)
         finally:
@@ -50,10 +61,13 @@ def drain(controller_id: int, report: Report) -> int:
     return done
 
 
-def _batches(controller: PowerController, driver: PowerDriver, report: Report) -> int:
+def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline, report: Report) -> int:
     done = 0
     with ExitStack() as line:
-        while controller_lease.keep(controller.pk) and (batch := _claim_batch(controller.pk)):
+        while not enough.expired and controller_lease.keep(controller.pk):
+            batch = _claim_batch(controller.pk)
+            if not batch:
+                break
             deadline = Deadline.after(TIMES[Kind.POWER_CYCLE].deadline)
             if not done:
                 # Without a connection the batch itself tries again until its deadline, and reports that.

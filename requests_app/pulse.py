@@ -1,5 +1,7 @@
-"""What concerns the whole pool: expiry, requests' timers, matching, retention. One pulse at a time does it,
-the one that holds the pool's lease row; when it dies, another takes the lease over within seconds.
+"""What concerns the whole pool: expiry, requests' timers, matching, retention.
+
+One pulse at a time does it, the one that holds the pool's lease row; when it dies, another takes the lease
+over within seconds.
 """
 
 import logging

@@ -13,9 +13,9 @@ def partition(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         return
     today = datetime.now(UTC).date()
     tomorrow = today + timedelta(days=1)
-    schema_editor.execute(f"ALTER TABLE devices_journal DROP PRIMARY KEY, ADD PRIMARY KEY (id, time)")
+    schema_editor.execute("ALTER TABLE devices_journal DROP PRIMARY KEY, ADD PRIMARY KEY (id, time)")
     schema_editor.execute(
-        f"ALTER TABLE devices_journal PARTITION BY RANGE COLUMNS (time) ("
+        "ALTER TABLE devices_journal PARTITION BY RANGE COLUMNS (time) ("
         f"PARTITION d{today:%Y%m%d} VALUES LESS THAN ('{tomorrow}'), "
         "PARTITION later VALUES LESS THAN (MAXVALUE))"
     )
@@ -25,8 +25,8 @@ def unpartition(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> Non
     """Go back to one table with its own key."""
     if schema_editor.connection.vendor != "mysql":
         return
-    schema_editor.execute(f"ALTER TABLE devices_journal REMOVE PARTITIONING")
-    schema_editor.execute(f"ALTER TABLE devices_journal DROP PRIMARY KEY, ADD PRIMARY KEY (id)")
+    schema_editor.execute("ALTER TABLE devices_journal REMOVE PARTITIONING")
+    schema_editor.execute("ALTER TABLE devices_journal DROP PRIMARY KEY, ADD PRIMARY KEY (id)")
 
 
 class Migration(migrations.Migration):
