@@ -1,0 +1,1 @@
+"""The HTTP face of Lifeguard: what devices say of themselves."""

@@ -1,0 +1,1 @@
+"""What every HTTP API of ours shares: who calls, what a body may be, and how errors are told."""

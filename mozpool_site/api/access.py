@@ -1,0 +1,175 @@
+"""Who calls, and what may they do: people by session and group, old clients by the network that they call from.
+
+Default deny: a caller without a session, outside of every listed network, is nobody.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from enum import IntEnum
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.http import HttpRequest, HttpResponse
+from rest_framework.authentication import CSRFCheck
+
+from mozpool_site.env_kinds import Network
+from mozpool_site.errors import NotAllowedError, NotAuthenticatedError
+from mozpool_site.statemachine.runner import Actor
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# What old clients are called, with their address; requests carry it as their owner.
+LEGACY = "legacy@"
+# Only browsers send these, and a browser may have been sent by any page that somebody looks at.
+_BROWSER_HEADERS = ("HTTP_ORIGIN", "HTTP_REFERER", "HTTP_COOKIE")
+_SENT_BY_FETCH = "HTTP_SEC_FETCH_"
+
+
+class Role(IntEnum):
+    """What a caller may do; each may all that the one before may. The groups have the same names, in lower case."""
+
+    NOBODY = 0
+    VIEWER = 1
+    REQUESTER = 2
+    OPERATOR = 3
+    ADMIN = 4
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who calls. `by_network`: known by nothing but the address (legacy mode)."""
+
+    name: str
+    role: Role
+    address: Address | None
+    by_network: bool = False
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as the journal names them."""
+        return Actor(self.name, "api")
+
+    def may(self, least: Role) -> bool:
+        """Whether the caller has at least this role."""
+        return self.role >= least
+
+    def is_at(self, address: str | None) -> bool:
+        """Whether the caller is the machine with this address: legacy mode only, for a session may be anywhere."""
+        return self.by_network and address is not None and read_address(address) == self.address
+
+    def owns(self, owner: str) -> bool:
+        """Whether a request filed by `owner` is the caller's. Old clients share theirs: addresses change hands."""
+        if self.by_network:
+            return owner.startswith(LEGACY)
+        return owner == self.name
+
+
+ANYBODY = Caller("", Role.NOBODY, None)
+
+
+def identify(request: HttpRequest) -> Caller:
+    """Find out who calls; give ANYBODY for a stranger.
+
+    Raises NotAuthenticatedError for credentials that we do not take, NotAllowedError for a session's POST
+    without its CSRF token, and for a browser that comes without credentials from a trusted network.
+    """
+    if "HTTP_AUTHORIZATION" in request.META:
+        raise NotAuthenticatedError(
+            "the Authorization header is not used here; log in at /admin/ for a session"
+        )
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+        return _person(request, request.user)
+    address = client_address(request)
+    role = _role_of_network(address)
+    if role is Role.NOBODY:
+        return ANYBODY
+    if _is_browser(request):
+        raise NotAllowedError("a browser must log in: this call has no credentials, but a browser's headers")
+    return Caller(f"{LEGACY}{address}", role, address, by_network=True)
+
+
+def demand(caller: Caller, least: Role) -> None:
+    """Raise NotAuthenticatedError for a stranger, NotAllowedError for somebody with too small a role."""
+    if caller.may(least):
+        return
+    if not caller.name:
+        raise NotAuthenticatedError("log in, or call from a network that MOZPOOL_TRUSTED_NETWORKS lists")
+    raise NotAllowedError(f"{caller.name} is {caller.role.name.lower()}; this needs {least.name.lower()}")
+
+
+def client_address(request: HttpRequest) -> Address | None:
+    """Give the caller's address; None where it can't be told for certain.
+
+    X-Forwarded-For is read from its end, and only as far as listed proxies wrote it. A listed proxy that
+    names nobody is nobody: its own address must not lend trust to whoever is behind it.
+    """
+    peer = read_address(request.META.get("REMOTE_ADDR", ""))
+    if peer is None or not _within(peer, settings.MOZPOOL_TRUSTED_PROXIES):
+        return peer
+    for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        address = read_address(hop.strip())
+        if address is None or not _within(address, settings.MOZPOOL_TRUSTED_PROXIES):
+            return address
+    return None
+
+
+def read_address(text: str) -> Address | None:
+    """Read an IP address; one of IPv4 in IPv6's clothes is the IPv4 address. None for anything else."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def listed_origin(request: HttpRequest) -> str | None:
+    """Give the Origin of a script that MOZPOOL_CORS_ORIGINS lets in; None for every other."""
+    origin = request.META.get("HTTP_ORIGIN", "")
+    return origin if origin.lower() in settings.MOZPOOL_CORS_ORIGINS else None
+
+
+def role_of(user: AbstractUser) -> Role:
+    """Give a user's highest role; a superuser is an admin, somebody in none of the groups is nobody."""
+    if user.is_superuser:
+        return Role.ADMIN
+    names = set(user.groups.values_list("name", flat=True))
+    return max((role for role in Role if role.name.lower() in names), default=Role.NOBODY)
+
+
+def _person(request: HttpRequest, user: AbstractUser) -> Caller:
+    name = user.get_username()
+    if name.startswith(LEGACY):
+        raise NotAllowedError(f"a user name that begins with {LEGACY} would pass for an old client")
+    # The CSRF check may look for its token in a form, which would use the body up: read it first, as it is.
+    _ = request.body
+    check = CSRFCheck(_no_view)
+    check.process_request(request)
+    refused = check.process_view(request, _no_view, (), {})
+    if refused:
+        raise NotAllowedError(f"CSRF check failed: {refused}")
+    return Caller(name, role_of(user), client_address(request))
+
+
+def _no_view(request: HttpRequest) -> HttpResponse:
+    """Stand in for the view that the check wants to see and never calls."""
+    return HttpResponse()
+
+
+def _role_of_network(address: Address | None) -> Role:
+    if address is None:
+        return Role.NOBODY
+    if _within(address, settings.MOZPOOL_TRUSTED_OPERATOR_NETWORKS):
+        return Role.OPERATOR
+    return Role.REQUESTER if _within(address, settings.MOZPOOL_TRUSTED_NETWORKS) else Role.NOBODY
+
+
+def _within(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _is_browser(request: HttpRequest) -> bool:
+    if listed_origin(request):
+        # Scripts of a listed origin may call, in a browser that keeps its cookies to itself.
+        return "HTTP_COOKIE" in request.META
+    return any(name in _BROWSER_HEADERS or name.startswith(_SENT_BY_FETCH) for name in request.META)

@@ -1,0 +1,100 @@
+"""Makes a view of a function: method, caller, body, in this order; and every refusal becomes JSON.
+
+A view can't be made without saying who may use it, so a forgotten permission is a TypeError at import.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
+
+from mozpool_site.api import bodies, errors
+from mozpool_site.api.access import ANYBODY, Caller, Role, demand, identify, listed_origin
+from mozpool_site.api.bodies import Body
+from mozpool_site.errors import MozpoolError
+
+READ = ("GET", "HEAD")
+WRITE = ("POST",)
+_UNREADABLE = (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a view: who, and what they sent (`{}` unless it is a POST)."""
+
+    request: HttpRequest
+    caller: Caller
+    body: Body = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """GET, HEAD or POST."""
+        return self.request.method or ""
+
+    def asks_for(self, flag: str) -> bool:
+        """Whether the query string has a flag; its presence counts, whatever its value."""
+        return flag in self.request.GET
+
+
+View = Callable[..., HttpResponse]
+
+
+def endpoint(*methods: str, least: Role) -> Callable[[View], View]:
+    """Serve `methods` to callers who have at least the role `least`; Role.NOBODY asks for no credentials.
+
+    The function takes a Call and the parts of its path, and gives the answer or raises MozpoolError.
+    """
+
+    def decorate(function: View) -> View:
+        @csrf_exempt  # sessions are checked in access.py; other callers have no cookie that could be abused
+        @wraps(function)
+        def view(request: HttpRequest, **parts: str) -> HttpResponse:
+            try:
+                response = _serve(function, methods, least, request, parts)
+            except MozpoolError as error:
+                response = errors.answer(error)
+            except RequestDataTooBig:
+                response = errors.told(413, "too_large", "the body is longer than 64 kB", "body")
+            except _UNREADABLE:
+                response = errors.told(400, "invalid", "the call can't be read", "body")
+            except (OperationalError, InterfaceError) as error:
+                if not errors.database_is_away(error):
+                    raise
+                response = errors.unavailable()
+            return _finished(request, response)
+
+        return view
+
+    return decorate
+
+
+def with_and_without_slash(route: str, view: View) -> list[URLPattern]:
+    """Serve a path both ways, as old clients know it; a redirect would lose a POST's body."""
+    return [path(f"{route}/", view), path(route, view)]
+
+
+def _serve(
+    function: View, methods: tuple[str, ...], least: Role, request: HttpRequest, parts: dict[str, str]
+) -> HttpResponse:
+    if request.method not in methods:
+        return errors.wrong_method(methods)
+    caller = identify(request) if least > Role.NOBODY else ANYBODY
+    demand(caller, least)
+    body = bodies.read(request) if request.method == "POST" else {}
+    return function(Call(request, caller, body), **parts)
+
+
+def _finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Let nobody keep what was meant for one caller, and let listed origins' scripts read it."""
+    response.setdefault("Cache-Control", "no-store")
+    response["Vary"] = "Cookie, Origin"
+    origin = listed_origin(request)
+    if origin:
+        response["Access-Control-Allow-Origin"] = origin
+    return response

@@ -1,0 +1,1 @@
+"""The HTTP face of Mozpool: requests, and who has which device."""

@@ -1,0 +1,78 @@
+"""The legacy API's view of devices where it depends on who holds them: the list, and the next boot config."""
+
+from django.http import HttpResponse
+
+from devices.listing import device_named
+from devices.models import Device
+from mozpool_site.api.access import Role
+from mozpool_site.api.endpoint import READ, Call, endpoint, with_and_without_slash
+from mozpool_site.api.errors import JSON_TYPE
+from mozpool_site.api.legacy import answer
+from mozpool_site.errors import NotAllowedError
+from requests_app.api.ownership import MASK, own_request_ids, shown
+
+_COLUMNS = {
+    "id": "pk",
+    "name": "name",
+    "fqdn": "fqdn",
+    "inventory_id": "inventory_id",
+    "mac_address": "mac",
+    "imaging_server": "rack__imaging_server",
+    "state": "state",
+    "comments": "comments",
+    "image": "image__name",
+    "boot_config": "boot_config",
+    "environment": "environment",
+    "request_id": "held_by",
+}
+# What an address without a port means to a driver; old clients want to be told.
+_DEFAULT_PORTS = {"proxr": ":2101"}
+_OUTLET = ("power_controller__address", "power_controller__driver", "outlet")
+
+
+@endpoint(*READ, least=Role.VIEWER)
+def listing(call: Call) -> HttpResponse:
+    """List devices: names by name, or with `?details` what is known of each, by number."""
+    if not call.asks_for("details"):
+        return answer({"devices": list(Device.objects.order_by("name").values_list("name", flat=True))})
+    sees_all = call.caller.may(Role.OPERATOR)
+    own = frozenset() if sees_all else own_request_ids(call.caller)
+    entries: list[dict[str, object]] = []
+    for row in Device.objects.order_by("pk").values_list(*_COLUMNS.values(), *_OUTLET):
+        entry: dict[str, object] = dict(zip(_COLUMNS, row, strict=False))
+        entry["relay_info"] = _relay_info(*row[len(_COLUMNS) :])
+        entry["boot_config"] = shown(
+            str(entry["boot_config"]), allowed=sees_all or entry["request_id"] in own
+        )
+        entries.append(entry)
+    return answer({"devices": entries})
+
+
+@endpoint(*READ, least=Role.VIEWER)
+def boot_config(call: Call, name: str) -> HttpResponse:
+    """Give the next image's boot config, raw: to operators, to the device itself, and to whoever holds it."""
+    device = device_named(name)
+    next_config = device.next_boot_config or "{}"
+    caller = call.caller
+    allowed = caller.may(Role.OPERATOR) or caller.is_at(device.address)
+    if (
+        not allowed
+        and shown(next_config, allowed=False) == MASK
+        and device.held_by not in own_request_ids(caller)
+    ):
+        raise NotAllowedError(f"the boot config of {name} is for itself, its holder, and operators")
+    return HttpResponse(next_config, content_type=JSON_TYPE)
+
+
+def _relay_info(address: str | None, driver: str | None, outlet: str) -> str:
+    """Write `host:port:bank1:relay1`; nothing for a device without a power controller."""
+    if not address:
+        return ""
+    port = "" if ":" in address else _DEFAULT_PORTS.get(driver or "", "")
+    return f"{address}{port}:{outlet}"
+
+
+urlpatterns = [
+    *with_and_without_slash("device/list", listing),
+    *with_and_without_slash("device/<str:name>/bootconfig", boot_config),
+]
