@@ -27,9 +27,10 @@ class Life:
     def state(self) -> str:
         return self.snapshot.state
 
-    def put(self, state: str) -> "Life":
-        """Force the row into a state, and forget how it came there."""
+    def put(self, state: str, **counters: int) -> "Life":
+        """Force the row into a state, with failures already counted, and forget how it came there."""
         self._take(enter(self.spec, self.snapshot, state, self.facts, self.now))
+        self.snapshot = replace(self.snapshot, counters=counters)
         self.states, self.writes, self.works = [], [], []
         return self
 

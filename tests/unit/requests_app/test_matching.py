@@ -1,0 +1,123 @@
+"""Who gets which device: what fits, what is best, whose turn it is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from requests_app.matching import ANY, Demand, Offer, fits, has_image, in_turn, ranked
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DEMAND = Demand(7, 0, image_id=3, boot_config="{}", reusable=True, hardware=frozenset({1}))
+OFFER = Offer(40, NOON, "prod", hardware_type_id=1)
+
+
+def idle(seconds: int, device_id: int = 40, image_id: int | None = None) -> Offer:
+    return replace(
+        OFFER,
+        device_id=device_id,
+        idle_since=NOON - timedelta(seconds=seconds),
+        image_id=image_id,
+        boot_config="{}" if image_id else "",
+    )
+
+
+FITTING = {
+    "any device of the hardware": (DEMAND, OFFER, True),
+    "hardware that the image can not be put on": (DEMAND, replace(OFFER, hardware_type_id=2), False),
+    "other hardware that has the image already": (
+        DEMAND,
+        replace(OFFER, hardware_type_id=2, image_id=3, boot_config="{}"),
+        True,
+    ),
+    "its environment": (replace(DEMAND, environment="prod"), OFFER, True),
+    "another environment": (replace(DEMAND, environment="staging"), OFFER, False),
+    "no matter which environment": (replace(DEMAND, environment=ANY), OFFER, True),
+    "all of its tags": (
+        replace(DEMAND, tags=frozenset({"gpu"})),
+        replace(OFFER, tags=frozenset({"gpu", "old"})),
+        True,
+    ),
+    "a missing tag": (
+        replace(DEMAND, tags=frozenset({"gpu", "new"})),
+        replace(OFFER, tags=frozenset({"gpu"})),
+        False,
+    ),
+    "the named device": (replace(DEMAND, device_id=40), OFFER, True),
+    "another than the named device": (replace(DEMAND, device_id=41), OFFER, False),
+    "the named device in another environment": (
+        replace(DEMAND, device_id=40, environment="staging"),
+        OFFER,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("story", FITTING)
+def test_a_request_may_or_may_not_have(story: str) -> None:
+    demand, offer, expected = FITTING[story]
+    assert fits(demand, offer) is expected
+
+
+def test_an_image_is_reused_only_with_the_same_boot_config_and_where_that_is_allowed() -> None:
+    there = replace(OFFER, image_id=3, boot_config="{}")
+    assert has_image(DEMAND, there)
+    assert not has_image(replace(DEMAND, reusable=False), there)
+    assert not has_image(DEMAND, replace(there, boot_config='{"b2gbase": "http://x/"}'))
+    assert not has_image(DEMAND, replace(there, image_id=4))
+
+
+def test_the_device_with_the_image_comes_first_then_the_longest_idle_then_the_lowest_id() -> None:
+    offers = [idle(10, 1), idle(20, 2), idle(5, 3, image_id=3), idle(20, 4)]
+    assert [offer.device_id for offer in ranked(DEMAND, offers)] == [3, 2, 4, 1]
+
+
+def test_without_reuse_only_idle_time_counts() -> None:
+    offers = [idle(5, 3, image_id=3), idle(20, 2)]
+    assert [offer.device_id for offer in ranked(replace(DEMAND, reusable=False), offers)] == [2, 3]
+
+
+def test_urgent_requests_go_first_and_within_a_priority_the_oldest() -> None:
+    demands = [replace(DEMAND, request_id=i, priority=p) for i, p in ((1, 0), (2, 5), (3, 0), (4, 5))]
+    assert [demand.request_id for demand in in_turn(demands)] == [2, 4, 1, 3]
+
+
+offers = st.lists(
+    st.builds(
+        Offer,
+        device_id=st.integers(1, 50),
+        idle_since=st.integers(0, 5).map(lambda seconds: NOON + timedelta(seconds=seconds)),
+        environment=st.sampled_from(["prod", "staging"]),
+        hardware_type_id=st.integers(1, 2),
+        image_id=st.sampled_from([None, 3, 4]),
+        boot_config=st.sampled_from(["", "{}"]),
+    ),
+    unique_by=lambda offer: offer.device_id,
+)
+demands = st.builds(
+    Demand,
+    request_id=st.integers(1, 9),
+    priority=st.integers(-1, 1),
+    image_id=st.sampled_from([3, 4]),
+    boot_config=st.just("{}"),
+    reusable=st.booleans(),
+    hardware=st.frozensets(st.integers(1, 2)),
+    environment=st.sampled_from([ANY, "prod"]),
+)
+
+
+@given(demands, offers)
+def test_ranking_gives_exactly_what_fits_and_no_matter_in_which_order_it_came(
+    demand: Demand, free: list[Offer]
+) -> None:
+    best = ranked(demand, free)
+    assert {offer.device_id for offer in best} == {offer.device_id for offer in free if fits(demand, offer)}
+    assert ranked(demand, reversed(free)) == best
+
+
+@given(demands, offers)
+def test_nobody_is_reimaged_while_a_device_with_the_image_is_free(demand: Demand, free: list[Offer]) -> None:
+    having = [has_image(demand, offer) for offer in ranked(demand, free)]
+    assert having == sorted(having, reverse=True)

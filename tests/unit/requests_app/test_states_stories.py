@@ -1,0 +1,135 @@
+"""The life of a request: found at once or late, prepared, handed over, returned; and every way in which it fails."""
+
+from typing import Any
+
+import pytest
+
+from requests_app.states import LIVE_STATES, REQUEST, RequestFacts
+from tests.unit.statemachine.life import Life
+
+
+def request(state: str = "finding_device", **facts: object) -> Life:
+    return Life(REQUEST, RequestFacts(**facts)).put(state)  # type: ignore[arg-type]  # named by each story
+
+
+def test_a_request_gets_its_device_and_gives_it_back() -> None:
+    life = request().happens("matched").knows(device_answer="complete").happens("device_settled", "return")
+    assert life.states == ["pending", "ready", "closed"]
+    assert life.writes == ["ask_lifeguard", "release"]
+
+
+@pytest.mark.parametrize("state", LIVE_STATES)
+@pytest.mark.parametrize("event", ["expire", "return"])
+def test_expiry_and_return_close_a_request_in_any_live_state(state: str, event: str) -> None:
+    life = request(state).happens(event)
+    assert (life.state, life.writes) == ("closed", ["release"])
+
+
+@pytest.mark.parametrize("state", REQUEST.tagged("ended"))
+def test_an_ended_request_hears_nothing_more(state: str) -> None:
+    assert request(state).happens(*[event for event in REQUEST.events() if event != "timeout"]).states == []
+
+
+SEARCHES = [
+    ({"named": False, "search_limit": 60}, 60, "failed_device_not_found"),
+    ({"named": True, "search_limit": 2}, 2, "failed_device_busy"),
+]
+
+
+@pytest.mark.parametrize(("facts", "limit", "failed"), SEARCHES)
+def test_a_search_in_vain_ends_after_its_limit(facts: dict[str, Any], limit: int, failed: str) -> None:
+    life = request(**facts).waits(limit)
+    assert life.states == ["finding_device"] * limit
+    assert life.waits().state == failed
+
+
+def test_a_named_device_that_fails_meanwhile_ends_the_search() -> None:
+    assert request(named=True, named_device_failed=True).waits().state == "failed_bad_device"
+
+
+@pytest.mark.parametrize(
+    ("event", "failed"), [("device_taken", "failed_device_busy"), ("device_failed", "failed_bad_device")]
+)
+def test_a_named_device_that_can_not_be_had_is_told_when_filing(event: str, failed: str) -> None:
+    assert request(named=True).happens(event).state == failed
+
+
+def test_any_device_may_fail_ten_times_before_the_request_does() -> None:
+    life = request(device_answer="bad_device")
+    for _ in range(10):
+        life.happens("matched", "device_settled")
+        assert life.state == "finding_device"
+    assert life.happens("matched", "device_settled").state == "failed_bad_device"
+    assert life.writes.count("release") == 11
+
+
+def test_a_named_device_that_fails_fails_the_request() -> None:
+    life = request("pending", named=True, device_answer="bad_device").happens("device_settled")
+    assert (life.state, life.writes) == ("failed_bad_device", ["release"])
+
+
+def test_a_bad_image_gets_two_more_devices_and_is_then_blamed() -> None:
+    life = request(device_answer="bad_image")
+    for _ in range(2):
+        assert life.happens("matched", "device_settled").state == "finding_device"
+    assert life.happens("matched", "device_settled").state == "failed_bad_image"
+
+
+def test_a_bad_image_on_a_named_device_is_blamed_at_once() -> None:
+    life = request("pending", named=True, device_answer="bad_image").happens("device_settled")
+    assert life.state == "failed_bad_image"
+
+
+def test_a_device_that_came_back_with_another_image_is_asked_again_five_times() -> None:
+    life = request("pending", named=True, device_answer="wrong_image").happens(*["device_settled"] * 5)
+    assert (life.states, life.writes) == (["pending"] * 5, ["ask_lifeguard"] * 5)
+    assert life.happens("device_settled").state == "failed_bad_device"
+
+
+def test_the_timer_finds_what_a_lost_signal_did_not_tell() -> None:
+    assert request("pending", device_answer="complete").waits().state == "ready"
+    assert request("pending", device_answer="bad_device").waits().state == "finding_device"
+
+
+def test_any_device_has_twenty_minutes_and_the_next_one_too() -> None:
+    life = request("pending").waits(20)
+    assert life.state == "pending"
+    assert life.waits().state == "finding_device"
+    life.happens("matched").waits(20)
+    assert life.state == "pending"
+    assert life.waits().snapshot.counters == {"bad_device": 2}
+
+
+def test_a_named_device_is_waited_for_until_the_request_expires() -> None:
+    life = request("pending", named=True, pending_limit=1_000_000).waits(1000)
+    assert life.state == "pending"
+
+
+def test_a_rack_that_is_down_sends_a_request_for_any_device_elsewhere_and_counts_nothing() -> None:
+    life = request("pending").happens("rack_down")
+    assert (life.state, life.writes, life.snapshot.counters) == ("finding_device", ["release"], {})
+    assert request("pending", named=True).happens("rack_down").state == "pending"
+
+
+def test_a_device_that_is_repaired_while_held_is_waited_for_and_handed_over_again() -> None:
+    life = request("ready").happens("device_left")
+    assert life.state == "pending"
+    assert life.knows(device_answer="complete").happens("device_settled").state == "ready"
+    assert life.writes == []
+
+
+def test_each_repair_of_a_held_device_has_its_own_twenty_minutes() -> None:
+    life = request("ready").happens("device_left").waits(20)
+    life.knows(device_answer="complete").happens("device_settled", "device_left").knows(
+        device_answer="waiting"
+    )
+    assert life.waits(20).state == "pending"
+
+
+def test_a_device_that_is_gone_is_replaced() -> None:
+    assert request("pending", device_answer="gone").waits().state == "finding_device"
+
+
+def test_news_of_a_device_that_still_works_change_nothing() -> None:
+    life = request("pending").happens("device_settled")
+    assert life.states == []
