@@ -1,0 +1,20 @@
+"""Integration tests run on a real database, over several connections at once.
+
+SQLite by default, in a file with WAL as in production (Django's own choice for tests, in memory, locks differently);
+whatever DATABASE_URL names otherwise.
+"""
+
+import django
+import pytest
+from django.db import connections
+
+# pytest-django looked for settings before tests/conftest.py had named them.
+django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Put the test's SQLite database into a file."""
+    database = connections.databases["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
