@@ -69,6 +69,7 @@ class Operation(models.Model):
             models.Index(fields=("controller", "status", "not_before"), name="operation_drain"),
             models.Index(fields=("status", "lease_until"), name="operation_lease"),
             models.Index(fields=("device", "status"), name="operation_device"),
+            models.Index(fields=("finished",), name="operation_finished"),
         )
 
     def __str__(self) -> str:

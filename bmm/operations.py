@@ -169,6 +169,12 @@ def let_go(operation: Operation) -> None:
         ring(queued, queued.rack.queue_name)
 
 
+def prune(before: datetime) -> int:
+    """Forget what ended before a moment; give how many."""
+    ended = Operation.objects.exclude(status__in=OPEN).filter(finished__lt=before, running_on=None)
+    return ended.delete()[0]
+
+
 def lost(now: datetime) -> Q:
     """Select operations whose runner is gone: a lease ran out, whatever their status says."""
     return Q(status__in=(Status.RUNNING, Status.SUPERSEDED), lease_until__lt=now)

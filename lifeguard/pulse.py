@@ -45,8 +45,10 @@ class RackPulse:
     racks: dict[int, str]
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "pulse-operation"))
     ring_bells: bool = True
+    # A look in passing is no promise to look again: it must not make the rack seem down later.
+    stays: bool = True
     _timers_rung: dict[int, int] = field(default_factory=dict)
-    _operations_rung: dict[int, datetime] = field(default_factory=dict)
+    _operations_rung: dict[tuple[int, int], datetime] = field(default_factory=dict)
     _running: dict[int, Future[None]] = field(default_factory=dict)
     _heartbeat: datetime | None = None
 
@@ -67,7 +69,7 @@ class RackPulse:
         return self._next(now)
 
     def _heart(self, now: datetime) -> None:
-        if self._heartbeat is None or now - self._heartbeat >= _HEARTBEAT:
+        if self.stays and (self._heartbeat is None or now - self._heartbeat >= _HEARTBEAT):
             Rack.objects.filter(pk__in=self.racks).update(pulse_seen=now)
             self._heartbeat = now
 
@@ -96,16 +98,17 @@ class RackPulse:
 
     def _queued(self, now: datetime) -> None:
         due = Operation.objects.filter(rack_id__in=self.racks, status=Status.QUEUED, not_before__lte=now)
-        rung: dict[int, datetime] = {}
+        rung: dict[tuple[int, int], datetime] = {}
         for operation in due.order_by("not_before")[:_SLICE]:
-            last = self._operations_rung.get(operation.pk)
+            attempt = (operation.pk, operation.attempts)
+            last = self._operations_rung.get(attempt)
             if not self.ring_bells or now - operation.not_before >= RUN_AFTER:
                 self._run(operation.pk)
             elif self._wants_bell(operation, last, now):
                 operations.ring(operation, self.racks[operation.rack_id])
                 last = now
             if last:
-                rung[operation.pk] = last
+                rung[attempt] = last
         self._operations_rung = rung
 
     def _wants_bell(self, operation: Operation, last: datetime | None, now: datetime) -> bool:

@@ -1,7 +1,9 @@
 """Delivers what an operation found: to the device's machine, or to the journal when a person asked for it."""
 
+from datetime import datetime, timedelta
+
 from bmm import operations
-from bmm.models import Operation
+from bmm.models import Kind, Operation, Status
 from bmm.operations import Answer, Outcome
 from devices import journal
 from lifeguard.machine import device_runner
@@ -10,6 +12,9 @@ from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
 
+# Three more devices of a rack that fall silent within two minutes: its network is to blame, not they.
+_SILENT_DEVICES = 3
+_SILENT_WITHIN = timedelta(minutes=2)
 _POLLABLE = (Answer.FAILED, Answer.UNREACHABLE)
 
 
@@ -26,6 +31,12 @@ def report(operation: Operation, outcome: Outcome) -> None:
 @retrying
 def _close(operation: Operation, outcome: Outcome) -> None:
     device, now = device_runner.lock(operation.device_id)
+    if (
+        operation.kind == Kind.CHECK_HEALTH
+        and outcome.answer == Answer.FAILED
+        and _rack_silent(operation, now)
+    ):
+        outcome = Outcome(Answer.UNREACHABLE, f"{outcome.message}; so do others of rack {device.rack}")
     event = Event(outcome.event(operation.kind))
     if not operations.finish(operation, outcome, now):
         device_runner.note(device, event, f"late: operation {operation.pk} was called off", now, Actor())
@@ -33,6 +44,16 @@ def _close(operation: Operation, outcome: Outcome) -> None:
     if outcome.message:
         journal.append([journal.line(outcome.message, now, device_id=device.pk, event=event.name)])
     device_runner.deliver_locked(device, event, now, fence={"state_seq": operation.state_seq})
+
+
+def _rack_silent(operation: Operation, now: datetime) -> bool:
+    others = Operation.objects.filter(
+        rack=operation.rack_id,
+        kind=Kind.CHECK_HEALTH,
+        status=Status.FAILED,
+        finished__gte=now - _SILENT_WITHIN,
+    ).exclude(device=operation.device_id)
+    return others.values("device").distinct().count() >= _SILENT_DEVICES
 
 
 @retrying

@@ -5,7 +5,8 @@ candidates, read without locks, means that nothing is free.
 """
 
 import random
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
@@ -26,16 +27,24 @@ _QUEUE = 200
 RACK_DOWN_AFTER = timedelta(seconds=30)
 
 
-def demand_of(request: Request) -> Demand:
-    """Read what a request wants."""
-    hardware = ImageBootConfig.objects.filter(image_id=request.image_id, boot_config__active=True)
+def demands_of(requests: Iterable[Request]) -> list[Demand]:
+    """Read what requests want, in one query for all; their images are loaded with them."""
+    wanted = list(requests)
+    matrix = ImageBootConfig.objects.filter(image__in={r.image_id for r in wanted}, boot_config__active=True)
+    hardware: dict[int, set[int]] = defaultdict(set)
+    for image_id, hardware_id in matrix.values_list("image_id", "hardware_type_id"):
+        hardware[image_id].add(hardware_id)
+    return [_demand(request, frozenset(hardware[request.image_id])) for request in wanted]
+
+
+def _demand(request: Request, hardware: frozenset[int]) -> Demand:
     return Demand(
         request_id=request.pk,
         priority=request.priority,
         image_id=request.image_id,
         boot_config=request.boot_config,
         reusable=request.image.reusable,
-        hardware=frozenset(hardware.values_list("hardware_type_id", flat=True)),
+        hardware=hardware,
         environment=request.environment,
         tags=frozenset(request.tags),
         device_id=request.requested_device_id,
@@ -44,12 +53,18 @@ def demand_of(request: Request) -> Demand:
 
 def try_to_match(request: Request, now: datetime) -> bool:
     """Find and claim a device for a locked request in `finding_device`; True when it has one."""
-    demand = demand_of(request)
+    (demand,) = demands_of([request])
     for offer in candidates(demand, now):
         if claim(request.pk, offer.device_id):
             request_runner.deliver_locked(request, Event("matched"), now)
             return True
     return False
+
+
+def could_match(request: Request) -> bool:
+    """Whether any device is free that fits."""
+    (demand,) = demands_of([request])
+    return any(True for _ in candidates(demand, clock.now()))
 
 
 def claim(request_id: int, device_id: int) -> bool:
@@ -120,9 +135,12 @@ def waiting_demands(offer: Offer) -> list[Demand]:
 
 
 def somebody_waits_before(request: Request) -> bool:
-    """Whether an older or more urgent request waits, which must be served first."""
+    """Whether an older or more urgent request for any device waits that may want the same ones."""
     before = Q(priority__gt=request.priority) | Q(priority=request.priority, pk__lt=request.pk)
-    return Request.objects.filter(before, state="finding_device").exists()
+    rivals = Request.objects.filter(before, state="finding_device", requested_device=None)
+    if request.environment != ANY:
+        rivals = rivals.filter(environment__in=(ANY, request.environment))
+    return rivals.exists()
 
 
 def racks_down(now: datetime) -> list[int]:
@@ -166,4 +184,4 @@ def _waiting() -> QuerySet[Request]:
 
 
 def _demands(requests: QuerySet[Request]) -> list[Demand]:
-    return [demand_of(request) for request in requests[:_QUEUE]]
+    return demands_of(requests[:_QUEUE])

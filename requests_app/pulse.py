@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 
+from bmm import operations
 from bmm.runner_identity import runner_name
 from devices.models import Device
 from devices.retention import prune
@@ -55,7 +57,7 @@ class PoolPulse:
             match_waiting()
         if _every(_PRUNE_EVERY, self._pruned, now):
             self._pruned = now
-            _guarded(prune, now)
+            _guarded(_forget, now)
 
     def _lease(self, now: datetime) -> bool:
         if self._renewed is not None and now - self._renewed < _RENEW:
@@ -127,6 +129,11 @@ def _guarded(chore: Callable[[datetime], object], now: datetime) -> None:
         raise
     except Exception:
         logger.exception("a chore of the pool failed")
+
+
+def _forget(now: datetime) -> None:
+    prune(now)
+    operations.prune(now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS))
 
 
 def _every(pause: timedelta, last: datetime | None, now: datetime) -> bool:

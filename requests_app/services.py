@@ -14,7 +14,7 @@ from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameErr
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
-from requests_app.claims import match_waiting, somebody_waits_before, try_to_match
+from requests_app.claims import could_match, match_waiting, somebody_waits_before, try_to_match
 from requests_app.machine import is_failed, request_runner
 from requests_app.matching import ANY
 from requests_app.models import Request
@@ -45,7 +45,8 @@ def file_request(order: Order, *, by: Actor) -> Request:
     check_duration(order.duration)
     boot_config = _canonical(order)
     request = _file(order, boot_config, by)
-    if request.state == "finding_device" and order.device is None and somebody_waits_before(request):
+    if request.state == "finding_device" and order.device is None and could_match(request):
+        # Something is free, but others were here first.
         match_waiting()
         request.refresh_from_db()
     return request

@@ -52,7 +52,7 @@ class Command(BaseCommand):
         except MozpoolError as error:
             self.stderr.write(f"pulse: {error}")
             raise SystemExit(error.exit_status) from error
-        racks.ring_bells = not no_bells
+        racks.ring_bells, racks.stays = not no_bells, not once
         pool = PoolPulse()
         known = time.monotonic()
         while not stop.is_set():
