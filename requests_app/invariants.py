@@ -98,10 +98,16 @@ CHECKS = (
         "I5", queries.requests_with_deadline, _REQUEST, "request {id} rests in {state}, but has a deadline"
     ),
     Check(
-        "I2", queries.idle_but_busy, _DEVICE, "{name} is listed as idle, but is {state} and held by {held_by}"
+        "idle",
+        queries.idle_but_busy,
+        _DEVICE,
+        "{name} is listed as idle, but is {state} and held by {held_by}",
     ),
     Check(
-        "I2", queries.free_but_unlisted, _DEVICE, "{name} is ready and held by nobody, but not listed as idle"
+        "idle",
+        queries.free_but_unlisted,
+        _DEVICE,
+        "{name} is ready and held by nobody, but not listed as idle",
     ),
     Check(
         "I6",

@@ -271,7 +271,7 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
         "is long due in finding_device",
     ),
     "nobody looks after the pool": (
-        lambda p: PoolLease.objects.create(name="pool", owner="host:1:abc:2", until=clock.now() - AGO),
+        lambda _: PoolLease.objects.create(name="pool", owner="host:1:abc:2", until=clock.now() - AGO),
         "I12",
         "pool lease",
         "lease pool of host:1:abc:2 is long over",
