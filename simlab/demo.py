@@ -31,7 +31,7 @@ _SPEED = 5.0
 _BUILD = {"b2gbase": "http://images.example/b2g/1234/"}
 _READY_SECONDS = 240.0
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
