@@ -34,12 +34,18 @@ def fill_in(text: str, device: Device) -> str:
 
 
 def sync(device_id: int) -> bool:
-    """Make one device's boot file match its row as it is now; True when something changed."""
+    """Make one device's boot file match its row as it is now; True when something changed.
+
+    Raises Misconfigured where no file can be made of the row, OSError where the folder can't be written.
+    """
     device = Device.objects.select_related("rack", "netboot").get(pk=device_id)
     root = Path(settings.MOZPOOL_TFTP_ROOT)
-    if device.netboot is None:
-        return netboot.remove_boot_file(root, device.mac)
-    return netboot.write_boot_file(root, device.mac, fill_in(device.netboot.contents, device))
+    try:
+        if device.netboot is None:
+            return netboot.remove_boot_file(root, device.mac)
+        return netboot.write_boot_file(root, device.mac, fill_in(device.netboot.contents, device))
+    except ValueError as error:
+        raise Misconfigured(f"boot file of {device.name}: {error}") from error
 
 
 def reconcile(rack_ids: Collection[int]) -> int:

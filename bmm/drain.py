@@ -70,8 +70,8 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
                 break
             deadline = Deadline.after(TIMES[Kind.POWER_CYCLE].deadline)
             if not done:
-                # Without a connection the batch itself tries again until its deadline, and reports that.
-                with suppress(Unreachable):
+                # Without a connection the batch itself tries again until its deadline, and reports why.
+                with suppress(Unreachable, Misconfigured):
                     line.enter_context(driver.connected(deadline))
             for operation, outcome in _run(controller, driver, batch, deadline):
                 report(operation, outcome)

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 from django.db.models import Min
 
 from bmm import bootfiles, operations
@@ -23,6 +23,7 @@ from mozpool_site import doorbell
 from mozpool_site.errors import UnknownNameError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
+from mozpool_site.transactions import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
@@ -90,9 +91,7 @@ class RackPulse:
     def _lost(self, now: datetime) -> None:
         for operation in Operation.objects.filter(operations.lost(now), rack_id__in=self.racks)[:_SLICE]:
             if operation.status == Status.RUNNING:
-                message = f"runner {operation.runner} is gone"
-                logger.warning("operation %s is lost: %s", operation.pk, message)
-                report(operation, Outcome(Answer.LOST, message))
+                _give_up(operation, now)
             else:
                 operations.let_go(operation)
 
@@ -145,11 +144,25 @@ def _fire(device_id: int, seq: int, now: datetime) -> None:
     """Let a deadline pass; a row that can't be dealt with is pushed back, so that the rest go on."""
     try:
         device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": seq})
-    except DatabaseError:
+    except UNAVAILABLE:
         raise
     except Exception:
         logger.exception("the deadline of device %s can't pass; next try in a minute", device_id)
         Device.objects.filter(pk=device_id, state_seq=seq).update(deadline=now + _POISON_PAUSE)
+
+
+def _give_up(operation: Operation, now: datetime) -> None:
+    """Report an operation as lost; one that can't be reported is pushed back, so that the rest go on."""
+    message = f"runner {operation.runner} is gone"
+    logger.warning("operation %s is lost: %s", operation.pk, message)
+    try:
+        report(operation, Outcome(Answer.LOST, message))
+    except UNAVAILABLE:
+        raise
+    except Exception:
+        logger.exception("the loss of operation %s can't be reported; next try in a minute", operation.pk)
+        running = Operation.objects.filter(pk=operation.pk, status=Status.RUNNING, runner=operation.runner)
+        running.update(lease_until=now + _POISON_PAUSE)
 
 
 def _run_alone(operation_id: int) -> None:
@@ -166,7 +179,7 @@ def _guarded(chore: Callable[[datetime], object], now: datetime) -> None:
     """Keep one failing chore from stopping the others. A database that is away stops the beat."""
     try:
         chore(now)
-    except DatabaseError:
+    except UNAVAILABLE:
         raise
     except Exception:
         logger.exception("a chore of the pulse failed")

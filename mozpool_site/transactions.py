@@ -19,6 +19,8 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 TRIES = 5
+# What says that the database itself is away or busy; any other DatabaseError is about one statement or row.
+UNAVAILABLE = (OperationalError, InterfaceError)
 # MySQL: deadlock, lock wait timeout, record changed since last read.
 _CONTENTION = {1213, 1205, 1020}
 # MySQL: server has gone away, lost connection during query; and the connect errors of a restart.
@@ -40,7 +42,7 @@ def retrying(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 with transaction.atomic(durable=True):
                     return function(*args, **kwargs)
-            except (OperationalError, InterfaceError) as error:
+            except UNAVAILABLE as error:
                 if not _worth_another_try(error) or attempt == TRIES:
                     raise
                 logger.warning("transaction %s starts over (%d): %s", function.__name__, attempt, error)

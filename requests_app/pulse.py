@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from bmm import operations
@@ -19,6 +19,7 @@ from devices.models import Device
 from devices.retention import prune
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
+from mozpool_site.transactions import UNAVAILABLE
 from requests_app.claims import match_waiting, racks_down
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
@@ -113,7 +114,7 @@ def _deliver(
     for pk in requests:
         try:
             request_runner.deliver(pk, Event(event), fence=fence)
-        except DatabaseError:
+        except UNAVAILABLE:
             raise
         except Exception:
             logger.exception("%s of request %s failed; next try in a minute", event, pk)
@@ -125,7 +126,7 @@ def _deliver(
 def _guarded(chore: Callable[[datetime], object], now: datetime) -> None:
     try:
         chore(now)
-    except DatabaseError:
+    except UNAVAILABLE:
         raise
     except Exception:
         logger.exception("a chore of the pool failed")
