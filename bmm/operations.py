@@ -37,6 +37,9 @@ TIMES = {
     Kind.CHECK_STORAGE: Times(30, 38),
     Kind.CHECK_HEALTH: Times(25, 35),
 }
+# A poll that is due for so long is heard by nobody; a runner that is alive tells what it found within so long.
+_UNHEARD = timedelta(seconds=3)
+_TELLING = timedelta(seconds=2)
 POWER_KINDS = (Kind.POWER_CYCLE, Kind.POWER_OFF)
 
 
@@ -173,6 +176,14 @@ def prune(before: datetime) -> int:
     """Forget what ended before a moment; give how many."""
     ended = Operation.objects.exclude(status__in=OPEN).filter(finished__lt=before, running_on=None)
     return ended.delete()[0]
+
+
+def abandoned(operation: Operation, now: datetime) -> bool:
+    """Whether nobody works on an open operation although it is time: the workers' fault, not the device's."""
+    if operation.status == Status.QUEUED:
+        return operation.attempts == 0 or now - operation.not_before >= _UNHEARD
+    must_be_over = timedelta(seconds=TIMES[Kind(operation.kind)].deadline) + _TELLING
+    return operation.begun is not None and now - operation.begun >= must_be_over
 
 
 def lost(now: datetime) -> Q:

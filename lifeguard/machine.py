@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, cast
 
 from bmm import operations
-from bmm.models import Operation, Status
+from bmm.models import OPEN, Operation
 from devices import journal
 from devices.models import Device
 from lifeguard import effects, facts
@@ -29,11 +29,10 @@ class DeviceRunner(Runner[Device]):
         """Load what the table may ask."""
         return facts.load(row, now)
 
-    def work_waiting(self, row: Device) -> bool:
-        """Whether nobody has ever begun the operation of the device's state."""
-        return Operation.objects.filter(
-            device_id=row.pk, state_seq=row.state_seq, status=Status.QUEUED, attempts=0
-        ).exists()
+    def work_waiting(self, row: Device, now: datetime) -> bool:
+        """Whether the operation of the device's state waits for a runner that does not come, or has lost it."""
+        work = Operation.objects.filter(device_id=row.pk, state_seq=row.state_seq, status__in=OPEN)
+        return any(operations.abandoned(operation, now) for operation in work)
 
     def write(self, name: str, row: Device, event: Event, facts: object, now: datetime, by: Actor) -> None:
         """Change the row as the table says."""

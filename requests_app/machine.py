@@ -43,7 +43,7 @@ class RequestRunner(Runner[Request]):
             pending_limit=_NO_LIMIT if named else 20,
         )
 
-    def work_waiting(self, row: Request) -> bool:
+    def work_waiting(self, row: Request, now: datetime) -> bool:
         """A request starts no operations of its own."""
         return False
 

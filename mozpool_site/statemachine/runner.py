@@ -93,7 +93,7 @@ class Runner(Generic[RowT]):
             self.note(row, event, f"late: {refused}", now, by)
             return Delivery(Verdict.IGNORED, row, refused)
         facts = self.facts(row, now)
-        decision = step(self.spec, row.snapshot, self._informed(row, event), facts, now)
+        decision = step(self.spec, row.snapshot, self._informed(row, event, now), facts, now)
         return self._carry_out(row, event, decision, facts, now, by)
 
     def force(self, row: RowT, state: str, now: datetime, *, by: Actor) -> Delivery[RowT]:
@@ -102,9 +102,9 @@ class Runner(Generic[RowT]):
         decision = enter(self.spec, row.snapshot, state, facts, now)
         return self._carry_out(row, Event("forced"), decision, facts, now, by)
 
-    def _informed(self, row: RowT, event: Event) -> Event:
+    def _informed(self, row: RowT, event: Event, now: datetime) -> Event:
         if event.name == TIMEOUT and self.spec[row.state].work:
-            return Event(event.name, event.arguments, work_waiting=self.work_waiting(row))
+            return Event(event.name, event.arguments, work_waiting=self.work_waiting(row, now))
         return event
 
     def _carry_out(
@@ -152,8 +152,8 @@ class Runner(Generic[RowT]):
         """Load what the table may ask."""
         raise NotImplementedError
 
-    def work_waiting(self, row: RowT) -> bool:
-        """Whether the row's operation is still queued: nobody has ever begun it."""
+    def work_waiting(self, row: RowT, now: datetime) -> bool:
+        """Whether the row's operation waits for a runner that does not come, or has one that is gone."""
         raise NotImplementedError
 
     def write(self, name: str, row: RowT, event: Event, facts: object, now: datetime, by: Actor) -> None:
