@@ -20,7 +20,9 @@ def aware(moment: datetime | str) -> datetime:
 def now() -> datetime:
     """Give the database's present time. SQLite lives on this machine, so its clock is ours."""
     if connection.vendor == "sqlite":
-        return timezone.now()
+        # Its own idea of now has whole milliseconds: with finer ones here a deadline could pass twice.
+        moment = timezone.now()
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     with connection.cursor() as cursor:
         cursor.execute("SELECT CURRENT_TIMESTAMP(6)")
         row = cursor.fetchone()
