@@ -1,0 +1,117 @@
+"""A relay board as a command reaches it: by the row that describes it, with its lease, or bare by its address."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bmm import controller_lease
+from bmm.deadline import Deadline
+from bmm.drivers.address import parse_address
+from bmm.drivers.power import PowerDriver, make_driver
+from bmm.errors import Misconfigured
+from devices.models import Device, PowerController
+from mozpool_site import clock
+from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
+
+# A batch for a full board takes a few seconds; longer than this nobody wants to wait for his turn.
+_TURN_SECONDS = 6.0
+# A batch must be over before the lease ends.
+SECONDS = 20.0
+_PROXR_PORT = 2101
+# The most banks and relays that an outlet's text form can number with one digit each.
+_DIGITS = range(1, 10)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A driver for one board, and what the database knows of it: its row and the devices on its outlets."""
+
+    driver: PowerDriver
+    controller: PowerController | None = None
+    devices: dict[str, Device] = field(default_factory=dict)
+
+    @contextmanager
+    def in_turn(self) -> Iterator[Deadline]:
+        """Hold the board's lease, where it has one, and give the time that there is.
+
+        Raises ConflictError, naming the holder, when somebody else keeps the board for six seconds.
+        """
+        if self.controller is None:
+            yield Deadline.after(SECONDS)
+            return
+        turn = Deadline.after(_TURN_SECONDS)
+        while not controller_lease.take(self.controller.pk):
+            if turn.expired:
+                raise ConflictError(_holder(self.controller), field="lease")
+            time.sleep(0.2)
+        try:
+            yield Deadline.after(SECONDS)
+        finally:
+            controller_lease.give_back(self.controller.pk, self.driver.rest_seconds)
+
+
+def find_board(text: str, *, driver: str = "proxr", with_database: bool = True) -> Board:
+    """Find a board by its controller's name, or by its address, which needs no row.
+
+    A row with that address is used, for its lease. Raises UnknownNameError for what is neither, InvalidInputError for
+    an address or a driver that there can't be.
+    """
+    row = PowerController.objects.filter(name=text).first() or _by_address(text) if with_database else None
+    try:
+        if row is not None:
+            made = make_driver(row.driver, row.address, row.settings)
+        elif "." in text or ":" in text:
+            made = make_driver(driver, text)
+        else:
+            raise UnknownNameError(
+                f"there is no power controller {text!r}, and it is no address", field="controller"
+            )
+    except Misconfigured as error:
+        raise InvalidInputError(str(error), field="controller") from error
+    if row is None:
+        return Board(made)
+    devices = Device.objects.filter(power_controller=row).exclude(outlet="")
+    return Board(made, row, {device.outlet: device for device in devices})
+
+
+def find_outlets(driver: PowerDriver, words: list[str]) -> list[str]:
+    """Read `all`, `BANK RELAY` or outlets as the driver writes them; InvalidInputError for what it can't have."""
+    if not words or words == ["all"]:
+        return _every_outlet(driver)
+    numbers = 2  # a bank and a relay
+    if len(words) == numbers and all(word.isascii() and word.isdigit() for word in words):
+        words = [f"bank{words[0]}:relay{words[1]}"]
+    try:
+        return [driver.check_outlet(word) for word in words]
+    except Misconfigured as error:
+        raise InvalidInputError(str(error), field="outlet") from error
+
+
+def _by_address(text: str) -> PowerController | None:
+    wanted = _host_and_port(text)
+    if wanted is None:
+        return None
+    rows = PowerController.objects.filter(address__startswith=wanted[0])
+    return next((row for row in rows if _host_and_port(row.address) == wanted), None)
+
+
+def _host_and_port(address: str) -> tuple[str, int] | None:
+    try:
+        return parse_address(address, _PROXR_PORT)
+    except Misconfigured:
+        return None
+
+
+def _every_outlet(driver: PowerDriver) -> list[str]:
+    every = [f"bank{bank}:relay{relay}" for bank in _DIGITS for relay in _DIGITS]
+    return [outlet for outlet in every if driver.outlet_pattern.fullmatch(outlet)]
+
+
+def _holder(controller: PowerController) -> str:
+    controller.refresh_from_db(fields=["lease_owner", "lease_until"])
+    left = (controller.lease_until - clock.now()).total_seconds() if controller.lease_until else 0
+    return (
+        f"{controller.name} is in use by {controller.lease_owner or 'nobody any more'} (for {max(0.0, left):.0f} s "
+        "at most, unless it goes on); try again"
+    )

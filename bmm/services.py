@@ -1,0 +1,102 @@
+"""Hardware work that somebody asks for by hand, past Lifeguard: each is a committed operation, then a doorbell.
+
+The device's machine hears nothing of it: the result is journalled, and shown to whoever asked.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bmm import operations
+from bmm.models import Kind, Operation
+from devices import journal
+from devices.models import BootConfig, Device
+from mozpool_site import clock, doorbell
+from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
+from mozpool_site.statemachine.runner import Actor
+from mozpool_site.transactions import retrying
+
+SYNC_TASK = "lifeguard.tasks.sync_boot_file"
+
+
+def power_cycle(
+    device_id: int, *, by: Actor, boot_config: BootConfig | None = None, boot_config_values: str = "{}"
+) -> Operation:
+    """Queue a power cycle into the network with `boot_config`, or into the device's own storage without one.
+
+    `boot_config_values` is what the booting device is told of its image, as JSON text. Raises ConflictError for
+    a device without an outlet, InvalidInputError for a boot config that is not active.
+    """
+    if boot_config is not None and not boot_config.active:
+        raise InvalidInputError(f"boot config {boot_config.name} is not active", field="boot_config")
+
+    def prepare(device: Device) -> dict[str, object]:
+        device.netboot = boot_config
+        if boot_config is None:
+            device.save(update_fields=["netboot"])
+            return {"netboot": False}
+        device.boot_seq += 1
+        device.next_boot_config = boot_config_values
+        device.save(update_fields=["netboot", "boot_seq", "next_boot_config"])
+        return {"netboot": True}
+
+    return _queue(device_id, Kind.POWER_CYCLE, by, prepare=prepare)
+
+
+def power_off(device_id: int, *, by: Actor, reason: str = "") -> Operation:
+    """Queue taking a device's power away. Raises ConflictError for a device without an outlet."""
+    return _queue(device_id, Kind.POWER_OFF, by, reason=reason)
+
+
+def ping(device_id: int, *, by: Actor) -> Operation:
+    """Queue asking a device, from its rack, whether it answers ping."""
+    return _queue(device_id, Kind.PING, by)
+
+
+def clear_netboot(device_id: int, *, by: Actor) -> bool:
+    """Let a device boot from its own storage next; False when it would have done so anyway."""
+
+    @retrying
+    def transact() -> bool:
+        device, now = _lock(device_id)
+        if device.netboot_id is None:
+            return False
+        device.netboot = None
+        device.save(update_fields=["netboot"])
+        note = journal.line("network boot cleared", now, device_id=device.pk, by=by, event="clear_netboot")
+        journal.append([note])
+        doorbell.ring(device.rack.queue_name, SYNC_TASK, device.pk)
+        return True
+
+    return transact()
+
+
+def _queue(
+    device_id: int,
+    kind: Kind,
+    by: Actor,
+    *,
+    reason: str = "",
+    prepare: Callable[[Device], dict[str, object]] = lambda _: {},
+) -> Operation:
+    """Lock the device, let `prepare` change it and give the operation's arguments, and store it all at once."""
+
+    @retrying
+    def transact() -> Operation:
+        device, now = _lock(device_id)
+        if kind in operations.POWER_KINDS and (device.power_controller_id is None or not device.outlet):
+            raise ConflictError(f"{device.name} is plugged into no power outlet that we know", field="outlet")
+        arguments = prepare(device)
+        why = f": {reason}" if reason else ""
+        asked = f"{kind.label} asked for by {by.name}{why}"
+        journal.append([journal.line(asked, now, device_id=device.pk, by=by, event=f"manual_{kind.value}")])
+        return operations.queue(device, kind.value, now, arguments=arguments, actor=by.name[:100])
+
+    return transact()
+
+
+def _lock(device_id: int) -> tuple[Device, datetime]:
+    # The device alone: its rack's row is shared by all, and only read.
+    device = Device.objects.select_for_update().filter(pk=device_id).first()
+    if device is None:
+        raise UnknownNameError(f"there is no device {device_id}", field="device")
+    return device, clock.now()

@@ -1,0 +1,94 @@
+"""Waits for a request: shows its states and those of its device, and pushes both where no pulse and no worker does."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from devices.models import Device, Journal
+from lifeguard.attend import Attendant
+from lifeguard.management.follow import LOOK_EVERY, States, warn_of_others
+from mozpool_site import clock
+from mozpool_site.live import Progress
+from mozpool_site.statemachine.machine import Event
+from mozpool_site.statemachine.spec import TIMEOUT
+from requests_app.claims import match_waiting
+from requests_app.machine import request_runner
+from requests_app.models import PoolLease, Request
+
+# A pulse deals with a request that is due within a second or so.
+_PATIENCE = timedelta(seconds=3)
+
+
+@dataclass
+class RequestWatch:
+    """Follows one request and whichever device it holds."""
+
+    request_id: int
+    since: datetime
+    progress: Progress
+    _shown: set[int] = field(default_factory=set)
+    _warned: set[int] = field(default_factory=set)
+    _matched: float = 0.0
+
+    def wait(self, *, seconds: float | None, here: bool) -> Request:
+        """Wait until the request is ready or has ended, for `seconds` at most; give it as it is then."""
+        limit = None if seconds is None else time.monotonic() + seconds
+        states = States(self.since)
+        with Attendant(here=here) as attendant, self.progress:
+            while True:
+                self._push()
+                held = dict(Device.objects.filter(held_by=self.request_id).values_list("pk", "name"))
+                attendant.look(list(held))
+                self._warn(attendant, list(held))
+                self._show(states, held)
+                request = Request.objects.select_related("image").get(pk=self.request_id)
+                if request.state == "ready" or request.ended is not None:
+                    self._show(states, held)
+                    return request
+                if limit is not None and time.monotonic() >= limit:
+                    return request
+                time.sleep(LOOK_EVERY)
+
+    def _push(self) -> None:
+        """Do for this request what the pool's pulse does for all, where that comes too late."""
+        now = clock.now()
+        request = Request.objects.get(pk=self.request_id)
+        if request.ended is not None:
+            return
+        if request.expires <= now - _PATIENCE:
+            request_runner.deliver(request.pk, Event("expire"))
+        elif request.deadline is not None and request.deadline <= now - _PATIENCE:
+            request_runner.deliver(request.pk, Event(TIMEOUT), fence={"state_seq": request.state_seq})
+        elif (
+            request.state == "finding_device"
+            and time.monotonic() - self._matched >= _PATIENCE.total_seconds()
+        ):
+            self._matched = time.monotonic()
+            if not PoolLease.objects.filter(until__gt=now).exists():
+                # All that wait, in their turn: nobody gets ahead because somebody watches.
+                match_waiting()
+
+    def _warn(self, attendant: Attendant, held: list[int]) -> None:
+        new = [pk for pk in held if pk not in self._warned]
+        if new:
+            self._warned.update(new)
+            warn_of_others(attendant, new, self.progress)
+
+    def _show(self, states: States, held: dict[int, str]) -> None:
+        name = f"request {self.request_id}"
+        lines = [(seconds, name, state) for state, seconds in self._request_states()]
+        lines += [(seconds, held[pk], state) for pk, state, seconds in states.entered(held)]
+        for seconds, who, state in sorted(lines):
+            self.progress.entered(who, state, seconds)
+        self.progress.tick()
+
+    def _request_states(self) -> Iterator[tuple[str, float]]:
+        # A device's lines carry the request that holds it, too.
+        lines = Journal.objects.filter(request_id=self.request_id, device_id=None).exclude(to_state="")
+        filed = Journal.objects.filter(request_id=self.request_id, device_id=None, event="filed")
+        for line in (filed | lines).order_by("time", "pk"):
+            if line.pk not in self._shown:
+                self._shown.add(line.pk)
+                state = line.to_state or "finding_device"
+                yield state, max(0.0, (line.time - self.since).total_seconds())
