@@ -50,7 +50,7 @@ def config(call: Call, name: str, token: str) -> HttpResponse:
 
 def _boot_config_of_next_image(device: Device) -> BootConfig | None:
     found = boot_config_for(device)
-    return None if found is None else BootConfig.objects.get(pk=found)
+    return None if found is None else BootConfig.objects.filter(pk=found).first()
 
 
 def _caller(name: str, token: str, *related: str) -> Device:

@@ -21,8 +21,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # What old clients are called, with their address; requests carry it as their owner.
 LEGACY = "legacy@"
 # Only browsers send these, and a browser may have been sent by any page that somebody looks at.
-_BROWSER_HEADERS = ("HTTP_ORIGIN", "HTTP_REFERER", "HTTP_COOKIE")
-_SENT_BY_FETCH = "HTTP_SEC_FETCH_"
+_SENT_BY_BROWSERS = ("HTTP_ORIGIN", "HTTP_REFERER", "HTTP_SEC_FETCH_")
 
 
 class Role(IntEnum):
@@ -169,7 +168,9 @@ def _within(address: Address, networks: tuple[Network, ...]) -> bool:
 
 
 def _is_browser(request: HttpRequest) -> bool:
+    if request.META.get("HTTP_COOKIE"):
+        return True
+    # Scripts of a listed origin may call, in a browser that keeps its cookies to itself.
     if listed_origin(request):
-        # Scripts of a listed origin may call, in a browser that keeps its cookies to itself.
-        return "HTTP_COOKIE" in request.META
-    return any(name in _BROWSER_HEADERS or name.startswith(_SENT_BY_FETCH) for name in request.META)
+        return False
+    return any(name.startswith(_SENT_BY_BROWSERS) for name in request.META)
