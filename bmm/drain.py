@@ -19,6 +19,7 @@ from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim, ring
 from bmm.perform import outcome_of
 from devices.models import PowerController
 from mozpool_site import clock
+from mozpool_site.transactions import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _LONGEST_TURN = 15.0
 _SUSPECT_DEVICES = 3
 _SUSPECT_WITHIN = timedelta(minutes=2)
 _SUSPECT_FOR = timedelta(minutes=10)
+_PREPARE_SECONDS = 5.0
 
 
 def drain(controller_id: int, report: Report) -> int:
@@ -110,7 +112,8 @@ def _prepare(operation: Operation) -> Outcome | None:
     if operation.arguments.get("netboot") and device.netboot_id is None:
         return Outcome(Answer.NO_BOOT_CONFIG, f"no boot config of {device.next_image} for this hardware")
     try:
-        bootfiles.sync(device.pk)
+        # Claimed already: to give up for a database that restarts would cost the operation its whole lease.
+        patiently(lambda: bootfiles.sync(device.pk), _PREPARE_SECONDS)
     except Misconfigured as error:
         return Outcome(Answer.MISCONFIGURED, str(error))
     except OSError as error:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
 
 from bmm.models import OPEN, Kind, Operation, Status
 from bmm.runner_identity import runner_name
 from devices.models import Device
 from mozpool_site import clock, doorbell
+from mozpool_site.transactions import retrying
 
 RUN_TASK = "lifeguard.tasks.run_operation"
 
@@ -119,16 +120,21 @@ def claim(operation: Operation, now: datetime) -> bool:
     """Try to become the runner of a queued operation; False when somebody else is, or the device is busy."""
     runner = runner_name()
     lease_until = now + timedelta(seconds=TIMES[Kind(operation.kind)].lease)
+
+    @retrying
+    def transact() -> int:
+        queued = Operation.objects.filter(pk=operation.pk, status=Status.QUEUED, not_before__lte=now)
+        return queued.update(
+            status=Status.RUNNING,
+            runner=runner,
+            running_on=F("device_id"),
+            attempts=F("attempts") + 1,
+            begun=now,
+            lease_until=lease_until,
+        )
+
     try:
-        with transaction.atomic():
-            won = Operation.objects.filter(pk=operation.pk, status=Status.QUEUED, not_before__lte=now).update(
-                status=Status.RUNNING,
-                runner=runner,
-                running_on=F("device_id"),
-                attempts=F("attempts") + 1,
-                begun=now,
-                lease_until=lease_until,
-            )
+        won = transact()
     except IntegrityError:
         return False
     operation.runner = runner
@@ -151,6 +157,7 @@ def finish(operation: Operation, outcome: Outcome, now: datetime) -> bool:
     return closed == 1
 
 
+@retrying
 def try_again_later(operation: Operation, now: datetime) -> bool:
     """Put a polling operation back for its next try; False when it was called off meanwhile."""
     pause = timedelta(seconds=operation.poll or 0)
@@ -162,6 +169,7 @@ def try_again_later(operation: Operation, now: datetime) -> bool:
     return requeued == 1
 
 
+@retrying
 def let_go(operation: Operation) -> None:
     """Free the device of an operation that was called off while it ran, for the one that waits behind it."""
     Operation.objects.filter(pk=operation.pk, runner=operation.runner).exclude(status=Status.RUNNING).update(

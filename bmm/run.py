@@ -6,6 +6,7 @@ from bmm.models import Kind, Operation, Status
 from bmm.operations import POWER_KINDS, TIMES, claim
 from bmm.perform import perform
 from mozpool_site import clock
+from mozpool_site.transactions import patiently
 
 
 def run(operation_id: int, report: Report) -> bool:
@@ -23,8 +24,8 @@ def run(operation_id: int, report: Report) -> bool:
     if not claim(operation, clock.now()):
         return False
     # Read again: the claim freezes the operation, but the device may have moved before it.
-    operation.device.refresh_from_db(fields=("image", "next_image", "netboot", "outlet"))
-    report(
-        operation, perform(operation, operation.device, Deadline.after(TIMES[Kind(operation.kind)].deadline))
-    )
+    deadline = Deadline.after(TIMES[Kind(operation.kind)].deadline)
+    fields = ("image", "next_image", "netboot", "outlet")
+    patiently(lambda: operation.device.refresh_from_db(fields=fields), deadline.remaining())
+    report(operation, perform(operation, operation.device, deadline))
     return True

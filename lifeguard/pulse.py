@@ -18,7 +18,7 @@ from bmm.operations import Answer, Outcome
 from bmm.run import run
 from devices.models import Device, Rack
 from lifeguard.machine import device_runner
-from lifeguard.reports import report
+from lifeguard.reports import report, store
 from mozpool_site import doorbell
 from mozpool_site.errors import UnknownNameError
 from mozpool_site.statemachine.machine import Event
@@ -156,7 +156,7 @@ def _give_up(operation: Operation, now: datetime) -> None:
     message = f"runner {operation.runner} is gone"
     logger.warning("operation %s is lost: %s", operation.pk, message)
     try:
-        report(operation, Outcome(Answer.LOST, message))
+        store(operation, Outcome(Answer.LOST, message))
     except UNAVAILABLE:
         raise
     except Exception:

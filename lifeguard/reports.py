@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 from bmm import operations
 from bmm.models import Kind, Operation, Status
-from bmm.operations import Answer, Outcome
+from bmm.operations import TIMES, Answer, Outcome
 from devices import journal
 from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
-from mozpool_site.transactions import retrying
+from mozpool_site.transactions import patiently, retrying
 
 # Three more devices of a rack that fall silent within two minutes: its network is to blame, not they.
 _SILENT_DEVICES = 3
@@ -19,6 +19,11 @@ _POLLABLE = (Answer.FAILED, Answer.UNREACHABLE)
 
 
 def report(operation: Operation, outcome: Outcome) -> None:
+    """Store an outcome and let it act; a database that is away is waited for as long as the operation is ours."""
+    patiently(lambda: store(operation, outcome), TIMES[Kind(operation.kind)].lease)
+
+
+def store(operation: Operation, outcome: Outcome) -> None:
     """Store an outcome and let it act, in one transaction: a crash in between can lose neither alone."""
     if operation.poll is not None and outcome.answer in _POLLABLE:
         operations.try_again_later(operation, clock.now())

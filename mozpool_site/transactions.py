@@ -23,8 +23,9 @@ TRIES = 5
 UNAVAILABLE = (OperationalError, InterfaceError)
 # MySQL: deadlock, lock wait timeout, record changed since last read.
 _CONTENTION = {1213, 1205, 1020}
-# MySQL: server has gone away, lost connection during query; and the connect errors of a restart.
-_GONE = {2006, 2013, 2002, 2003, 1053}
+# MySQL: server has gone away, lost connection during query; the connect errors of a restart; MariaDB's own for KILL.
+_GONE = {2006, 2013, 2002, 2003, 1053, 1927}
+_LOOK_AGAIN_SECONDS = 0.5
 
 
 def retrying(function: Callable[P, R]) -> Callable[P, R]:
@@ -51,6 +52,23 @@ def retrying(function: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError("unreachable")
 
     return run
+
+
+def patiently(function: Callable[[], R], seconds: float) -> R:
+    """Call `function` until the database is there for it, for so many seconds at most.
+
+    For what must be told once hardware has been touched; who has not begun yet had better give up and be rung again.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return function()
+        except UNAVAILABLE as error:
+            if connection.in_atomic_block or time.monotonic() >= end:
+                raise
+            connection.close()
+            logger.warning("the database is away, what was done waits to be told: %s", error)
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _worth_another_try(error: Exception) -> bool:

@@ -19,7 +19,9 @@ def make_rack(name: str = "p1", **columns: Any) -> Rack:
     return rack
 
 
-def make_controller(address: str = "127.0.0.1:1", *, rack: Rack | None = None, **columns: Any) -> PowerController:
+def make_controller(
+    address: str = "127.0.0.1:1", *, rack: Rack | None = None, **columns: Any
+) -> PowerController:
     """Make a relay board; at the address that is given unless told otherwise, nobody listens."""
     number = next(_numbers)
     return PowerController.objects.create(

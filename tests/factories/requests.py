@@ -17,7 +17,9 @@ def file_order(image: Image, **order: Any) -> Request:
     return file_request(Order(image=image, **{"assignee": "tester", "duration": 3600, **order}), by=CLIENT)
 
 
-def make_request(image: Image, *, state: str = "finding_device", device: Device | None = None, **columns: Any) -> Request:
+def make_request(
+    image: Image, *, state: str = "finding_device", device: Device | None = None, **columns: Any
+) -> Request:
     """Put a request into a state without asking anybody; with `device` it holds that one."""
     now = clock.now()
     ordinary: dict[str, Any] = {

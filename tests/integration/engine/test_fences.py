@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bmm import operations
+from bmm.bootfiles import base_url
 from bmm.models import Kind, Operation, Status
 from bmm.operations import Answer, Outcome
 from devices.models import Device, Journal
@@ -16,7 +17,6 @@ from mozpool_site.errors import NotAllowedError
 from mozpool_site.statemachine.machine import Event, Verdict
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
-from bmm.bootfiles import base_url
 from tests.factories import make_device, make_image
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,12 +1,8 @@
 """An operation has one runner at a time, and its end is told exactly once, whoever dies on the way."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from bmm import operations
 from bmm.models import Kind, Operation, Status
@@ -22,6 +18,7 @@ from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
 from tests.factories import make_device, make_devices, make_image
+from tests.integration.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OPERATOR = Actor("ada", "user")
@@ -38,21 +35,6 @@ def claimed(device: Device, kind: str = Kind.PING, **columns: object) -> Operati
 def run_out(operation: Operation) -> None:
     """Let the lease of an operation end: its runner was killed."""
     Operation.objects.filter(pk=operation.pk).update(lease_until=clock.now() - timedelta(seconds=1))
-
-
-def in_threads(number: int, action: Callable[[int], object]) -> list[object]:
-    """Do something in several threads at the same moment, each with a database connection of its own."""
-    start = threading.Barrier(number)
-
-    def one(index: int) -> object:
-        try:
-            start.wait(10)
-            return action(index)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(one, range(number)))
 
 
 def test_of_many_who_claim_an_operation_one_gets_it() -> None:
@@ -109,7 +91,10 @@ def test_a_poll_that_missed_is_put_back_for_its_next_try_and_moves_nothing() -> 
     operation.refresh_from_db()
     device.refresh_from_db()
     assert (operation.status, operation.runner, operation.running_on, operation.attempts) == (
-        Status.QUEUED, "", None, 1,
+        Status.QUEUED,
+        "",
+        None,
+        1,
     )
     assert 0.5 < (operation.not_before - now).total_seconds() < 3
     assert (device.state, device.state_seq) == ("pc_pinging", 3)

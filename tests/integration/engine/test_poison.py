@@ -26,7 +26,9 @@ def quiet_pulse() -> RackPulse:
     return pulse
 
 
-@pytest.mark.parametrize("error", [ValueError("no case for it"), DataError(1406, "Data too long for a column")])
+@pytest.mark.parametrize(
+    "error", [ValueError("no case for it"), DataError(1406, "Data too long for a column")]
+)
 def test_a_device_whose_timer_crashes_is_pushed_back_and_the_other_timers_fire(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,7 +51,9 @@ def test_a_device_whose_timer_crashes_is_pushed_back_and_the_other_timers_fire(
     assert (poisoned.deadline - now).total_seconds() == pytest.approx(60, abs=1)
 
 
-@pytest.mark.parametrize("error", [ValueError("no case for it"), DataError(1406, "Data too long for a column")])
+@pytest.mark.parametrize(
+    "error", [ValueError("no case for it"), DataError(1406, "Data too long for a column")]
+)
 def test_a_lost_operation_whose_device_crashes_does_not_keep_other_lost_ones_waiting(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +84,9 @@ def test_a_lost_operation_whose_device_crashes_does_not_keep_other_lost_ones_wai
     assert lease > clock.now() + timedelta(seconds=50)
 
 
-@pytest.mark.parametrize("error", [ValueError("no case for it"), DataError(1406, "Data too long for a column")])
+@pytest.mark.parametrize(
+    "error", [ValueError("no case for it"), DataError(1406, "Data too long for a column")]
+)
 def test_a_request_whose_timer_crashes_is_pushed_back_and_the_others_fire(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +109,9 @@ def test_a_request_whose_timer_crashes_is_pushed_back_and_the_others_fire(
     assert poisoned.deadline > clock.now() + timedelta(seconds=50)
 
 
-def test_an_expired_request_that_crashes_does_not_keep_others_from_expiring(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_request_that_crashes_does_not_keep_others_from_expiring(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     image = make_image()
     past = clock.now() - timedelta(seconds=1)
     poisoned, well = (make_request(image, expires=past, environment="nowhere") for _ in range(2))

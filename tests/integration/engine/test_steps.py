@@ -24,7 +24,7 @@ OPERATOR = Actor("ada", "user")
 
 def columns(device: Device) -> dict[str, object]:
     """Give every stored column of a device."""
-    return Device.objects.values().get(pk=device.pk)
+    return dict(Device.objects.values().get(pk=device.pk))
 
 
 def test_a_crash_in_the_middle_of_a_step_leaves_the_old_row_and_nothing_else(
@@ -47,7 +47,9 @@ def test_a_crash_in_the_middle_of_a_step_leaves_the_old_row_and_nothing_else(
     assert not Journal.objects.exists()
 
 
-def test_a_crash_while_the_journal_is_written_takes_the_whole_step_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_while_the_journal_is_written_takes_the_whole_step_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     image = make_image()
     device = make_device(image=image)
     before = columns(device)
@@ -140,7 +142,11 @@ def test_a_deadline_that_passes_before_anybody_began_the_operation_counts_nothin
     device = please(make_device(image=image).pk, "power_cycle", by=OPERATOR)
     Device.objects.filter(pk=device.pk).update(deadline=clock.now())
     delivery = device_runner.deliver(device.pk, Event(TIMEOUT))
-    assert (delivery.verdict, delivery.row.state, delivery.row.counters) == (Verdict.MOVED, "pc_power_cycling", {})
+    assert (delivery.verdict, delivery.row.state, delivery.row.counters) == (
+        Verdict.MOVED,
+        "pc_power_cycling",
+        {},
+    )
     assert [op.status for op in Operation.objects.order_by("pk")] == [Status.SUPERSEDED, Status.QUEUED]
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import PositiveBigIntegerField
 from django.test.utils import CaptureQueriesContext
 
 from bmm.models import Operation, Status
-from devices import journal
-from devices.models import Device, PowerController
+from devices.models import Device, Journal, PowerController
 from lifeguard.services import force_state
 from mozpool_site import clock
 from mozpool_site.statemachine.runner import Actor
@@ -34,9 +34,15 @@ def operation(row: Operation, **columns: object) -> None:
     assert Operation.objects.filter(pk=row.pk).update(**columns) == 1
 
 
-def age_journal() -> None:
-    """Let everything that the journal tells have happened long ago."""
-    journal.Journal.objects.update(time=clock.now() - AGO)
+def held_by_the_undead(pool: Pool) -> None:
+    device(pool.idle, held_by=pool.closed.pk, idle_since=None)
+    request(pool.closed, ended=None)
+
+
+def left_long_ago(pool: Pool) -> None:
+    """Take the device out of ready, and let everything that the journal tells have happened before."""
+    Journal.objects.update(time=clock.now() - AGO)
+    device(pool.ready_device, state="troubleshooting", deadline=None)
 
 
 def second_runner(pool: Pool) -> None:
@@ -72,7 +78,7 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
         "which has ended",
     ),
     "a device is held by a request that is closed but has no end": (
-        lambda p: (device(p.idle, held_by=p.closed.pk, idle_since=None), request(p.closed, ended=None)),
+        held_by_the_undead,
         "I4",
         "request",
         "is closed, but its end is None",
@@ -102,7 +108,7 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
         "is pending and holds no device",
     ),
     "a request is ready and its device is not": (
-        lambda p: (age_journal(), device(p.ready_device, state="troubleshooting", deadline=None)),
+        left_long_ago,
         "I3",
         "request",
         "holds no device that is ready with its image",
@@ -314,7 +320,7 @@ def test_a_finding_names_its_row_and_no_other(pool: Pool) -> None:
 def test_a_device_that_has_just_left_ready_is_tolerated_for_ten_seconds(pool: Pool) -> None:
     force_state(pool.ready_device.pk, "ready", "troubleshooting", by=Actor("tester", "user"))
     Request.objects.filter(pk=pool.ready.pk).update(state="ready", deadline=None)
-    left = journal.Journal.objects.filter(device_id=pool.ready_device.pk)
+    left = Journal.objects.filter(device_id=pool.ready_device.pk)
     left.update(time=clock.now() - timedelta(seconds=8))
     assert findings(settle=0) == []
     left.update(time=clock.now() - timedelta(seconds=11))
@@ -340,10 +346,12 @@ def test_what_is_put_right_before_the_second_look_is_no_finding(pool: Pool) -> N
 @pytest.mark.parametrize(
     ("model", "name", "rule"), [(Device, "held_by", "I1"), (Operation, "running_on", "I8")]
 )
-def test_a_unique_index_that_somebody_dropped_is_found(model: type[Device], name: str, rule: str) -> None:
+def test_a_unique_index_that_somebody_dropped_is_found(
+    model: type[Device | Operation], name: str, rule: str
+) -> None:
     unique = model._meta.get_field(name)
-    plain = unique.clone()
-    plain._unique = False
+    assert isinstance(unique, PositiveBigIntegerField)
+    plain = PositiveBigIntegerField(null=True)
     plain.set_attributes_from_name(name)
     plain.model = model
     with connection.schema_editor() as editor:
