@@ -15,7 +15,7 @@ def main() -> int:
         prog="python -m simlab",
         description="Runs simulated relay boards and boards; prints one line `ready` when all of them listen.",
     )
-    parser.add_argument("lab", type=Path, metavar="LAB.json", help="the lab; simlab/config.py describes it")
+    parser.add_argument("lab", type=Path, metavar="LAB.json", help="see simlab/config.py")
     parser.add_argument("--ready-file", type=Path, help="is written when all listen, and removed at the end")
     options = parser.parse_args()
     try:

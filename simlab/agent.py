@@ -91,24 +91,26 @@ class Agent:
     async def _answer(self, words: list[str], reader: asyncio.StreamReader) -> bytes:
         match words:
             case ["testroot"]:
-                return str(TEST_ROOT).encode()
+                answer = str(TEST_ROOT).encode()
             case ["isdir", path]:
-                return b"TRUE" if self._store.is_folder(PurePosixPath(path)) else b"FALSE"
+                answer = b"TRUE" if self._store.is_folder(PurePosixPath(path)) else b"FALSE"
             case ["mkdr", path]:
                 self._check_storage("create the directory", path)
                 self._store.make_folder(PurePosixPath(path))
-                return f"{path} successfully created".encode()
+                answer = f"{path} successfully created".encode()
             case ["push", path, size] if size.isdecimal():
-                return await self._push(path, int(size), reader)
+                answer = await self._push(path, int(size), reader)
             case ["cat", path]:
-                return self._store.read(PurePosixPath(path))
+                answer = self._store.read(PurePosixPath(path))
             case ["rm", path]:
                 self._store.remove(PurePosixPath(path))
-                return f"{path} deleted".encode()
+                answer = f"{path} deleted".encode()
             case ["rmdr", path]:
                 self._store.remove_folder(PurePosixPath(path))
-                return f"{path} deleted".encode()
-        raise AgentWarning(f"Invalid command or arguments: {' '.join(words)[:80]}")
+                answer = f"{path} deleted".encode()
+            case _:
+                raise AgentWarning(f"Invalid command or arguments: {' '.join(words)[:80]}")
+        return answer
 
     async def _push(self, path: str, size: int, reader: asyncio.StreamReader) -> bytes:
         if size > LARGEST_FILE:

@@ -134,13 +134,17 @@ class Board:
 
     def _power_off(self) -> None:
         self.note("power_off")
+        self.stop()
+        self._awake = asyncio.Event()
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Ends the board's life at once, with all its sockets."""
         self.enter(Phase.OFF)
         if self._life is not None:
             self._life.cancel()
             self._life = None
         self._ports.close()
-        self._awake = asyncio.Event()
-        self._awake.set()
 
     def _ended(self, life: "asyncio.Task[None]") -> None:
         error = None if life.cancelled() else life.exception()

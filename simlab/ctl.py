@@ -2,7 +2,7 @@
 
 import argparse
 import dataclasses
-import datetime
+import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -158,7 +158,7 @@ def _show(answer: object) -> None:
 
 def _show_history(entries: Sequence[Entry]) -> None:
     for entry in entries:
-        moment = datetime.datetime.fromtimestamp(entry.time, tz=datetime.UTC)
+        moment = dt.datetime.fromtimestamp(entry.time, tz=dt.UTC)
         print(f"  {moment:%H:%M:%S.%f} UTC  {entry.what}")
 
 

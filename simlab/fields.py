@@ -13,12 +13,13 @@ class ConfigError(LabError):
 
 
 REQUIRED = object()
+LONGEST_SHOWN = 60
 
 
 def shown(value: object) -> str:
     """The value as an error shows it: short, and on one line."""
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
 def check_text(value: object, where: str, pattern: str, what: str) -> str:

@@ -1,7 +1,7 @@
 """A board's calls to the server: HTTP/1.1 over a socket from its own address, tried again as scripts do."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -46,8 +46,9 @@ class CallCounters:
 class Caller:
     """Makes the calls of one board."""
 
-    def __init__(self, source: str, counters: CallCounters) -> None:
+    def __init__(self, source: str, counters: CallCounters, delays: Sequence[float] = RETRY_DELAYS) -> None:
         self._source = source
+        self._delays = delays
         self._counters = counters
 
     async def get(self, url: str) -> bytes:
@@ -60,7 +61,7 @@ class Caller:
 
     async def _call(self, method: str, url: str) -> bytes:
         failure = ""
-        for delay in (*RETRY_DELAYS, None):
+        for delay in (*self._delays, None):
             try:
                 answer = await self._exchange(method, url)
             except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, BadAnswer) as error:

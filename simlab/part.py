@@ -52,6 +52,13 @@ class Part:
         for relay_board in self.relay_boards.values():
             relay_board.start()
 
+    def stop(self) -> None:
+        """Ends every board and closes every socket."""
+        for relay_board in self.relay_boards.values():
+            relay_board.stop()
+        for board in self.boards.values():
+            board.stop()
+
     def counts(self) -> dict[str, int]:
         """How many of what this part holds."""
         return {"devices": len(self.boards), "relay_boards": len(self.relay_boards)}

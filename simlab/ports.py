@@ -1,7 +1,9 @@
 """The listening sockets of one running image, at the device's own address; all vanish with the power."""
 
 import asyncio
+import os
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 from simlab.fields import LabError
@@ -28,7 +30,9 @@ class Ports:
         try:
             listener = socket.create_server((self._address, port), backlog=16)
         except OSError as error:
-            raise LabError(f"cannot listen on {self._address}:{port}: {error.strerror}") from error
+            raise LabError(
+                f"cannot listen on {self._address}:{port}: {os.strerror(error.errno or 0)}"
+            ) from error
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(handler, reader, writer)
@@ -44,6 +48,8 @@ class Ports:
             server.close()
         self._servers.clear()
         for task, writer in self._connections.items():
+            if not writer.transport.is_closing():
+                _reset_on_close(writer)
             writer.transport.abort()
             task.cancel()
 
@@ -54,11 +60,22 @@ class Ports:
         if task is None:
             raise RuntimeError("a connection is served in a task of the event loop")
         self._connections[task] = writer
+        # Small answers must not wait for acknowledgements; asyncio sets this only on sockets that it made.
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await handler(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             # The client went away in the middle, or sent a line longer than the reader's limit (ValueError).
             writer.transport.abort()
+        except asyncio.CancelledError:
+            # The power went. Python 3.11's streams report a handler that ends as cancelled as an error.
+            return
         finally:
             del self._connections[task]
             writer.close()
+
+
+def _reset_on_close(writer: asyncio.StreamWriter) -> None:
+    # Without this the kernel would say good-bye in order, which a board without power cannot.
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

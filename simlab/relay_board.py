@@ -1,11 +1,12 @@
 """A ProXR relay board over TCP: four banks of eight relays, and a stack that takes one connection at a time.
 
 Facts: a command is 254, code, bank; codes 100-107 switch the coil of relay 1-8 off (a device, wired normally
-closed, goes ON), 108-115 switch it on (device OFF), 116-123 read it (1 = coil on); 254, 33 without a bank is a
-two-way test; the answer 85 is OK. The board needs a rest between connections.
+closed, goes ON), 108-115 switch it on (device OFF), 116-123 read it (1 = coil on); 254, 33 without a bank is
+a two-way test; the answer 85 is OK. The board needs a rest between connections.
 """
 
 import asyncio
+import os
 import random
 import select
 import socket
@@ -101,6 +102,14 @@ class RelayBoard:
         self._listen()
         self._server = self._run(self._serve())
 
+    def stop(self) -> None:
+        """Closes everything."""
+        self._close_listener()
+        if self._fault_ends is not None:
+            self._fault_ends.cancel()
+        if self._server is not None:
+            self._server.cancel()
+
     def _run(self, work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(self._ended)
@@ -118,7 +127,9 @@ class RelayBoard:
             self._listener = socket.create_server((self.spec.host, self.spec.port), backlog=8)
         except OSError as error:
             where = f"{self.spec.host}:{self.spec.port}"
-            raise LabError(f"{self.spec.name} cannot listen on {where}: {error.strerror}") from error
+            raise LabError(
+                f"{self.spec.name} cannot listen on {where}: {os.strerror(error.errno or 0)}"
+            ) from error
         self._listener.settimeout(0)
         self._acceptor = self._run(self._accept(self._listener))
 
@@ -165,6 +176,7 @@ class RelayBoard:
         loop = asyncio.get_running_loop()
         while True:
             client, _ = await loop.sock_accept(listener)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._resting:
                 self.counters.refused += 1
                 _reset(client)

@@ -77,9 +77,7 @@ async def run(text: str, ready_file: Path | None) -> None:
             server.close()
     finally:
         await asyncio.gather(*(worker.end() for worker in workers))
-        config.control.unlink(missing_ok=True)
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
+        _tidy(config.control, ready_file)
 
 
 async def _start(
@@ -129,6 +127,12 @@ def _free_control(path: Path) -> None:
         if probe.connect_ex(str(path)) == 0:
             raise LabError(f"control: another lab is running at {path}; stop it first")
     path.unlink()
+
+
+def _tidy(control: Path, ready_file: Path | None) -> None:
+    control.unlink(missing_ok=True)
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
 
 
 def _announce(config: LabConfig, counts: Mapping[str, object], ready_file: Path | None) -> None:

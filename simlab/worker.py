@@ -71,17 +71,24 @@ async def _run(connected: socket.socket) -> None:
         number = first.whole("part", 0, 63)
         part = Part(split(parse(first.text("lab", r"(?s).+")))[number], _crashed)
         try:
-            await part.start()
-        except LabError as error:
-            await channel.send({"ok": False, "error": str(error)})
-            return
-        await channel.send({"ok": True, "value": part.counts()})
-        while True:
-            await channel.send(_answer(part, await channel.receive()))
+            await _serve(part, channel)
+        finally:
+            part.stop()
     except (ChannelClosed, asyncio.CancelledError):
         return  # The supervisor is gone, or ends the lab.
     finally:
         channel.close()
+
+
+async def _serve(part: Part, channel: Channel) -> None:
+    try:
+        await part.start()
+    except LabError as error:
+        await channel.send({"ok": False, "error": str(error)})
+        return
+    await channel.send({"ok": True, "value": part.counts()})
+    while True:
+        await channel.send(_answer(part, await channel.receive()))
 
 
 def _answer(part: Part, request: Mapping[str, object]) -> dict[str, object]:
