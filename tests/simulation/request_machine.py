@@ -1,0 +1,221 @@
+"""The request table bound to simulated rows, as requests_app/machine.py binds it; matching as in claims.py."""
+
+from functools import cache
+
+from lifeguard.states import DEVICE
+from mozpool_site.statemachine.machine import Event, Verdict, stale, step
+from mozpool_site.statemachine.spec import Spec
+from requests_app.matching import Demand, Offer, fits, in_turn, ranked
+from requests_app.states import ENDED_STATES, REQUEST, RequestFacts
+from tests.simulation.device_machine import Devices, Fence
+from tests.simulation.rows import Device, Request
+from tests.simulation.store import Store
+
+_FAILED = frozenset(DEVICE.tagged("failed"))
+_RESULTS = {"failed-bad-image": "bad_image", "failed-bad-device": "bad_device"}
+RACK_DOWN_AFTER = 30.0
+
+
+@cache
+def _facts(*, named: bool, failed: bool, answer: str) -> RequestFacts:
+    return RequestFacts(
+        named=named,
+        named_device_failed=failed,
+        device_answer=answer,
+        search_limit=2 if named else 60,
+        pending_limit=1_000_000 if named else 20,
+    )
+
+
+class Requests:
+    """Runs the life of simulated requests, and brings them together with free devices."""
+
+    def __init__(self, store: Store, devices: Devices, spec: Spec = REQUEST) -> None:
+        self.store = store
+        self.devices = devices
+        self.spec = spec
+        self._seen: list[Offer] = []
+
+    # The machine.
+
+    def deliver(self, request: Request, event: Event, fence: Fence | None = None) -> bool:
+        """Let an event happen, as Runner.deliver does; True when the request moved."""
+        late = stale(fence, request)
+        if self.refuses(fence, request):
+            return False
+        decision = step(self.spec, request.snapshot, event, self.facts(request), self.store.now)
+        if late and decision.verdict is not Verdict.IGNORED:
+            raise self.store.fail(f"{event.name} acted although it is late: {late}", request)
+        if decision.verdict is Verdict.IGNORED:
+            return False
+        for name in decision.writes:
+            self.write(name, request)
+        self.store.touched_requests.add(request.pk)
+        if decision.verdict is not Verdict.MOVED:
+            return False
+        request.state, request.deadline = decision.state, decision.deadline
+        request.counters = dict(decision.counters)
+        request.state_seq += 1
+        request.ended = request.state in ENDED_STATES
+        path = " > ".join(decision.path)
+        request.trace.append((self.store.now, event.name, path, request.state_seq, dict(request.counters)))
+        return True
+
+    def refuses(self, fence: Fence | None, request: Request) -> bool:
+        """Whether a fence shuts an event out."""
+        return stale(fence, request) is not None
+
+    def facts(self, request: Request) -> RequestFacts:
+        """Load what the table may ask."""
+        named = request.requested_device
+        searching = request.state == "finding_device"
+        failed = named is not None and searching and self.store.devices[named].state in _FAILED
+        answer = "gone" if searching else self.device_answer(request)
+        return _facts(named=named is not None, failed=failed, answer=answer)
+
+    def device_answer(self, request: Request) -> str:
+        """Say what the device that a request holds makes of its task."""
+        device = self.store.holder_of(request.pk)
+        if device is None:
+            return "gone"
+        if device.task_seq == request.task_seq and device.result in _RESULTS:
+            return _RESULTS[device.result]
+        if device.state in _FAILED:
+            return "bad_device"
+        if device.state != "ready":
+            return "waiting"
+        has_image = (device.image, device.boot_config) == (request.image, request.boot_config)
+        return "complete" if has_image else "wrong_image"
+
+    def write(self, name: str, request: Request) -> None:
+        """Ask Lifeguard, or let go of the device."""
+        {"ask_lifeguard": self._ask_lifeguard, "release": self._release}[name](request)
+
+    def _ask_lifeguard(self, request: Request) -> None:
+        device = self.store.holder_of(request.pk)
+        if device is None:
+            raise self.store.fail("a request asks Lifeguard but holds no device", request)
+        on_it_already = (device.image, device.boot_config) == (request.image, request.boot_config)
+        if self.store.images[request.image].reusable and on_it_already:
+            event = Event("please_power_cycle")
+        else:
+            event = Event("please_image", {"image_id": request.image, "boot_config": request.boot_config})
+        if not self.devices.deliver(device, event):
+            raise self.store.fail(f"{event.name} was refused to request {request.pk}", device, request)
+        request.task_seq = device.task_seq
+
+    def _release(self, request: Request) -> None:
+        device = self.store.holder_of(request.pk)
+        if device is not None:
+            device.held_by = None
+            device.idle_since = self.store.now if device.state == "ready" else None
+            device.trace.append((self.store.now, "released by", request.pk))
+            self.store.touched_devices.add(device.pk)
+            self.store.later(0.002, self.match_device, device)
+
+    # Matching.
+
+    def demand_of(self, request: Request) -> Demand:
+        """Read what a request wants."""
+        image = self.store.images[request.image]
+        return Demand(
+            request.pk,
+            request.priority,
+            request.image,
+            request.boot_config,
+            image.reusable,
+            image.hardware,
+            request.environment,
+            device_id=request.requested_device,
+        )
+
+    def try_to_match(self, request: Request) -> bool:
+        """Find and claim a device for a request that waits."""
+        for offer in ranked(self.demand_of(request), self.candidates(request)):
+            if self.claim(request, self.store.devices[offer.device_id]):
+                self.deliver(request, Event("matched"))
+                return True
+        return False
+
+    def candidates(self, request: Request) -> list[Offer]:
+        """Give the free devices as they are, or as they were when somebody last looked: a read takes no locks."""
+        if self.store.chance(0.7):
+            free = [self.offer_of(device) for device in self.store.devices.values()]
+            self._seen = [offer for offer in free if offer is not None]
+        if request.requested_device is not None:
+            return self._seen
+        return [o for o in self._seen if not self.is_down(self.store.devices[o.device_id].rack)]
+
+    def offer_of(self, device: Device) -> Offer | None:
+        """Read a free device."""
+        if device.state != "ready" or device.held_by is not None or device.idle_since is None:
+            return None
+        return Offer(
+            device.pk,
+            device.idle_since,
+            device.environment,
+            device.hardware,
+            device.image,
+            device.boot_config,
+        )
+
+    def claim(self, request: Request, device: Device) -> bool:
+        """Take a free device; False when it is free no longer."""
+        if device.state != "ready" or device.held_by is not None:
+            return False
+        self.take(request, device)
+        return True
+
+    def take(self, request: Request, device: Device) -> None:
+        """Write `held_by`."""
+        device.held_by, device.idle_since = request.pk, None
+        device.trace.append((self.store.now, "claimed by", request.pk))
+        self.store.touched_devices.add(device.pk)
+        self.store.touched_requests.add(request.pk)
+
+    def match_device(self, device: Device) -> bool:
+        """Give a device that came free to the first waiting request that it fits."""
+        offer = self.offer_of(device)
+        if offer is None or self.is_down(device.rack):
+            return False
+        for demand in in_turn([self.demand_of(request) for request in self.waiting()]):
+            if fits(demand, offer) and self.try_to_match(self.store.requests[demand.request_id]):
+                return True
+        return False
+
+    def match_waiting(self) -> bool:
+        """Try for every waiting request, in turn; what one wanted in vain, another like it wants in vain too."""
+        in_vain: set[tuple[object, ...]] = set()
+        matched = 0
+        for demand in in_turn([self.demand_of(request) for request in self.waiting()]):
+            alike = (demand.image_id, demand.boot_config, demand.environment, demand.device_id)
+            if alike in in_vain:
+                continue
+            if self.try_to_match(self.store.requests[demand.request_id]):
+                matched += 1
+            else:
+                in_vain.add(alike)
+        return matched > 0
+
+    def waiting(self) -> list[Request]:
+        """Give the requests that look for a device."""
+        return [request for request in self.store.requests.values() if request.state == "finding_device"]
+
+    def is_down(self, rack: int) -> bool:
+        """Whether a rack's pulses have stopped."""
+        return (self.store.now - self.store.racks[rack].pulse_seen).total_seconds() > RACK_DOWN_AFTER
+
+    # What a device's move tells.
+
+    def hear_of(self, device: Device, holder: int | None, old_state: str) -> bool:
+        """Tell the holder of a device that moved, or offer a device that came free."""
+        if holder is None:
+            return device.state == "ready" and old_state != "ready" and self.match_device(device)
+        settled = device.state == "ready" or bool(device.result) or "steady" in DEVICE[device.state].tags
+        left = old_state == "ready" and device.state != "ready"
+        event, state = ("device_settled", "pending") if settled else ("device_left", "ready")
+        request = self.store.requests.get(holder)
+        if request is None or request.state != state or not (settled or left):
+            return False
+        self.deliver(request, Event(event))
+        return True
