@@ -1,0 +1,44 @@
+"""One MariaDB, one Redis and one pool of 100 devices for all end-to-end tests, each of which leaves it settled."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from simlab.pool import Pool, PoolPlan
+from tests.e2e.observer import QUICK_IMAGES, Observer
+from tests.servers.mariadb import MariaDB
+from tests.servers.redis import Redis
+
+DEVICES = 100
+SPEED = 40.0
+# A part of 127.0.0.0/8 that no other test of this repository uses.
+NETWORK = "127.117.0.0/16"
+FAULTS = ("hang-at-boot", "install-fails", "hang-in-install", "lose-image")
+
+
+@pytest.fixture(scope="session")
+def e2e_pool(
+    private_mariadb: MariaDB, private_redis: Redis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pool]:
+    """Give a pool of two racks with a worker and a pulse each, and a second pulse over both."""
+    plan = PoolPlan(
+        database_url=private_mariadb.url,
+        broker_url=private_redis.url,
+        racks=2,
+        devices=DEVICES,
+        speed=SPEED,
+        seed=("--network", NETWORK, "--seed", "7"),
+        per_rack=True,
+        web_threads=12,
+    )
+    with Pool(plan, tmp_path_factory.mktemp("e2e")) as pool:
+        pool.start_process("pulse")
+        Observer(private_mariadb).ask(QUICK_IMAGES)
+        yield pool
+
+
+@pytest.fixture
+def observer(e2e_pool: Pool, private_mariadb: MariaDB) -> Iterator[Observer]:
+    """Watch the pool's database for the length of a test."""
+    with Observer(private_mariadb) as watching:
+        yield watching
