@@ -20,3 +20,17 @@ validate_mac = RegexValidator(
 validate_slug = RegexValidator(
     rf"^{SLUG.pattern}\Z", "Letters, digits, dots, hyphens and underscores, 64 at most, please."
 )
+
+
+# In the place of a device's or an environment's name: no matter which. So nothing may bear that name.
+ANY = "any"
+ANY_MEANS_ANY = '"any" stands for no matter which; another name, please.'
+
+
+def is_list_of_names(value: object) -> bool:
+    """Whether a value from a JSON column is a list of plain names, none of them twice."""
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and SLUG.fullmatch(name) for name in value
+    ):
+        return False
+    return len(set(value)) == len(value)

@@ -1,5 +1,8 @@
 """What a board reads when it boots from the network."""
 
+import re
+
+from django.core.exceptions import ValidationError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
 
@@ -7,7 +10,11 @@ from devices.models.hardware import HardwareType
 from devices.models.image import Image
 from devices.names import validate_slug
 
+# As bmm/netboot.py fills them in; it stands above this layer, so a test holds the two together.
+PLACEHOLDERS = ("IPADDRESS", "TOKEN", "DEVICE", "BASEURL")
 _PLACEHOLDERS = "%IPADDRESS%, %TOKEN%, %DEVICE% and %BASEURL% are filled in for each device."
+# Three letters at least, for `date +%Y%m%d` in a script is no placeholder.
+_LIKE_ONE = re.compile(r"%([A-Z]{3,})%", re.IGNORECASE)
 
 
 class BootConfig(models.Model):
@@ -30,6 +37,16 @@ class BootConfig(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a placeholder that nobody fills in: a board would read it as it stands."""
+        wrong = {}
+        for field in ("contents", "second_stage"):
+            for word in _LIKE_ONE.findall(getattr(self, field)):
+                if word not in PLACEHOLDERS:
+                    wrong[field] = f"%{word}% is no placeholder. {_PLACEHOLDERS}"
+        if wrong:
+            raise ValidationError(wrong)
 
 
 class ImageBootConfig(models.Model):

@@ -1,5 +1,6 @@
 """A device: what it is, where it hangs, what is on it, and what state it is in."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
@@ -8,7 +9,7 @@ from devices.models.hardware import HardwareType
 from devices.models.image import Image
 from devices.models.power_controller import PowerController
 from devices.models.rack import Rack
-from devices.names import validate_hostname, validate_mac, validate_slug
+from devices.names import ANY, ANY_MEANS_ANY, is_list_of_names, validate_hostname, validate_mac, validate_slug
 from mozpool_site.statemachine.models import MachineColumns
 
 
@@ -109,6 +110,21 @@ class Device(MachineColumns):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what fits its columns and still can't be; the message stands beside the field."""
+        wrong = {name: ANY_MEANS_ANY for name in ("name", "environment") if getattr(self, name) == ANY}
+        if not is_list_of_names(self.tags):
+            wrong["tags"] = 'A list of plain names, each once, please, such as ["hdmi", "usb"].'
+        controller = self.power_controller
+        if controller is None and self.outlet:
+            wrong["outlet"] = "An outlet needs a power controller that it belongs to."
+        elif controller is not None and not self.outlet:
+            wrong["outlet"] = f"Which outlet of {controller}?"
+        elif controller is not None and controller.rack_id != self.rack_id:
+            wrong["power_controller"] = f"{controller} is in rack {controller.rack}, not in the device's."
+        if wrong:
+            raise ValidationError(wrong)
 
     @property
     def host(self) -> str:

@@ -1,9 +1,10 @@
 """An image: what can be put on a device, and how to tell that it is up."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from devices.names import validate_slug
+from devices.names import is_list_of_names, validate_slug
 
 SELF_TEST = "self-test"
 MAINTENANCE = "maintenance"
@@ -70,3 +71,13 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what fits its columns and still can't be; the message stands beside the field."""
+        wrong = {}
+        if self.verification == Verification.TCP and self.verify_port is None:
+            wrong["verify_port"] = "Verification by a TCP port needs the port."
+        if not is_list_of_names(self.boot_config_keys):
+            wrong["boot_config_keys"] = 'A list of plain names, each once, please, such as ["b2gbase"].'
+        if wrong:
+            raise ValidationError(wrong)

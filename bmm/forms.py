@@ -1,0 +1,152 @@
+"""Forms for what hangs on power: they know the drivers' grammars, and never show a secret again."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from bmm.drivers.address import parse_address
+from bmm.drivers.power import driver_class, driver_names
+from bmm.drivers.settings import read_settings
+from bmm.errors import Misconfigured
+from bmm.models import OPEN, Operation
+from devices.models import Device, PowerController
+
+if TYPE_CHECKING:
+    # Generic in the stubs only; the class itself cannot be subscripted.
+    DeviceModelForm = forms.ModelForm[Device]
+    ControllerModelForm = forms.ModelForm[PowerController]
+else:
+    DeviceModelForm = forms.ModelForm
+    ControllerModelForm = forms.ModelForm
+
+# An operation names its controller, and finds the outlet in the device when it runs: moved in between, it would
+# switch somebody else's outlet.
+WIRING = frozenset({"rack", "power_controller", "outlet"})
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """A text area that forgets: neither what is stored nor what was typed is ever sent to the browser."""
+
+    def format_value(self, value: Any) -> str:
+        """Give nothing."""
+        return ""
+
+
+class DeviceForm(DeviceModelForm):
+    """A device as people describe it."""
+
+    class Meta:
+        model = Device
+        fields = (
+            "name", "fqdn", "address", "mac", "inventory_id", "hardware_type",
+            "rack", "power_controller", "outlet", "environment", "tags", "comments",
+        )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Check the outlet by its driver's grammar, and what may not change while the device is at work."""
+        cleaned = super().clean() or self.cleaned_data
+        controller, outlet = cleaned.get("power_controller"), cleaned.get("outlet")
+        if controller and outlet:
+            try:
+                driver_class(controller.driver).check_outlet(outlet)
+            except Misconfigured as error:
+                self.add_error("outlet", str(error))
+        if self.instance.pk:
+            self._check_at_work(set(self.changed_data))
+        return cleaned
+
+    def _check_at_work(self, changed: set[str]) -> None:
+        # The page is saved in one transaction, so the lock keeps matching and the machine out until it is done.
+        held_by = (
+            Device.objects.select_for_update().values_list("held_by", flat=True).get(pk=self.instance.pk)
+        )
+        if held_by is not None and "environment" in changed:
+            self.add_error(
+                "environment", f"Request {held_by} asked for a device of this environment: return it first."
+            )
+        if not changed & WIRING:
+            return
+        at_work = Operation.objects.filter(device=self.instance.pk, status__in=OPEN).first()
+        if at_work is not None:
+            for name in changed & WIRING:
+                self.add_error(name, f"{at_work} is under way: wait for its end, or lock the device out.")
+
+
+class PowerControllerForm(ControllerModelForm):
+    """A power controller; its secret settings go in and never come out."""
+
+    secrets = forms.JSONField(
+        required=False,
+        widget=WriteOnlyTextarea(attrs={"rows": 2, "autocomplete": "off"}),
+        label="Secret settings",
+    )
+
+    class Meta:
+        model = PowerController
+        fields = ("name", "rack", "driver", "address", "settings")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stored = self.instance.settings if self.instance.pk else {}
+        self._stored: dict[str, Any] = dict(stored) if isinstance(stored, dict) else {}
+        hidden = self._secret_names(self.instance.driver) & self._stored.keys()
+        self.initial["settings"] = {name: value for name, value in self._stored.items() if name not in hidden}
+        self.fields["driver"].help_text = f"One of: {', '.join(driver_names())}."
+        self.fields["secrets"].help_text = (
+            "A JSON object of secret settings to set or replace; null removes one. Never shown again. "
+            f"Stored now: {', '.join(sorted(hidden)) or 'none'}."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Check name of the driver, address and settings together; nothing is connected to."""
+        cleaned = super().clean() or self.cleaned_data
+        try:
+            specs = driver_class(cleaned.get("driver", "")).settings
+        except Misconfigured as error:
+            self.add_error("driver", str(error))
+            return cleaned
+        try:
+            parse_address(cleaned.get("address", ""), 1)
+        except Misconfigured as error:
+            self.add_error("address", str(error))
+        if (settings := self._merged(cleaned)) is not None:
+            try:
+                read_settings(specs, settings)
+            except Misconfigured as error:
+                self.add_error("settings", str(error))
+            cleaned["settings"] = settings
+        return cleaned
+
+    def _merged(self, cleaned: dict[str, Any]) -> dict[str, Any] | None:
+        """Put open and secret settings together; None, with the errors said, where they can't be."""
+        shown, given = cleaned.get("settings"), cleaned.get("secrets") or {}
+        secret = self._secret_names(cleaned["driver"])
+        for name, value in (("settings", shown or {}), ("secrets", given)):
+            if not isinstance(value, dict):
+                self.add_error(name, 'A JSON object, please, such as {"retries": 3}.')
+        if not isinstance(shown or {}, dict) or not isinstance(given, dict):
+            return None
+        shown = shown or {}
+        if misplaced := sorted(secret & shown.keys()):
+            self._forget_typed(shown, secret)
+            self.add_error("settings", f"{misplaced[0]} is secret: give it below.")
+        if unknown := sorted(given.keys() - secret):
+            self.add_error("secrets", f"{unknown[0]} is no secret setting of this driver.")
+        if self.errors.keys() & {"settings", "secrets"}:
+            return None
+        kept = {name: value for name, value in self._stored.items() if name in secret}
+        merged = {**shown, **kept, **given}
+        return {name: value for name, value in merged.items() if name not in secret or value is not None}
+
+    def _forget_typed(self, shown: dict[str, Any], secret: set[str]) -> None:
+        """Take a secret out of what the page would show again beside its error."""
+        harmless = json.dumps({name: value for name, value in shown.items() if name not in secret})
+        self.data = {**self.data, self.add_prefix("settings"): harmless}
+
+    def _secret_names(self, driver: str) -> set[str]:
+        """Name a driver's secret settings; of one that is not installed any may be."""
+        try:
+            return {spec.name for spec in driver_class(driver).settings if spec.secret}
+        except Misconfigured:
+            return set(self._stored)

@@ -1,0 +1,129 @@
+"""Admin pages of what exists, as far as it needs no driver: racks, hardware, images, boot configs, the journal.
+
+Devices and power controllers are in bmm/admin.py, where their drivers' grammars are known.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+
+from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
+from devices.models import BootConfig, Device, HardwareType, Image, ImageBootConfig, Journal, Rack
+
+if TYPE_CHECKING:
+    TabularInline = admin.TabularInline[Any, Any]
+else:
+    TabularInline = admin.TabularInline
+
+
+@admin.register(Rack)
+class RackAdmin(CarefulAdmin):
+    """Racks; when their pulse last looked is the pulse's own to say."""
+
+    list_display = ("name", "imaging_server", "address", "vlan_note", "pulse_seen")
+    search_fields = ("name", "imaging_server")
+    readonly_fields = machine_columns(Rack)
+
+
+@admin.register(HardwareType)
+class HardwareTypeAdmin(CarefulAdmin):
+    """Types of hardware."""
+
+    list_display = ("kind", "model")
+    search_fields = ("kind", "model")
+
+
+class BootConfigsOfImage(TabularInline):
+    """Which boot config installs an image on which hardware, on the image's page."""
+
+    model = ImageBootConfig
+    autocomplete_fields = ("hardware_type", "boot_config")
+    extra = 0
+
+
+@admin.register(Image)
+class ImageAdmin(CarefulAdmin):
+    """Images and how they show that they are up."""
+
+    list_display = ("name", "verification", "verify_port", "reusable", "hidden", "boot_config_keys")
+    list_filter = ("verification", "reusable", "hidden")
+    search_fields = ("name",)
+    inlines = (BootConfigsOfImage,)
+
+
+@admin.register(BootConfig)
+class BootConfigAdmin(CarefulAdmin):
+    """What boards read when they boot from the network."""
+
+    list_display = ("name", "description", "active")
+    list_filter = ("active",)
+    search_fields = ("name", "description")
+
+
+@admin.register(ImageBootConfig)
+class ImageBootConfigAdmin(CarefulAdmin):
+    """The whole matrix of images, hardware and boot configs."""
+
+    list_display = ("image", "hardware_type", "boot_config")
+    list_select_related = ("image", "hardware_type", "boot_config")
+    list_filter = ("hardware_type",)
+    search_fields = ("image__name", "boot_config__name")
+    autocomplete_fields = ("image", "hardware_type", "boot_config")
+
+
+@admin.register(Journal)
+class JournalAdmin(HistoryAdmin):
+    """The journal, newest first. Searched by device or request, for which it has an index, and by nothing else."""
+
+    list_display = (
+        "time",
+        "source",
+        "actor",
+        "device",
+        "request_id",
+        "event",
+        "from_state",
+        "to_state",
+        "message",
+    )
+    list_filter = ("source", "time")
+    ordering = ("-time", "-id")
+    search_fields = ("device_id",)
+    search_help_text = "The whole name of a device, or the number of a request."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Bring the devices' names along: the journal has plain numbers and no foreign keys."""
+        name = Device.objects.filter(pk=OuterRef("device_id")).values("name")
+        lines: QuerySet[Any] = super().get_queryset(request).annotate(device_name=Subquery(name))
+        return lines
+
+    @admin.display(description="device")
+    def device(self, line: Any) -> str:
+        """Name the device, or give its number when it is no longer there."""
+        if line.device_id is None:
+            return ""
+        return line.device_name or f"#{line.device_id}"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find the lines of one device or one request."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if term.isascii() and term.isdigit() and len(term) < 19:  # noqa: PLR2004 - fits a 64-bit integer
+            return queryset.filter(request_id=int(term)), False
+        device = Device.objects.filter(name=term).values_list("pk", flat=True).first()
+        return (queryset.none() if device is None else queryset.filter(device_id=device)), False
+
+
+__all__ = [
+    "BootConfigAdmin",
+    "HardwareTypeAdmin",
+    "ImageAdmin",
+    "ImageBootConfigAdmin",
+    "JournalAdmin",
+    "RackAdmin",
+]

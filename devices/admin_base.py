@@ -1,0 +1,164 @@
+"""What all our admin pages share, so that looking and editing harm nothing.
+
+They never write a machine's columns, never list thousands of rows to be deleted, never count a table of history, and
+never answer a refused deletion with an error page.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import PROTECT, ForeignObjectRel, Model, ProtectedError, QuerySet
+from django.db.models.deletion import CASCADE
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+if TYPE_CHECKING:
+    # Generic in the stubs only; the class itself cannot be subscripted.
+    ModelAdmin = admin.ModelAdmin[Any]
+    AnyPaginator = Paginator[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+    AnyPaginator = Paginator
+
+# Nobody turns more pages than these rows fill; counting the millions behind them takes seconds.
+MOST_COUNTED = 10_000
+_EXAMPLES = 3
+
+
+class CappedPaginator(AnyPaginator):
+    """Counts no further than MOST_COUNTED rows; what lies beyond is found by filter and search."""
+
+    @cached_property
+    def count(self) -> int:
+        """Give the number of rows, MOST_COUNTED at most."""
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return rows[:MOST_COUNTED].count()
+
+
+def machine_columns(model: type[Model]) -> tuple[str, ...]:
+    """Name the columns that only programs write: those declared `editable=False`."""
+    return tuple(field.name for field in model._meta.concrete_fields if not field.editable)
+
+
+class CarefulAdmin(ModelAdmin):
+    """Saves only what was changed in the form, and says in time what stands against a deletion."""
+
+    def why_kept(self, rows: Iterable[Any]) -> list[str]:
+        """Say what, besides other rows' references, stands against deleting these; a sentence each."""
+        return []
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store the changed fields alone: a runner may have moved the row since the page was loaded."""
+        if not change:
+            obj.save()
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=sorted(columns & set(form.changed_data)))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete one row, unless something stands against it by now."""
+        self._refuse([obj.pk])
+        obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Delete rows, unless something stands against it by now."""
+        self._refuse(list(queryset.values_list("pk", flat=True)))
+        queryset.delete()
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Show what stands against the deletion, also when it came up only while the page was open."""
+        return self._guarded(
+            request, lambda: super(CarefulAdmin, self).delete_view(request, object_id, extra_context)
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """List, or carry out an action; one that is refused half-way changes nothing."""
+        return self._guarded(
+            request, lambda: super(CarefulAdmin, self).changelist_view(request, extra_context)
+        )
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Count what would go along, and say what stands against it, without loading every row.
+
+        Rows of history that go along need no permission of their own: nobody has it.
+        """
+        rows = list(objs)
+        counts = {str(self.opts.verbose_name_plural): len(rows)}
+        kept = list(self.why_kept(rows))
+        for relation in _relations(self.model):
+            if relation.on_delete not in (CASCADE, PROTECT):
+                continue
+            referring = _referring(relation, [row.pk for row in rows])
+            if relation.on_delete is PROTECT:
+                kept += _protected(relation, referring)
+            elif number := referring.count():
+                counts[str(referring.model._meta.verbose_name_plural)] = number
+        lacking = set() if self.has_delete_permission(request) else {str(self.opts.verbose_name)}
+        return [str(row) for row in rows], counts, lacking, kept
+
+    def _refuse(self, keys: list[Any]) -> None:
+        # Locked until the deletion is committed, so that no runner takes the row meanwhile.
+        locked = self.model._default_manager.select_for_update().filter(pk__in=keys)
+        if kept := self.why_kept(list(locked)):
+            raise ProtectedError(" ".join(kept), set())
+
+    def _guarded(self, request: HttpRequest, view: Any) -> HttpResponse:
+        try:
+            if request.method != "POST":
+                return view()  # type: ignore[no-any-return]
+            with transaction.atomic():
+                return view()  # type: ignore[no-any-return]
+        except ProtectedError as error:
+            self.message_user(request, str(error.args[0]), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class HistoryAdmin(CarefulAdmin):
+    """Rows that programs write and that nobody changes: to be looked at only."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    # Sorting by a column without an index would read all history.
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody may."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody may."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody may."""
+        return False
+
+
+def _relations(model: type[Model]) -> list[ForeignObjectRel]:
+    """Give the foreign keys of other models that point at this one."""
+    return [
+        field
+        for field in model._meta.get_fields(include_hidden=True)
+        if isinstance(field, ForeignObjectRel) and field.auto_created and not field.many_to_many
+    ]
+
+
+def _referring(relation: ForeignObjectRel, keys: list[Any]) -> QuerySet[Any]:
+    related: Any = relation.related_model
+    return related._default_manager.filter(**{f"{relation.field.name}__in": keys})  # type: ignore[no-any-return]
+
+
+def _protected(relation: ForeignObjectRel, referring: QuerySet[Any]) -> list[str]:
+    number = referring.count()
+    if not number:
+        return []
+    names = ", ".join(str(row) for row in referring.order_by("pk")[:_EXAMPLES])
+    more = ", ..." if number > _EXAMPLES else ""
+    label = getattr(relation.field, "verbose_name", relation.field.name)
+    return [f"{number} {referring.model._meta.verbose_name_plural} (as {label}): {names}{more}"]

@@ -1,0 +1,53 @@
+"""Admin pages of requests and of the pool's lease: to be looked at; requests are filed and returned elsewhere."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from devices.admin_base import HistoryAdmin
+from requests_app.models import PoolLease, Request
+from requests_app.states import REQUEST
+
+
+class StateFilter(admin.SimpleListFilter):
+    """The states that a request can be in, without asking a table of years of requests for them."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        """Give a choice for each state that is stored."""
+        return [(name, name) for name in REQUEST.stored()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list down."""
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+@admin.register(Request)
+class RequestAdmin(HistoryAdmin):
+    """Requests, newest first."""
+
+    list_display = (
+        "id", "state", "assignee", "owner", "image", "environment", "requested_device", "last_device", "created",
+        "expires", "ready_at", "ended",
+    )  # fmt: skip
+    list_select_related = ("image", "requested_device", "last_device")
+    list_filter = (StateFilter, "image")
+    search_fields = (
+        "id__exact",
+        "last_device__name__exact",
+        "requested_device__name__exact",
+        "assignee__startswith",
+    )
+    search_help_text = "A request's number, the whole name of its device, or how its assignee begins."
+
+
+@admin.register(PoolLease)
+class PoolLeaseAdmin(HistoryAdmin):
+    """Which pulse looks after the pool."""
+
+    list_display = ("name", "owner", "until")
