@@ -15,7 +15,7 @@ from mozpool_site import clock
 from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
 
 # A batch for a full board takes a few seconds; longer than this nobody wants to wait for his turn.
-_TURN_SECONDS = 6.0
+_TURN_SECONDS = 5.0
 # A batch must be over before the lease ends.
 SECONDS = 20.0
 _PROXR_PORT = 2101
@@ -35,7 +35,7 @@ class Board:
     def in_turn(self) -> Iterator[Deadline]:
         """Hold the board's lease, where it has one, and give the time that there is.
 
-        Raises ConflictError, naming the holder, when somebody else keeps the board for six seconds.
+        Raises ConflictError, naming the holder, when somebody else keeps the board for five seconds.
         """
         if self.controller is None:
             yield Deadline.after(SECONDS)

@@ -10,9 +10,9 @@ from bmm.management.naming import find_devices
 from devices.models import Device, Image
 from lifeguard.machine import device_runner
 from lifeguard.management.follow import Ending, Goal, follow
-from lifeguard.services import please_locked
+from lifeguard.services import check_image_fits, please_locked
 from mozpool_site import clock
-from mozpool_site.commands import MozpoolCommand, duration, operator, shown
+from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, operator, shown
 from mozpool_site.errors import ConflictError
 from mozpool_site.live import Progress
 from mozpool_site.statemachine.runner import Actor
@@ -61,7 +61,10 @@ class AskingCommand(MozpoolCommand):
         has_task = verb != "self_test"
         goals = {row.pk: Goal(row.name, goal, row.task_seq if has_task else None) for row in asked}
         progress = Progress(self.console(to_stderr=options["json"]), [row.name for row in asked])
-        endings = follow(goals, progress, since, seconds=options["timeout"], here=options["here"])
+        try:
+            endings = follow(goals, progress, since, seconds=options["timeout"], here=options["here"])
+        except KeyboardInterrupt:
+            self.fail("interrupted; what was asked for goes on, `device_status` shows it", INTERRUPTED)
         self.report(endings, options["json"])
 
     def report(self, endings: Sequence[Ending], as_json: bool) -> None:
@@ -86,12 +89,17 @@ def add_waiting_arguments(parser: ArgumentParser, seconds: int) -> None:
 def ask_all(
     devices: Sequence[Device], verb: str, *, by: Actor, image: Image | None = None, boot_config: str = "{}"
 ) -> list[Device]:
-    """Ask all devices in one transaction, or none: ConflictError names each that refuses, with its state."""
+    """Ask all devices in one transaction, or none: ConflictError names each that refuses, with its state.
+
+    Raises InvalidInputError where the image has no boot config for a device's hardware.
+    """
     asked: dict[int, Device] = {}
     refused: list[str] = []
     # Everybody locks devices in this order.
     for pk in sorted(device.pk for device in devices):
         device, now = device_runner.lock(pk)
+        if image is not None:
+            check_image_fits(device, image)
         try:
             asked[pk] = please_locked(device, verb, now, by=by, image=image, boot_config=boot_config)
         except ConflictError as error:

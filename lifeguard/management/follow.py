@@ -141,9 +141,10 @@ def warn_of_others(attendant: Attendant, device_ids: list[int], progress: Progre
 def _ending_of(operation: Operation, waited: float) -> Ending:
     seconds = (operation.finished - operation.created).total_seconds() if operation.finished else waited
     ok = operation.status == Status.DONE
-    message = operation.message or ("" if ok else operation.get_status_display())
+    kind = operation.get_kind_display()
+    message = operation.message or f"{kind} {operation.get_status_display()}"
     if operation.status in OPEN:
-        message = f"{operation.get_kind_display()} is still {operation.get_status_display()}; it will be done"
+        message = f"{kind} is still {operation.get_status_display()}; it will be done"
     return Ending(operation.device.name, ok, operation.device.state, seconds, message)
 
 

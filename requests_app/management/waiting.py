@@ -79,7 +79,8 @@ class RequestWatch:
         name = f"request {self.request_id}"
         lines = [(seconds, name, state) for state, seconds in self._request_states()]
         lines += [(seconds, held[pk], state) for pk, state, seconds in states.entered(held)]
-        for seconds, who, state in sorted(lines):
+        # By the second only: what happened in one step keeps its order.
+        for seconds, who, state in sorted(lines, key=lambda line: line[0]):
             self.progress.entered(who, state, seconds)
         self.progress.tick()
 

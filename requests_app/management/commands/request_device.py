@@ -9,6 +9,7 @@ from bmm.management.naming import find_devices, find_image
 from devices.models import Device, Image, ImageBootConfig
 from lifeguard.management.asking import add_waiting_arguments
 from lifeguard.management.values import add_set_argument, values_for
+from lifeguard.services import check_image_fits
 from mozpool_site import clock
 from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, moment, operator
 from mozpool_site.errors import InvalidInputError
@@ -134,12 +135,7 @@ def _check_possible(order: Order, image: Image) -> None:
     if not hardware:
         raise InvalidInputError(f"image {image.name} has no boot config, for any hardware", field="image")
     if order.device is not None:
-        if order.device.hardware_type_id not in hardware:
-            raise InvalidInputError(
-                f"image {image.name} has no boot config for {order.device.hardware_type}, "
-                f"the hardware of {order.device.name}",
-                field="image",
-            )
+        check_image_fits(order.device, image)
         return
     fitting = Device.objects.filter(hardware_type_id__in=hardware)
     if order.environment != ANY:
