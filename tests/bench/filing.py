@@ -8,11 +8,13 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from simlab.pool import Pool
 from tests.bench.child import Child
 from tests.bench.ground import RACK, Ground, Sql, ground, looking, seeded
+from tests.bench.processes import processor_seconds
 from tests.bench.tables import Line, Section, at_least, at_most, percentile
 
 _PATH = "/api/device/any/request/"
@@ -48,6 +50,7 @@ class Round:
     seconds: float
     times: list[float]
     generator: float
+    cost: dict[str, float]  # processor milliseconds for each request, by process
 
     @property
     def rate(self) -> float:
@@ -62,18 +65,20 @@ class Round:
 def measure(quick: bool) -> Section:
     """Measure at each size of the pool."""
     lines: list[Line] = []
-    busiest = 0.0
+    busiest, costs = 0.0, ""
     for devices in (800,) if quick else (800, 8000):
         with ground() as servers:
             for found in _rounds(servers, devices, _QUICK_ROUNDS if quick else _ROUNDS):
                 lines += _lines(devices, found)
                 busiest = max(busiest, found.generator)
+                costs = ", ".join(f"{name} {value:.1f} ms" for name, value in found.cost.items())
     return Section(
         "Filing a request that finds a free device, over HTTP, on MariaDB (gunicorn: 2 processes of 8 threads)",
         lines,
         [
             "Each round: every answer was 200 and named a device; each has its row, each device one holder.",
             f"The load generator used {100 * busiest:.0f} % of a core at most, out of the same cores.",
+            f"Processor time of a request in the last round: {costs}.",
         ],
     )
 
@@ -87,18 +92,22 @@ def _rounds(servers: Ground, devices: int, rounds: tuple[tuple[int, int], ...]) 
         pool.wait_for_web()
         words = ["-m", "tests.bench.load"]
         generator = stack.enter_context(Child(words, pool.variables, pool.folder / "load.log"))
-        _round(pool, sql, generator, 16, _WARM_UP)
+        round_of = partial(_round, servers, pool, sql, generator)
+        round_of(16, _WARM_UP)
         for clients, total in rounds:
-            yield _round(pool, sql, generator, clients, total)
+            yield round_of(clients, total)
 
 
-def _round(pool: Pool, sql: Sql, generator: Child, clients: int, total: int) -> Round:
+def _round(servers: Ground, pool: Pool, sql: Sql, generator: Child, clients: int, total: int) -> Round:
     for statement in _CLEAN:
         sql.rows(statement)
     sql.rows("ANALYZE TABLE devices_device, bmm_operation, requests_app_request, devices_journal")
+    processes = {"web": pool.pid("web"), "MariaDB": servers.database.pid, "Redis": servers.broker.pid}
+    before = {name: processor_seconds(pid) for name, pid in processes.items()}
     told = generator.told(port=pool.port, path=_PATH, body=_BODY, clients=clients, total=total)
+    cost = {name: 1000 * (processor_seconds(pid) - before[name]) / total for name, pid in processes.items()}
     _check(told, sql)
-    return Round(clients, told["seconds"], told["times"], told["core"])
+    return Round(clients, told["seconds"], told["times"], told["core"], cost)
 
 
 def _check(told: dict[str, Any], sql: Sql) -> None:

@@ -3,13 +3,9 @@
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
-
-from simlab.pool import Pool
 from tests.bench.ground import RACK, Sql, ground, looking, seeded
+from tests.bench.processes import Used, used
 from tests.bench.tables import Line, Section, at_most
 
 _DEVICES = 800
@@ -19,16 +15,6 @@ _QUICK_SECONDS = 15.0
 _WARM_UP_SECONDS = 8.0
 _MEMORY_MB, _CORE_PERCENT = 250.0, 3.0
 _MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Used:
-    """Memory in bytes and processor seconds of one process with its children."""
-
-    rss: int
-    pss: int
-    seconds: float
-    processes: int
 
 
 def measure(quick: bool) -> Section:
@@ -44,9 +30,9 @@ def measure(quick: bool) -> Section:
         for name in names:
             pool.start_process(name)
         time.sleep(_WARM_UP_SECONDS)
-        checks, before = _checks(sql), {name: _used(pool, name) for name in names}
+        checks, before = _checks(sql), {name: used(pool.pid(name)) for name in names}
         time.sleep(seconds)
-        after = {name: _used(pool, name) for name in names}
+        after = {name: used(pool.pid(name)) for name in names}
         checked = _checks(sql) - checks
         awry = sql.number("SELECT COUNT(*) FROM devices_device WHERE state <> 'ready'")
         lab_mb = pool.control.stats().rss_bytes / _MIB
@@ -76,29 +62,6 @@ def _lines(before: dict[str, Used], after: dict[str, Used], seconds: float) -> l
 
 def _mb(values: Iterable[int]) -> float:
     return sum(values) / _MIB
-
-
-def _used(pool: Pool, name: str) -> Used:
-    parent = psutil.Process(pool.pid(name))
-    family = [parent, *parent.children(recursive=True)]
-    seconds = 0.0
-    for process in family:
-        times = process.cpu_times()
-        seconds += times.user + times.system
-    return Used(
-        rss=sum(process.memory_info().rss for process in family),
-        pss=sum(_pss(process.pid) for process in family),
-        seconds=seconds,
-        processes=len(family),
-    )
-
-
-def _pss(pid: int) -> int:
-    """Give the proportional share of a process's memory: pages that others share count in part. In bytes."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def _checks(sql: Sql) -> int:
