@@ -6,6 +6,9 @@ from django.http import HttpResponse, JsonResponse
 
 from mozpool_site.api.errors import JSON_TYPE
 
+# Stands in the place of a boot config that the caller may not read: it is no JSON, so nobody takes it for one.
+MASK = "***"
+
 
 def answer(data: object, status: int = 200) -> JsonResponse:
     """Answer with JSON."""

@@ -7,9 +7,9 @@ from devices.models import Device
 from mozpool_site.api.access import Role
 from mozpool_site.api.endpoint import READ, Call, endpoint, with_and_without_slash
 from mozpool_site.api.errors import JSON_TYPE
-from mozpool_site.api.legacy import answer
+from mozpool_site.api.legacy import MASK, answer
 from mozpool_site.errors import NotAllowedError
-from requests_app.api.ownership import MASK, own_request_ids, shown
+from requests_app.api.ownership import own_request_ids, shown
 
 _COLUMNS = {
     "id": "pk",

@@ -3,11 +3,10 @@
 from django.db.models import Q
 
 from mozpool_site.api.access import LEGACY, Caller, Role
+from mozpool_site.api.legacy import MASK
 from mozpool_site.errors import NotAllowedError
 from requests_app.models import Request
 
-# Stands in the place of a boot config that the caller may not read: it is no JSON, so nobody takes it for one.
-MASK = "***"
 # These tell nothing.
 _EMPTY = ("", "{}")
 

@@ -122,6 +122,20 @@ def test_what_is_installed_is_masked_for_those_who_do_not_hold_the_device(operat
     assert seen == {"viewer": "***", "operator": '{"b2gbase": "http://x/secret"}'}
 
 
+def test_the_log_of_a_device_tells_boot_configs_to_operators_only(
+    operator: Client, request_of_old_client: Request
+) -> None:
+    held = Device.objects.get(held_by=request_of_old_client.pk).name
+    told = {
+        caller: client.get(f"/api/device/{held}/status/").json()["log"][0]["message"]
+        for caller, client in (("viewer", pool.person("v", "viewer")), ("operator", operator))
+    }
+    assert told == {
+        "viewer": "setting next image to b2g, boot config to ***",
+        "operator": 'setting next image to b2g, boot config to {"b2gbase": "http://x/secret"}',
+    }
+
+
 def test_a_requester_returns_their_own_request_and_an_operator_every_one() -> None:
     one, other = pool.person("one", "requester"), pool.person("other", "requester")
     path = f"/api/request/{pool.post(one, '/api/device/any/request/', ORDER).json()['request']['id']}/return/"
