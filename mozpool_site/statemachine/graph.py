@@ -67,7 +67,8 @@ class Premises:
     """What a table cannot say of itself, and the proofs must be told.
 
     `starts` are the states of a new row; `forced` those that only people put a row into. In `rests` a row
-    may be for as long as it likes, and from `dead_ends` only force leads out. `outside` events are somebody's decision,
+    may be for as long as it likes; in those of them that are in `wakes` it must be looked after by a deadline all the
+    same. From `dead_ends` only force leads out. `outside` events are somebody's decision,
     so what they make go round is not the machine's doing. `spent` names facts that turn false after so many
     uses, each with the writes that restore it.
     """
@@ -76,6 +77,7 @@ class Premises:
     rests: frozenset[str]
     dead_ends: frozenset[str]
     forced: frozenset[str] = frozenset()
+    wakes: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
     spent: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -103,7 +105,7 @@ def waits_for_ever(spec: Spec, premises: Premises) -> list[str]:
     for state in spec.states:
         if state.passes_to is not None:
             continue
-        if not state.waits and state.name not in premises.rests:
+        if not state.waits and state.name not in premises.rests - premises.wakes:
             found.append(f"{state.name} waits without a deadline")
         if state.waits and state.name not in premises.rests:
             ends = {leaf.state for leaf in unfold(state.on_timeout or Stay()) if isinstance(leaf, Goto)}

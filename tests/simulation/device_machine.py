@@ -90,7 +90,11 @@ class Devices:
 
     def _check_blame(self, device: Device, event: Event, decision: Step) -> None:
         """I10: the infrastructure's fault raises no counter."""
-        infrastructure = event.name in ("operation_lost", "hardware_unreachable") or event.work_waiting
+        unbegun = event.name == TIMEOUT and any(
+            op.state_seq == device.state_seq and op.status == "queued" and op.attempts == 0
+            for op in self.operations.of(device.pk)
+        )
+        infrastructure = event.name in ("operation_lost", "hardware_unreachable") or unbegun
         if (
             infrastructure
             and decision.verdict is Verdict.MOVED

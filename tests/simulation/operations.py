@@ -71,6 +71,10 @@ class Operations:
         store.running_on[operation.device] = operation
         return True
 
+    def is_busy(self, device: int) -> bool:
+        """Whether the unique column says that somebody touches the device."""
+        return device in self.store.running_on
+
     def is_ours(self, operation: Operation, runner: str) -> bool:
         """Whether an operation still runs, and for us."""
         return operation.status == "running" and operation.runner == runner

@@ -10,7 +10,9 @@ from tests.simulation.rows import Device, Request
 from tests.simulation.store import Store
 from tests.simulation.workers import Workers
 
-# From the last repair to rest: a dead board is tried thirty times, four minutes each.
+# How boards are that nobody repairs after the storm: they must end as failed, not go on for ever.
+DEAD = ("never_boots", "never_answers", "relay")
+# From the last repair to rest: a dead relay is tried two hundred times, once a minute.
 BOUND = timedelta(hours=6)
 VERBS = ("self_test", "start_maintenance", "power_cycle", "image")
 # What may break the pool itself while the storm lasts, and how often: seconds between, on average.
@@ -63,9 +65,9 @@ class Storm:
         workers.broker_up = True
         for controller in self.store.controllers.values():
             controller.silent = False
-        dead = self.store.random.sample(sorted(boards.boards), 2)
+        dead = dict(zip(self.store.random.sample(sorted(boards.boards), len(DEAD)), DEAD, strict=True))
         for pk, board in boards.boards.items():
-            board.fault = "never_boots" if pk == dead[0] else "never_answers" if pk == dead[1] else ""
+            board.fault = dead.get(pk, "")
 
     def _again(self, name: str) -> None:
         self.store.later(self.store.random.expovariate(1 / EVERY[name]), self._act, name)

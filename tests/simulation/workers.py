@@ -42,6 +42,8 @@ class Workers:
         self.bell_doubled = 0.05
         self.bell_late = 0.02
         self.pause = 0.01
+        # What really goes on: which living process has its hands on which device.
+        self.hands: dict[int, Runner] = {}
         operations.ring = self.ring
 
     # Bells.
@@ -86,6 +88,8 @@ class Workers:
         """Kill -9: connections close, leases stay."""
         runner.alive = False
         self._hang_up(runner)
+        for device in [device for device, hand in self.hands.items() if hand is runner]:
+            del self.hands[device]
         if runner in self.workers:
             self.workers.remove(runner)
 
@@ -100,6 +104,7 @@ class Workers:
         if not self.operations.claim(operation, runner.name):
             return False
         runner.busy = True
+        self._lay_hands(runner, operation)
         seconds = self.store.random.uniform(0.05, SECONDS[operation.kind])
         self.store.later(seconds, self._check, runner, operation)
         return True
@@ -108,6 +113,7 @@ class Workers:
         if not runner.alive:
             return False
         device = self.store.devices[operation.device]
+        self.hands.pop(device.pk, None)
         ok = self.boards.answers(device, operation.kind)
         self._report_soon(runner, operation, f"{operation.kind}_{'ok' if ok else 'failed'}")
         self.store.later(0.06, self._rest, runner)
@@ -121,7 +127,7 @@ class Workers:
         """Take the controller's lease and work through what waits, in batches."""
         if not runner.alive:
             return False
-        if controller.lease_until is not None and controller.lease_until > self.store.now:
+        if controller.lease_until is not None and self.is_leased(controller):
             if controller.lease_owner == "resting" and patience:
                 wait = (controller.lease_until - self.store.now).total_seconds()
                 self.store.later(wait, self._drain, runner, controller, 0)
@@ -129,6 +135,10 @@ class Workers:
         controller.lease_owner, controller.lease_until = runner.name, self.store.after(CONTROLLER_LEASE)
         runner.busy = True
         return self._batch(runner, controller)
+
+    def is_leased(self, controller: Controller) -> bool:
+        """Whether somebody else talks to a controller, or it rests."""
+        return controller.lease_until is not None and controller.lease_until > self.store.now
 
     def _batch(self, runner: Runner, controller: Controller) -> bool:
         if not runner.alive or controller.lease_owner != runner.name:
@@ -160,6 +170,7 @@ class Workers:
         if refusal:
             self._report_soon(runner, operation, refusal)
         else:
+            self._lay_hands(runner, operation)
             self.boards.sync_boot_file(device)
         return bool(refusal)
 
@@ -168,6 +179,7 @@ class Workers:
         if not runner.alive:
             return False
         for operation in batch:
+            self.hands.pop(operation.device, None)
             event = "hardware_unreachable"
             if not controller.silent:
                 event = self.boards.cycle_power(self.store.devices[operation.device])
@@ -216,6 +228,14 @@ class Workers:
                 raise self.store.fail(
                     f"I8: controller {controller.pk} has {controller.connections} connections"
                 )
+
+    def _lay_hands(self, runner: Runner, operation: Operation) -> None:
+        if operation.device in self.hands:
+            device = self.store.devices[operation.device]
+            raise self.store.fail(
+                f"I8: {runner.name} and {self.hands[device.pk].name} touch device {device.pk}", device
+            )
+        self.hands[operation.device] = runner
 
     def _hang_up(self, runner: Runner) -> None:
         if runner.line is not None:

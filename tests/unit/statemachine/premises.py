@@ -9,6 +9,7 @@ DEVICE_PREMISES = Premises(
     rests=frozenset({*DEVICE.tagged("steady"), "ready"}),
     dead_ends=frozenset({"locked_out"}),
     forced=frozenset({"locked_out", "troubleshooting"}),
+    wakes=frozenset({"ready"}),
     outside=frozenset(PLEASE_EVENTS),
     # Each failure that is reported brings a device nearer to the end of its self-tests; only a completed task forgives.
     spent={"self_test_may_help": frozenset({"report_complete"})},

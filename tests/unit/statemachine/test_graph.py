@@ -1,7 +1,7 @@
 """The proofs hold for both tables, and each proof finds the table that it is there to find."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import pytest
@@ -51,6 +51,13 @@ def test_the_premises_name_only_what_there_is(machine: str) -> None:
 def test_a_state_that_waits_without_a_deadline_is_found() -> None:
     spec = table(State(name="out", doc="", on={"back": Goto("home")}))
     assert graph.waits_for_ever(spec, PREMISE) == ["out waits without a deadline"]
+
+
+def test_a_state_of_rest_that_nobody_looks_after_is_found() -> None:
+    premises = replace(PREMISE, wakes=frozenset({"home"}))
+    assert graph.waits_for_ever(table(waiting("out", Goto("home"))), premises) == [
+        "home waits without a deadline"
+    ]
 
 
 def test_a_deadline_that_only_starts_over_is_found() -> None:
