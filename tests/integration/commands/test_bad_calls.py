@@ -114,23 +114,23 @@ def everything() -> list[object]:
     ],
 )
 def test_wrong_words_get_one_line_and_status_2_and_change_nothing(
-    pool: Pool, words: str, complaint: str
+    rows: Pool, words: str, complaint: str
 ) -> None:
     before = everything()
-    ran = pool.run(*words.split())
+    ran = rows.run(*words.split())
     assert (ran.status, ran.complaint, ran.out) == (2, complaint, "")
     assert everything() == before
 
 
-def test_an_image_without_a_boot_config_is_refused_before_anything_is_done(pool: Pool) -> None:
+def test_an_image_without_a_boot_config_is_refused_before_anything_is_done(rows: Pool) -> None:
     BootConfig.objects.filter(name="panda-linux").update(active=False)
     before = everything()
-    reimage = pool.run("reimage", "panda-0001", "panda-0002", "linux")
+    reimage = rows.run("reimage", "panda-0001", "panda-0002", "linux")
     assert (reimage.status, reimage.complaint) == (
         2,
         "reimage: image linux has no boot config for panda es-b3, the hardware of panda-0001",
     )
-    request = pool.run("request_device", "linux")
+    request = rows.run("request_device", "linux")
     assert (request.status, request.complaint) == (
         2,
         "request_device: image linux has no boot config, for any hardware",
@@ -152,15 +152,15 @@ def test_a_device_in_the_wrong_state_gets_it_named_and_nothing_is_half_done(pool
     assert everything() == before
 
 
-def test_every_device_in_a_wrong_state_is_named(pool: Pool) -> None:
+def test_every_device_in_a_wrong_state_is_named(rows: Pool) -> None:
     for number in (1, 3):
-        pool.put(number, state="locked_out", deadline=None, idle_since=None)
-    ran = pool.run("power_cycle", "panda-0001", "panda-0002", "panda-0003")
+        rows.put(number, state="locked_out", deadline=None, idle_since=None)
+    ran = rows.run("power_cycle", "panda-0001", "panda-0002", "panda-0003")
     assert ran.complaint.count("is in state locked_out") == 2
 
 
-def test_more_devices_than_one_transaction_should_lock_are_refused(pool: Pool) -> None:
-    ran = pool.run("power_cycle", *(f"panda-{number:04d}" for number in range(1, 202)))
+def test_more_devices_than_one_transaction_should_lock_are_refused(rows: Pool) -> None:
+    ran = rows.run("power_cycle", *(f"panda-{number:04d}" for number in range(1, 202)))
     assert (ran.status, ran.complaint) == (2, "power_cycle: 201 devices named, at most 200 at a time")
 
 

@@ -24,8 +24,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_one_is_added_from_a_file_and_put_to_use(pool: Pool, file: Path) -> None:
-    ran = pool.run(
+def test_one_is_added_from_a_file_and_put_to_use(rows: Pool, file: Path) -> None:
+    ran = rows.run(
         *("boot_config", "add", "panda-new", "--file", str(file), "--second-stage", str(file)),
         *("--description", "brand new", "--use", "linux", "panda/es-b3"),
     )
@@ -33,7 +33,7 @@ def test_one_is_added_from_a_file_and_put_to_use(pool: Pool, file: Path) -> None
     added = BootConfig.objects.get(name="panda-new")
     assert (added.contents, added.second_stage, added.active) == (TEXT, TEXT, True)
     assert ImageBootConfig.objects.get(image__name="linux").boot_config == added
-    shown = pool.run("boot_config", "show", "panda-new", "--json")
+    shown = rows.run("boot_config", "show", "panda-new", "--json")
     assert shown.json["uses"] == [{"image": "linux", "hardware": "panda/es-b3"}]
 
 
@@ -51,24 +51,24 @@ def test_one_is_read_from_stdin(pool: Pool) -> None:
     assert BootConfig.objects.get(name="panda-b2g").contents == TEXT
 
 
-def test_one_is_switched_off_and_on_again(pool: Pool) -> None:
+def test_one_is_switched_off_and_on_again(rows: Pool) -> None:
     assert (
-        pool.run("boot_config", "modify", "panda-b2g", "--deactivate").out
+        rows.run("boot_config", "modify", "panda-b2g", "--deactivate").out
         == "modified panda-b2g, not active\n"
     )
-    assert [row["name"] for row in pool.run("boot_config", "list", "--active", "--json").json] == [
+    assert [row["name"] for row in rows.run("boot_config", "list", "--active", "--json").json] == [
         "panda-android",
         "panda-linux",
         "panda-maintenance",
         "panda-self-test",
     ]
-    assert pool.run("boot_config", "modify", "panda-b2g", "--activate").out == "modified panda-b2g, active\n"
-    assert "b2g on panda es-b3" in pool.run("boot_config", "list").out
+    assert rows.run("boot_config", "modify", "panda-b2g", "--activate").out == "modified panda-b2g, active\n"
+    assert "b2g on panda es-b3" in rows.run("boot_config", "list").out
 
 
-def test_a_preview_is_what_the_device_will_read_but_for_its_secret(pool: Pool, file: Path) -> None:
-    pool.run("boot_config", "add", "panda-new", "--file", str(file))
-    ran = pool.run("boot_config", "show", "panda-new", "--for", "panda-0001", "--json")
+def test_a_preview_is_what_the_device_will_read_but_for_its_secret(rows: Pool, file: Path) -> None:
+    rows.run("boot_config", "add", "panda-new", "--file", str(file))
+    ran = rows.run("boot_config", "show", "panda-new", "--for", "panda-0001", "--json")
     assert ran.json["contents"] == (
         "DEFAULT x\nAPPEND mobile-imaging-url=http://localhost:8000/boot/panda-0001/<token>/second-stage "
         "ip=127.0.0.1\n"
@@ -87,16 +87,16 @@ def test_a_preview_is_what_the_device_will_read_but_for_its_secret(pool: Pool, f
         (b"x" * 70_000, "is longer than 65536 bytes"),
     ],
 )
-def test_what_no_board_could_read_is_refused(pool: Pool, tmp_path: Path, data: bytes, complaint: str) -> None:
+def test_what_no_board_could_read_is_refused(rows: Pool, tmp_path: Path, data: bytes, complaint: str) -> None:
     path = tmp_path / "bad.cfg"
     path.write_bytes(data)
-    ran = pool.run("boot_config", "add", "panda-new", "--file", str(path))
+    ran = rows.run("boot_config", "add", "panda-new", "--file", str(path))
     assert ran.status == 2
     assert complaint in ran.complaint
     assert not BootConfig.objects.filter(name="panda-new").exists()
 
 
-def test_a_name_that_fits_no_url_is_refused(pool: Pool, file: Path) -> None:
-    ran = pool.run("boot_config", "add", "../etc", "--file", str(file))
+def test_a_name_that_fits_no_url_is_refused(rows: Pool, file: Path) -> None:
+    ran = rows.run("boot_config", "add", "../etc", "--file", str(file))
     assert ran.status == 2
     assert ran.complaint.startswith("boot_config: name: ")
