@@ -120,14 +120,14 @@ class PowerControllerForm(ControllerModelForm):
 
     def _merged(self, cleaned: dict[str, Any]) -> dict[str, Any] | None:
         """Put open and secret settings together; None, with the errors said, where they can't be."""
-        shown, given = cleaned.get("settings"), cleaned.get("secrets") or {}
+        settings, secrets = cleaned.get("settings"), cleaned.get("secrets")
+        shown, given = ({} if value is None else value for value in (settings, secrets))
         secret = self._secret_names(cleaned["driver"])
-        for name, value in (("settings", shown or {}), ("secrets", given)):
+        for name, value in (("settings", shown), ("secrets", given)):
             if not isinstance(value, dict):
                 self.add_error(name, 'A JSON object, please, such as {"retries": 3}.')
-        if not isinstance(shown or {}, dict) or not isinstance(given, dict):
+        if not (isinstance(shown, dict) and isinstance(given, dict)):
             return None
-        shown = shown or {}
         if misplaced := sorted(secret & shown.keys()):
             self._forget_typed(shown, secret)
             self.add_error("settings", f"{misplaced[0]} is secret: give it below.")
@@ -142,7 +142,8 @@ class PowerControllerForm(ControllerModelForm):
     def _forget_typed(self, shown: dict[str, Any], secret: set[str]) -> None:
         """Take a secret out of what the page would show again beside its error."""
         harmless = json.dumps({name: value for name, value in shown.items() if name not in secret})
-        self.data = {**self.data, self.add_prefix("settings"): harmless}
+        # One by one: a QueryDict unpacks into lists.
+        self.data = {name: self.data[name] for name in self.data} | {self.add_prefix("settings"): harmless}
 
     def _secret_names(self, driver: str) -> set[str]:
         """Name a driver's secret settings; of one that is not installed any may be."""

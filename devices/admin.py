@@ -26,6 +26,12 @@ class RackAdmin(CarefulAdmin):
     search_fields = ("name", "imaging_server")
     readonly_fields = machine_columns(Rack)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Read a URL without a scheme as HTTP: devices speak nothing else."""
+        if db_field.name == "base_url":
+            kwargs["assume_scheme"] = "http"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
 
 @admin.register(HardwareType)
 class HardwareTypeAdmin(CarefulAdmin):

@@ -1,0 +1,215 @@
+"""The admin refuses what no device, image, boot config or controller can be, beside the field that is wrong."""
+
+from typing import Any, ClassVar
+
+import pytest
+from django.test import Client
+
+from bmm import netboot, operations
+from bmm.drivers import power
+from bmm.drivers.power.proxr import ProXRDriver
+from bmm.drivers.settings import SettingSpec
+from devices.models import BootConfig, Device, Image, PowerController
+from devices.models.boot_config import PLACEHOLDERS
+from mozpool_site import clock
+from tests.integration.admin.pages import errors, load, send
+
+
+class SafeDriver(ProXRDriver):
+    """A board that wants a password."""
+
+    settings: ClassVar[tuple[SettingSpec, ...]] = (
+        SettingSpec("password", str, secret=True),
+        SettingSpec("retries", int, default=3),
+    )
+
+
+def device_page(device: Device) -> str:
+    return f"/admin/devices/device/{device.pk}/change/"
+
+
+def refused(client: Client, path: str, change: dict[str, Any]) -> dict[str, list[str]]:
+    return errors(send(client, path, {**load(client, path), **change}))
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"outlet": "bank9:relay1"}, "outlet", "bank1:relay1 to bank4:relay8 expected"),
+        ({"outlet": "bank1:relay1 "}, "", ""),
+        ({"outlet": ""}, "outlet", "Which outlet of relay-1-1?"),
+        ({"power_controller": ""}, "outlet", "An outlet needs a power controller"),
+        ({"name": "any"}, "name", '"any" stands for no matter which'),
+        ({"environment": "any"}, "environment", '"any" stands for no matter which'),
+        ({"name": "panda_1; reboot"}, "name", "Letters, digits and hyphens"),
+        ({"fqdn": "a b"}, "fqdn", "Letters, digits and hyphens"),
+        ({"mac": "02000000000A"}, "mac", "Twelve lower-case hex digits"),
+        ({"tags": '"hdmi"'}, "tags", "A list of plain names"),
+        ({"tags": '["hdmi", "hdmi"]'}, "tags", "A list of plain names"),
+        ({"tags": '["a b"]'}, "tags", "A list of plain names"),
+        ({"tags": "[1]"}, "tags", "A list of plain names"),
+        ({"name": "panda-0002"}, "name", "already exists"),
+        ({"outlet": "bank1:relay2"}, "__all__", "already exists"),
+    ],
+)
+def test_a_device_that_cannot_be(
+    admin: Client, pool: list[Device], change: dict[str, str], field: str, words: str
+) -> None:
+    before = Device.objects.filter(pk=pool[0].pk).values().get()
+    if not field:  # white space around a value is no mistake
+        assert (
+            send(admin, device_page(pool[0]), {**load(admin, device_page(pool[0])), **change}).status_code
+            == 302
+        )
+    else:
+        assert words in " ".join(refused(admin, device_page(pool[0]), change)[field])
+    assert Device.objects.filter(pk=pool[0].pk).values().get() == before
+
+
+def test_a_device_hangs_on_a_controller_of_its_own_rack(admin: Client, pool: list[Device]) -> None:
+    other = PowerController.objects.exclude(rack=pool[0].rack).earliest("pk")
+    told = refused(admin, device_page(pool[0]), {"power_controller": other.pk})
+    assert told["power_controller"] == [f"{other} is in rack p2, not in the device's."]
+
+
+def test_a_held_device_keeps_its_environment_and_may_get_a_comment(admin: Client, pool: list[Device]) -> None:
+    Device.objects.filter(pk=pool[0].pk).update(held_by=5, idle_since=None)
+    told = refused(admin, device_page(pool[0]), {"environment": "elsewhere"})
+    assert told["environment"] == ["Request 5 asked for a device of this environment: return it first."]
+    sent = {**load(admin, device_page(pool[0])), "comments": "fine"}
+    assert send(admin, device_page(pool[0]), sent).status_code == 302
+
+
+def test_a_device_at_work_keeps_its_outlet(admin: Client, pool: list[Device]) -> None:
+    work = operations.queue(pool[0], "power_off", clock.now(), actor="somebody")
+    told = refused(admin, device_page(pool[0]), {"outlet": "bank4:relay8"})
+    assert told["outlet"] == [f"{work} is under way: wait for its end, or lock the device out."]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"verification": "tcp", "verify_port": ""}, "verify_port", "needs the port"),
+        ({"verify_port": "70000"}, "verify_port", "less than or equal to 65535"),
+        ({"boot_config_keys": '{"b2gbase": ""}'}, "boot_config_keys", "A list of plain names"),
+        ({"boot_config_keys": '["b2g base"]'}, "boot_config_keys", "A list of plain names"),
+        ({"boot_config_keys": '["x\\u0000"]'}, "boot_config_keys", "A list of plain names"),
+        ({"boot_config_keys": "[[]]"}, "boot_config_keys", "A list of plain names"),
+        ({"boot_config_keys": "b2gbase"}, "boot_config_keys", "valid JSON"),
+        ({"install_timeout": "0"}, "install_timeout", "greater than or equal to 1"),
+        ({"name": "a/../b"}, "name", "64 at most"),
+    ],
+)
+def test_an_image_that_cannot_be(
+    admin: Client, pool: list[Device], change: dict[str, str], field: str, words: str
+) -> None:
+    image = Image.objects.get(name="android")
+    assert words in " ".join(refused(admin, f"/admin/devices/image/{image.pk}/change/", change)[field])
+
+
+@pytest.mark.parametrize("field", ["contents", "second_stage"])
+@pytest.mark.parametrize("text", ["a %TOKN% b", "a %token% b", "%IPADDRESS% %BASE_URL% %BASEURLS%", "a\0b"])
+def test_a_boot_config_that_nobody_fills_in(admin: Client, pool: list[Device], field: str, text: str) -> None:
+    boot_config = BootConfig.objects.earliest("pk")
+    told = refused(admin, f"/admin/devices/bootconfig/{boot_config.pk}/change/", {field: text})
+    assert ("is no placeholder" in told[field][0]) or ("Null characters" in told[field][0])
+
+
+def test_a_boot_config_may_name_every_placeholder_and_a_date(admin: Client, pool: list[Device]) -> None:
+    path = f"/admin/devices/bootconfig/{BootConfig.objects.earliest('pk').pk}/change/"
+    text = "".join(f"%{name}% " for name in PLACEHOLDERS) + "$(date +%Y%m%d-%H%M%S)"
+    assert send(admin, path, {**load(admin, path), "second_stage": text}).status_code == 302
+
+
+def test_the_placeholders_are_those_that_are_filled_in() -> None:
+    assert PLACEHOLDERS == netboot.PLACEHOLDERS
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"driver": "proxy"}, "driver", "unknown power driver 'proxy'; known are: proxr"),
+        ({"address": "relay 1"}, "address", "neither a host name nor an IPv4 address"),
+        ({"address": "relay:99999"}, "address", "not between 1 and 65535"),
+        ({"settings": '{"speed": 3}'}, "settings", "unknown setting speed"),
+        ({"settings": "[]"}, "settings", "A JSON object"),
+        ({"secrets": '{"password": "x"}'}, "secrets", "password is no secret setting of this driver"),
+        ({"secrets": "{"}, "secrets", "valid JSON"),
+    ],
+)
+def test_a_power_controller_that_cannot_be(
+    admin: Client, pool: list[Device], change: dict[str, str], field: str, words: str
+) -> None:
+    controller = PowerController.objects.earliest("pk")
+    told = refused(admin, f"/admin/devices/powercontroller/{controller.pk}/change/", change)
+    assert words in " ".join(told.get(field, [])), told
+
+
+@pytest.fixture
+def vault(pool: list[Device], monkeypatch: pytest.MonkeyPatch) -> PowerController:
+    """Give a controller whose driver keeps a password."""
+    monkeypatch.setitem(power.DRIVERS, "safe", SafeDriver)  # type: ignore[arg-type]
+    settings = {"password": "sesame-1", "retries": 5}
+    return PowerController.objects.create(
+        name="vault", rack=pool[0].rack, driver="safe", address="127.0.0.1", settings=settings
+    )
+
+
+def vault_page(controller: PowerController) -> str:
+    return f"/admin/devices/powercontroller/{controller.pk}/change/"
+
+
+def stored(controller: PowerController) -> dict[str, Any]:
+    controller.refresh_from_db()
+    return dict(controller.settings)
+
+
+def test_a_secret_is_not_shown_and_survives_other_changes(admin: Client, vault: PowerController) -> None:
+    page = admin.get(vault_page(vault)).content.decode()
+    assert "sesame" not in page
+    assert "Stored now: password" in page
+    sent = {**load(admin, vault_page(vault)), "settings": '{"retries": 7}'}
+    assert send(admin, vault_page(vault), sent).status_code == 302
+    assert stored(vault) == {"password": "sesame-1", "retries": 7}
+    send(admin, vault_page(vault), {**load(admin, vault_page(vault)), "address": "127.0.0.2"})
+    assert stored(vault) == {"password": "sesame-1", "retries": 7}
+
+
+def test_a_secret_is_replaced_by_giving_a_new_one(admin: Client, vault: PowerController) -> None:
+    sent = {**load(admin, vault_page(vault)), "secrets": '{"password": "sesame-2"}'}
+    assert send(admin, vault_page(vault), sent).status_code == 302
+    assert stored(vault) == {"password": "sesame-2", "retries": 5}
+    assert "sesame" not in admin.get(f"{vault_page(vault).removesuffix('change/')}history/").content.decode()
+
+
+def test_a_secret_that_the_driver_needs_cannot_be_removed(admin: Client, vault: PowerController) -> None:
+    told = refused(admin, vault_page(vault), {"secrets": '{"password": null}'})
+    assert told["settings"] == ["setting password is missing: it has no default"]
+    assert stored(vault)["password"] == "sesame-1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"secrets": '{"password": "sesame-3"}', "name": "not a name"},
+        {"settings": '{"password": "sesame-3"}'},
+        {"secrets": '{"password": 3, "other": "sesame-3"}'},
+    ],
+)
+def test_a_secret_that_was_typed_is_not_shown_beside_an_error(
+    admin: Client, vault: PowerController, change: dict[str, str]
+) -> None:
+    response = send(admin, vault_page(vault), {**load(admin, vault_page(vault)), **change})
+    assert errors(response) != {}
+    assert "sesame" not in response.content.decode()
+    assert stored(vault) == {"password": "sesame-1", "retries": 5}
+
+
+def test_of_a_driver_that_is_not_installed_every_setting_is_hidden(
+    admin: Client, vault: PowerController
+) -> None:
+    PowerController.objects.filter(pk=vault.pk).update(driver="gone")
+    page = admin.get(vault_page(vault)).content.decode()
+    assert "sesame" not in page
+    assert "Stored now: password, retries" in page
+    assert "unknown power driver" in refused(admin, vault_page(vault), {"name": "vault-2"})["driver"][0]
