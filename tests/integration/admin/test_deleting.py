@@ -40,12 +40,24 @@ def several(client: Client, rows: list[Device]) -> Any:
     ("used", "by"),
     [
         (lambda: Rack.objects.earliest("pk"), "2 devices (as rack): panda-0001, panda-0002"),
-        (lambda: PowerController.objects.earliest("pk"), "2 devices (as power controller): panda-0001, panda-0002"),
-        (lambda: HardwareType.objects.get(), "4 devices (as hardware type): panda-0001, panda-0002, panda-0003, ..."),
-        (lambda: Image.objects.get(name="android"), "4 devices (as image): panda-0001, panda-0002, panda-0003, ..."),
-        (lambda: BootConfig.objects.get(name="panda-android"), "1 image boot configs (as boot config): android on panda es-b3"),
+        (
+            lambda: PowerController.objects.earliest("pk"),
+            "2 devices (as power controller): panda-0001, panda-0002",
+        ),
+        (
+            lambda: HardwareType.objects.get(kind="panda"),
+            "4 devices (as hardware type): panda-0001, panda-0002, panda-0003, ...",
+        ),
+        (
+            lambda: Image.objects.get(name="android"),
+            "4 devices (as image): panda-0001, panda-0002, panda-0003, ...",
+        ),
+        (
+            lambda: BootConfig.objects.get(name="panda-android"),
+            "1 image boot configs (as boot config): android on panda es-b3",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_used_stays_and_the_page_says_by_whom(
     admin: Client, pool: list[Device], used: Callable[[], Any], by: str
 ) -> None:
@@ -90,7 +102,7 @@ def test_history_goes_with_its_device_and_is_counted_not_listed(
     Operation.objects.bulk_create([Operation(device=pool[0], **done) for _ in range(300)])
     Install.objects.create(
         device=pool[0],
-        image=pool[0].image,
+        image=Image.objects.get(name="android"),
         config_digest="",
         succeeded=True,
         healthy_before=True,

@@ -148,7 +148,7 @@ def test_a_power_controller_that_cannot_be(
 @pytest.fixture
 def vault(pool: list[Device], monkeypatch: pytest.MonkeyPatch) -> PowerController:
     """Give a controller whose driver keeps a password."""
-    monkeypatch.setitem(power.DRIVERS, "safe", SafeDriver)  # type: ignore[arg-type]
+    monkeypatch.setitem(power.DRIVERS, "safe", SafeDriver)
     settings = {"password": "sesame-1", "retries": 5}
     return PowerController.objects.create(
         name="vault", rack=pool[0].rack, driver="safe", address="127.0.0.1", settings=settings
