@@ -8,3 +8,7 @@ class BmmConfig(AppConfig):
 
     name = "bmm"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from bmm import checks  # noqa: F401, PLC0415 - needs the models, which load first

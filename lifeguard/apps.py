@@ -8,3 +8,7 @@ class LifeguardConfig(AppConfig):
 
     name = "lifeguard"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from lifeguard import checks  # noqa: F401, PLC0415 - needs the models, which load first
