@@ -75,14 +75,11 @@ class MozpoolCommand(BaseCommand):
         self.add_arguments(parser)
         return parser
 
-    def run_from_argv(self, argv: list[str]) -> None:
-        """Run for a shell: only errors are logged, for a log line in the middle of progress helps nobody."""
-        if not {"-v2", "-v3", "--traceback"} & set(argv):
-            logging.getLogger().setLevel(logging.ERROR)
-        super().run_from_argv(argv)
-
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run it, and turn what the caller can mend into one line and an exit status."""
+        if getattr(self, "_called_from_command_line", False) and options["verbosity"] <= 1:
+            # A log line in the middle of progress helps nobody; -v 2 shows them.
+            logging.getLogger().setLevel(logging.ERROR)
         self._out, self._err = options.get("stdout") or sys.stdout, options.get("stderr") or sys.stderr
         try:
             return super().execute(*args, **options)

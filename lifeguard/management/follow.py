@@ -1,9 +1,11 @@
 """Waits for devices: shows each state as it is entered, pushes the work where nobody else does, says how it ended."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, connection
 
 from bmm.models import OPEN, Operation, Status
 from devices.models import Device, Journal
@@ -15,8 +17,36 @@ from mozpool_site.live import Progress
 
 # How often to look, in seconds; people take a third of a second for at once.
 LOOK_EVERY = 0.3
+_DATABASE_RESTARTS_IN = 60.0
+# Twice the longest lease and the pulse's ten seconds: by then somebody has done it, or reported it lost.
+_MANUAL_SECONDS = 90.0
 # Lines of different devices are committed in any order; within so long all of them are there.
 _JOURNAL_LAG = timedelta(seconds=10)
+
+
+def watch(look: Callable[[], bool], progress: Progress, *, seconds: float) -> None:
+    """Call `look` about three times a second until it gives True, for `seconds` at most.
+
+    A database that goes away meanwhile is waited for: it may only be restarting. After a minute its error is raised.
+    """
+    limit = time.monotonic() + seconds
+    away_since: float | None = None
+    while True:
+        try:
+            done = look()
+            away_since = None
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            done = False
+            if away_since is None:
+                away_since = time.monotonic()
+                progress.line(f"the database does not answer, still trying: {error}")
+            elif time.monotonic() - away_since > _DATABASE_RESTARTS_IN:
+                raise
+        progress.tick()
+        if done or time.monotonic() >= limit:
+            return
+        time.sleep(LOOK_EVERY)
 
 
 @dataclass(frozen=True)
@@ -38,23 +68,24 @@ class Goal:
     state: str = "ready"
     task_seq: int | None = None
 
-    def ending(self, device: Device, seconds: float) -> Ending | None:
-        """Judge the row; None while it is under way."""
+    def ending(self, device: Device, seconds: float, arrived: float | None = None) -> Ending | None:
+        """Judge the row; None while it is under way. `arrived`: the journal knows when it was in the goal's state.
 
-        def end(ok: bool, message: str = "") -> Ending:
-            return Ending(device.name, ok, device.state, seconds, message)
-
-        if self.task_seq is not None and device.task_seq != self.task_seq:
-            return end(False, "somebody has given the device another task")
-        if self.task_seq is not None and device.result == Result.BAD_IMAGE:
-            return end(False, "failed: the image failed on other healthy devices too")
-        if self.task_seq is not None and device.result == Result.BAD_DEVICE:
-            return end(False, f"failed: {device.quarantine_reason}")
-        if device.state == self.state:
-            return end(True)
-        if device.state == "ready" or "steady" in DEVICE[device.state].tags:
-            return end(False, f"ended in state {device.state} instead of {self.state}")
-        return None
+        It may have left that again at once, for the next request in the queue.
+        """
+        ours = self.task_seq is not None and device.task_seq == self.task_seq
+        message = ""
+        if ours and device.result == Result.BAD_IMAGE:
+            message = "failed: the image failed on other healthy devices too"
+        elif ours and device.result == Result.BAD_DEVICE:
+            message = f"failed: {device.quarantine_reason}"
+        elif arrived is not None or device.state == self.state:
+            return Ending(device.name, True, self.state, seconds if arrived is None else arrived)
+        elif self.task_seq is not None and not ours:
+            message = "somebody has given the device another task"
+        elif device.state == "ready" or "steady" in DEVICE[device.state].tags:
+            message = f"ended in state {device.state} instead of {self.state}"
+        return Ending(device.name, False, device.state, seconds, message) if message else None
 
 
 @dataclass
@@ -78,30 +109,45 @@ class States:
                 yield device_id, state, (when - self.since).total_seconds()
 
 
+@dataclass
+class _Following:
+    """Devices on their way: looks after them, shows what they enter, and judges them."""
+
+    goals: Mapping[int, Goal]
+    since: datetime
+    attendant: Attendant
+    progress: Progress
+    endings: dict[int, Ending] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._states = States(self.since)
+        self._arrived: dict[int, float] = {}
+
+    def look(self) -> bool:
+        """Look once; True when every device has come to its end."""
+        under_way = [pk for pk in self.goals if pk not in self.endings]
+        self.attendant.look(under_way)
+        rows = Device.objects.in_bulk(under_way)
+        passed = (clock.now() - self.since).total_seconds()
+        for device_id, state, seconds in self._states.entered(self.goals):
+            self.progress.entered(self.goals[device_id].device, state, seconds)
+            if state == self.goals[device_id].state:
+                self._arrived.setdefault(device_id, seconds)
+        for pk, row in rows.items():
+            if ending := self.goals[pk].ending(row, passed, self._arrived.get(pk)):
+                self.endings[pk] = ending
+        return len(self.endings) == len(self.goals)
+
+
 def follow(
     goals: Mapping[int, Goal], progress: Progress, since: datetime, *, seconds: float, here: bool = False
 ) -> list[Ending]:
     """Wait until every device has come to its end, `seconds` at most; give the endings in the goals' order."""
-    endings: dict[int, Ending] = {}
-    states = States(since)
-    limit = time.monotonic() + seconds
     with Attendant(here=here) as attendant, progress:
         warn_of_others(attendant, list(goals), progress)
-        while True:
-            open_ids = [pk for pk in goals if pk not in endings]
-            attendant.look(open_ids)
-            rows = Device.objects.in_bulk(open_ids)
-            passed = (clock.now() - since).total_seconds()
-            for device_id, state, entered in states.entered(goals):
-                progress.entered(goals[device_id].device, state, entered)
-            for pk, row in rows.items():
-                ending = goals[pk].ending(row, passed)
-                if ending:
-                    endings[pk] = ending
-            progress.tick()
-            if len(endings) == len(goals) or time.monotonic() >= limit:
-                break
-            time.sleep(LOOK_EVERY)
+        following = _Following(goals, since, attendant, progress)
+        watch(following.look, progress, seconds=seconds)
+    endings = following.endings
     still = Device.objects.in_bulk([pk for pk in goals if pk not in endings])
     return [endings.get(pk) or _unfinished(goals[pk], still[pk], seconds) for pk in goals]
 
@@ -112,20 +158,16 @@ def follow_operations(
     """Wait for operations that were asked for by hand; each is over within a minute of being begun."""
     began = time.monotonic()
     ids = [operation.pk for operation in waiting]
-    # Twice the longest lease and the pulse's ten seconds: by then somebody has done it or reported it lost.
-    limit = began + 90
-    rows: dict[int, Operation] = {}
+    under_way = Operation.objects.filter(pk__in=ids, status__in=OPEN)
     with Attendant(here=here, timers=False) as attendant, progress:
-        devices = list(Operation.objects.filter(pk__in=ids).values_list("device_id", flat=True))
-        warn_of_others(attendant, devices, progress)
-        while True:
-            open_ones = Operation.objects.filter(pk__in=ids, status__in=OPEN)
-            attendant.look(list(open_ones.values_list("device_id", flat=True)))
-            rows = Operation.objects.select_related("device").in_bulk(ids)
-            progress.tick()
-            if not any(row.status in OPEN for row in rows.values()) or time.monotonic() >= limit:
-                break
-            time.sleep(LOOK_EVERY)
+        warn_of_others(attendant, list(under_way.values_list("device_id", flat=True)), progress)
+
+        def look() -> bool:
+            attendant.look(list(under_way.values_list("device_id", flat=True)))
+            return not under_way.exists()
+
+        watch(look, progress, seconds=_MANUAL_SECONDS)
+    rows = Operation.objects.select_related("device").in_bulk(ids)
     return [_ending_of(rows[pk], time.monotonic() - began) for pk in ids]
 
 

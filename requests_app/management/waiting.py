@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from devices.models import Device, Journal
 from lifeguard.attend import Attendant
-from lifeguard.management.follow import LOOK_EVERY, States, warn_of_others
+from lifeguard.management.follow import States, warn_of_others, watch
 from mozpool_site import clock
 from mozpool_site.live import Progress
 from mozpool_site.statemachine.machine import Event
@@ -31,24 +31,21 @@ class RequestWatch:
     _warned: set[int] = field(default_factory=set)
     _matched: float = 0.0
 
-    def wait(self, *, seconds: float | None, here: bool) -> Request:
+    def wait(self, *, seconds: float, here: bool) -> Request:
         """Wait until the request is ready or has ended, for `seconds` at most; give it as it is then."""
-        limit = None if seconds is None else time.monotonic() + seconds
         states = States(self.since)
         with Attendant(here=here) as attendant, self.progress:
-            while True:
-                self._push()
-                held = dict(Device.objects.filter(held_by=self.request_id).values_list("pk", "name"))
-                attendant.look(list(held))
-                self._warn(attendant, list(held))
-                self._show(states, held)
-                request = Request.objects.select_related("image").get(pk=self.request_id)
-                if request.state == "ready" or request.ended is not None:
-                    self._show(states, held)
-                    return request
-                if limit is not None and time.monotonic() >= limit:
-                    return request
-                time.sleep(LOOK_EVERY)
+            watch(lambda: self._look(attendant, states), self.progress, seconds=seconds)
+        return Request.objects.select_related("image").get(pk=self.request_id)
+
+    def _look(self, attendant: Attendant, states: States) -> bool:
+        self._push()
+        held = dict(Device.objects.filter(held_by=self.request_id).values_list("pk", "name"))
+        attendant.look(list(held))
+        self._warn(attendant, list(held))
+        request = Request.objects.get(pk=self.request_id)
+        self._show(states, held)
+        return request.state == "ready" or request.ended is not None
 
     def _push(self) -> None:
         """Do for this request what the pool's pulse does for all, where that comes too late."""
@@ -82,7 +79,6 @@ class RequestWatch:
         # By the second only: what happened in one step keeps its order.
         for seconds, who, state in sorted(lines, key=lambda line: line[0]):
             self.progress.entered(who, state, seconds)
-        self.progress.tick()
 
     def _request_states(self) -> Iterator[tuple[str, float]]:
         # A device's lines carry the request that holds it, too.

@@ -50,16 +50,19 @@ class Command(MozpoolCommand):
         if len(options["devices"]) == 1 and len(rows) == 1:
             lines = _journal(rows[0], options["log"])
             if options["json"]:
-                self.show_json({**_described(rows[0], now), "log": [_line(line) for line in lines]})
+                self.show_json(
+                    {**_described(rows[0], now, _operations(rows)), "log": [_line(line) for line in lines]}
+                )
             else:
                 self._show_one(rows[0], lines, now)
         elif options["json"]:
-            self.show_json([_described(row, now) for row in rows])
+            operations = _operations(rows)
+            self.show_json([_described(row, now, operations) for row in rows])
         else:
             self._show_many(rows, now)
 
     def _show_one(self, device: Device, lines: list[Journal], now: datetime) -> None:
-        facts = {**_described(device, now), "meaning": DEVICE[device.state].doc}
+        facts = {**_described(device, now, _operations([device])), "meaning": DEVICE[device.state].doc}
         for key, value in facts.items():
             if isinstance(value, datetime):
                 shown_as: object = moment(value)
@@ -120,7 +123,7 @@ def _states(text: str) -> list[str]:
     return found
 
 
-def _described(device: Device, now: datetime) -> dict[str, object]:
+def _described(device: Device, now: datetime, operations: dict[int, list[str]]) -> dict[str, object]:
     """Say everything about a device, by the names of its columns."""
     return {
         "name": device.name,
@@ -136,7 +139,7 @@ def _described(device: Device, now: datetime) -> dict[str, object]:
         "image": device.image.name if device.image else None,
         "next_image": device.next_image.name if device.next_image else None,
         "netboot": device.netboot.name if device.netboot else None,
-        "operations": _operations(device),
+        "operations": operations.get(device.pk, []),
         "fqdn": device.fqdn,
         "address": device.address,
         "mac": device.mac,
@@ -158,14 +161,17 @@ def _outlet(device: Device) -> str | None:
     return f"{board.name} ({board.address}) {device.outlet}" if board else None
 
 
-def _operations(device: Device) -> list[str]:
-    """Describe what is being done to a device, and what comes next."""
-    waiting = Operation.objects.filter(device=device, status__in=OPEN).order_by("not_before", "pk")
-    return [
-        f"{operation.get_kind_display()} {operation.status}"
-        + (f" by {operation.runner}" if operation.runner else f" for {moment(operation.not_before)}")
-        for operation in waiting
-    ]
+def _operations(rows: list[Device]) -> dict[int, list[str]]:
+    """Describe what is being done to each of these devices, and what comes next."""
+    waiting = Operation.objects.filter(status__in=OPEN).order_by("not_before", "pk")
+    if len(rows) == 1:
+        waiting = waiting.filter(device=rows[0])
+    found: dict[int, list[str]] = {}
+    for operation in waiting:
+        by = f" by {operation.runner}" if operation.runner else f" for {moment(operation.not_before)}"
+        text = f"{operation.get_kind_display()} {operation.status}{by}"
+        found.setdefault(operation.device_id, []).append(text)
+    return found
 
 
 def _journal(device: Device, count: int) -> list[Journal]:

@@ -224,3 +224,17 @@ def test_clearing_the_network_boot_removes_the_boot_file(pool: Pool) -> None:
     with Attendant(here=True, timers=False) as attendant:
         attendant.look([device.pk])
     assert not file.exists()
+
+
+def test_a_device_that_the_next_request_takes_at_once_has_still_arrived(pool: Pool) -> None:
+    waiting = pool.run("request_device", "android", "--device", "panda-0026", "--no-wait", "--json")
+    assert waiting.json["state"] == "pending"
+    holder = pool.device(26).held_by
+    # The one after it wants the same device, and gets it the moment that it is ready.
+    pool.put(26, held_by=None, state="maintenance_mode", deadline=None, idle_since=None)
+    pool.run("return_device", str(holder))
+    pool.run("request_device", "android", "--device", "panda-0026", "--no-wait")
+    ran = pool.run("power_cycle", "panda-0026", "--here")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.splitlines()[-1].startswith("panda-0026 is ready after ")
+    assert pool.device(26).held_by is not None

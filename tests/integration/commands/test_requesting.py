@@ -166,6 +166,8 @@ def test_an_image_is_installed_while_only_the_web_is_alive(
         Journal.objects.filter(device_id=device.pk).exclude(to_state="").values_list("to_state", flat=True)
     )
     assert {"pxe_booting", "downloading", "extracting", "sut_verifying"} <= set(entered)
+    # Else the request would have its image again as soon as the self-test is over.
+    pool.run("return_device", "panda-0034")
     back = pool.run("maintenance", "panda-0034", "--here")
     assert (back.status, pool.device(34).state) == (0, "maintenance_mode")
     well = pool.run("self_test", "panda-0034", "--here")

@@ -1,5 +1,7 @@
 """What device_status tells, and what force_state changes."""
 
+from pytest_django import DjangoAssertNumQueries
+
 from bmm.models import Operation
 from devices.models import Journal
 from tests.integration.commands.conftest import Pool
@@ -88,3 +90,11 @@ def test_a_state_is_not_forced_when_the_device_is_elsewhere(rows: Pool) -> None:
     assert unknown.status == 2
     assert unknown.complaint.startswith("force_state: 'start_pxe_boot' is no state; there are: new, ")
     assert not Operation.objects.exists()
+
+
+def test_a_list_costs_the_same_few_queries_however_many_devices_there_are(
+    rows: Pool, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(2):
+        listed = rows.run("device_status", "--json")
+    assert len(listed.json) == 34
