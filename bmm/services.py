@@ -10,6 +10,7 @@ from bmm import operations
 from bmm.models import Kind, Operation
 from devices import journal
 from devices.models import BootConfig, Device
+from devices.queues import queue_of
 from mozpool_site import clock, doorbell
 from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.runner import Actor
@@ -64,7 +65,7 @@ def clear_netboot(device_id: int, *, by: Actor) -> bool:
         device.save(update_fields=["netboot"])
         note = journal.line("network boot cleared", now, device_id=device.pk, by=by, event="clear_netboot")
         journal.append([note])
-        doorbell.ring(device.rack.queue_name, SYNC_TASK, device.pk)
+        doorbell.ring(queue_of(device.rack_id), SYNC_TASK, device.pk)
         return True
 
     return transact()

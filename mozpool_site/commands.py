@@ -6,6 +6,7 @@ and nothing was done, 1 when the world was not as it assumed, 130 when it was in
 
 import argparse
 import getpass
+import io
 import json
 import logging
 import os
@@ -81,6 +82,10 @@ class MozpoolCommand(BaseCommand):
             # A log line in the middle of progress helps nobody; -v 2 shows them.
             logging.getLogger().setLevel(logging.ERROR)
         self._out, self._err = options.get("stdout") or sys.stdout, options.get("stderr") or sys.stderr
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A terminal that knows no umlauts must not end a command half-way.
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().execute(*args, **options)
         except MozpoolError as error:

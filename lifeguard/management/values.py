@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 
 from devices.models import Image
+from mozpool_site.api.values import build_value
 from mozpool_site.commands import key_value
 from mozpool_site.errors import InvalidInputError
 
@@ -16,7 +17,11 @@ def add_set_argument(parser: ArgumentParser) -> None:
 
 
 def values_for(image: Image, given: list[tuple[str, str]]) -> dict[str, str]:
-    """Give exactly the values that an image takes; InvalidInputError for one too many or too few."""
+    """Give exactly the values that an image takes.
+
+    Raises InvalidInputError for one too many or too few, and for a value that the API would refuse too, such as a
+    URL on a host that devices must not fetch from.
+    """
     values = dict(given)
     keys = list(image.boot_config_keys)
     for key in values:
@@ -30,4 +35,7 @@ def values_for(image: Image, given: list[tuple[str, str]]) -> dict[str, str]:
         raise InvalidInputError(
             f"image {image.name} needs {', '.join(missing)}: --set {missing[0]}=VALUE", field=missing[0]
         )
+    body: dict[str, object] = {**values}
+    for key in keys:
+        build_value(body, key)
     return values

@@ -20,6 +20,7 @@ from requests_app.models import Request
 from requests_app.services import Order, file_request, return_request
 
 _HOUR = 3600
+_LONGEST_ASSIGNEE = 100  # its column's length
 
 
 class Command(MozpoolCommand):
@@ -115,10 +116,12 @@ def _order(options: dict[str, Any]) -> Order:
     """Check everything that is asked for; a request that nothing can ever meet is refused."""
     image = find_image(options["image"])
     device = find_devices([options["device"]])[0] if options["device"] else None
-    by = operator()
+    assignee = options["assignee"] or operator().name
+    if len(assignee) > _LONGEST_ASSIGNEE:
+        raise InvalidInputError(f"--assignee: {_LONGEST_ASSIGNEE} characters at most", field="assignee")
     order = Order(
         image=image,
-        assignee=options["assignee"] or by.name,
+        assignee=assignee,
         duration=options["duration"],
         device=device,
         environment=options["environment"],

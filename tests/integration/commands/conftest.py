@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from django.core.management import call_command
@@ -98,14 +98,14 @@ class Pool:
             status = int(end.code or 0)
         return Ran(status, out.getvalue(), err.getvalue())
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, stdout: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a command as a shell would."""
         return subprocess.Popen(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

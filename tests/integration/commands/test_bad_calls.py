@@ -53,6 +53,17 @@ def everything() -> list[object]:
             "reimage panda-0001 android --set b2gbase=x",
             "reimage: image android takes no value 'b2gbase'; it takes: none",
         ),
+        (
+            "reimage panda-0001 b2g --set b2gbase=http://evil.example/",
+            (
+                "reimage: b2gbase: an http or https URL without user info expected, "
+                "on a host that MOZPOOL_IMAGE_HOSTS lists"
+            ),
+        ),
+        (
+            f"request_device android --assignee {'x' * 101}",
+            "request_device: --assignee: 100 characters at most",
+        ),
         ("request_device b2g", "request_device: image b2g needs b2gbase: --set b2gbase=VALUE"),
         ("request_device android --device panda-9999", "request_device: there is no device panda-9999"),
         (

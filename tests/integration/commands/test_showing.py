@@ -98,3 +98,11 @@ def test_a_list_costs_the_same_few_queries_however_many_devices_there_are(
     with django_assert_num_queries(2):
         listed = rows.run("device_status", "--json")
     assert len(listed.json) == 34
+
+
+def test_a_terminal_without_umlauts_gets_them_escaped(pool: Pool) -> None:
+    pool.put(8, comments="Kühlung prüfen")
+    pool.environment["PYTHONIOENCODING"] = "ascii"
+    ran = pool.shell("device_status", "panda-0008")
+    assert (ran.status, ran.err) == (0, "")
+    assert "K\\xfchlung pr\\xfcfen" in ran.out
