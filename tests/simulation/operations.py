@@ -58,11 +58,7 @@ class Operations:
     def claim(self, operation: Operation, runner: str) -> bool:
         """Become the runner of a queued operation, unless somebody else is or the device is busy."""
         store = self.store
-        if (
-            operation.status != "queued"
-            or operation.not_before > store.now
-            or operation.device in store.running_on
-        ):
+        if operation.status != "queued" or operation.not_before > store.now or self.is_busy(operation.device):
             return False
         operation.status = "running"
         operation.runner = runner

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from tests.simulation.device_machine import Devices
+from tests.simulation.device_machine import Devices, Fence
 from tests.simulation.request_machine import Requests
-from tests.simulation.rows import Device, Operation
+from tests.simulation.rows import Device, Operation, Request
 from tests.simulation.store import Store
 from tests.simulation.workers import Runner, Workers
 
@@ -125,12 +125,15 @@ class Pulses:
             return False
         self.pool_owner, self.pool_until = pulse.runner.name, self.store.after(POOL_LEASE)
         found = False
-        for request in list(self.store.requests.values()):
-            if not request.ended and request.expires <= now:
-                found = self.requests.deliver(request, Event("expire")) or found
+        # Each is a transaction of its own, a moment after it was found to be due; much may happen in between.
+        for request in self.store.requests.values():
+            pause = self.store.random.uniform(0.001, 0.05)
+            if request.expires <= now:
+                self.store.later(pause, self._deliver, request, Event("expire"), None)
             elif request.deadline is not None and request.deadline <= now:
-                fence = {"state_seq": request.state_seq}
-                found = self.requests.deliver(request, Event(TIMEOUT), fence) or found
+                self.store.later(
+                    pause, self._deliver, request, Event(TIMEOUT), {"state_seq": request.state_seq}
+                )
         if now - self.swept >= SWEEP_EVERY:
             self.swept = now
             found = self._sweep() or found
@@ -138,6 +141,9 @@ class Pulses:
             self.matched = now
             found = self.requests.match_waiting() or found
         return found
+
+    def _deliver(self, request: Request, event: Event, fence: Fence | None) -> bool:
+        return not request.ended and self.requests.deliver(request, event, fence)
 
     def _sweep(self) -> bool:
         """Find requests that a lost signal would leave waiting for their next timer."""

@@ -1,7 +1,5 @@
 """Everything that goes wrong, and everybody who asks: killed processes, a dead broker, broken boards, people."""
 
-from datetime import timedelta
-
 from mozpool_site.statemachine.machine import Event
 from tests.simulation.boards import FAULTS
 from tests.simulation.pulse import Pulses
@@ -10,15 +8,11 @@ from tests.simulation.rows import Device, Request
 from tests.simulation.store import Store
 from tests.simulation.workers import Workers
 
-# How boards are that nobody repairs after the storm: they must end as failed, not go on for ever.
-DEAD = ("never_boots", "never_answers", "relay")
-# From the last repair to rest: a dead relay is tried two hundred times, once a minute.
-BOUND = timedelta(hours=6)
 VERBS = ("self_test", "start_maintenance", "power_cycle", "image")
 # What may break the pool itself while the storm lasts, and how often: seconds between, on average.
 EVERY = {
     "file": 12,
-    "worker": 90,
+    "worker": 45,
     "pulse": 150,
     "broker": 600,
     "controller": 900,
@@ -56,8 +50,8 @@ class Storm:
         for name in EVERY:
             self._again(name)
 
-    def end(self) -> None:
-        """Stop all trouble, and repair what can be repaired."""
+    def end(self, *, dead: tuple[str, ...]) -> None:
+        """Stop all trouble, and repair every board but a few, which stay as `dead` says."""
         self.over = True
         boards, workers = self.workers.boards, self.workers
         boards.hang = boards.event_lost = boards.event_doubled = boards.event_late = 0.0
@@ -65,9 +59,11 @@ class Storm:
         workers.broker_up = True
         for controller in self.store.controllers.values():
             controller.silent = False
-        dead = dict(zip(self.store.random.sample(sorted(boards.boards), len(DEAD)), DEAD, strict=True))
+        beyond_repair = dict(
+            zip(self.store.random.sample(sorted(boards.boards), len(dead)), dead, strict=True)
+        )
         for pk, board in boards.boards.items():
-            board.fault = dead.get(pk, "")
+            board.fault = beyond_repair.get(pk, "")
 
     def _again(self, name: str) -> None:
         self.store.later(self.store.random.expovariate(1 / EVERY[name]), self._act, name)

@@ -94,6 +94,8 @@ def test_a_missing_timeout_is_refused_or_found(machine: str, state: str) -> None
 
 def without_fence(seed: int, column: str, patch: pytest.MonkeyPatch) -> World:
     world = World(seed)
+    # The fewer bells are late, the longer it takes until one finds the next deadline passed.
+    world.workers.bell_late = 0.3
 
     def refuses(fence: dict[str, object] | None, row: object) -> bool:
         return (
@@ -188,6 +190,17 @@ def test_counting_a_fault_of_the_infrastructure_is_found(event: str) -> None:
     assert first_broken(lambda seed: World(seed, device_spec=spec)).startswith(
         f"I10: {event} raised a counter"
     )
+
+
+def test_a_broken_law_is_told_with_its_seed_and_the_last_events_of_its_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    law = first_broken(patched("operations", "supersede", None, monkeypatch))
+    first, second, *events = law.splitlines()
+    assert "[seed 1, step " in first
+    assert second.startswith("device ")
+    assert len(events) >= 2
+    assert all(" > " in event or "ready" in event or "_" in event for event in events)
 
 
 def test_an_unharmed_world_is_not_accused() -> None:

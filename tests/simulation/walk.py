@@ -18,7 +18,7 @@ from tests.unit.statemachine.life import NOON
 from tests.unit.statemachine.premises import DEVICE_PREMISES, REQUEST_PREMISES
 
 # Beyond every shrunk limit: a count that gets so far has none.
-CLIPPED = 4
+CLIPPED = 3
 HOPELESS_FAILURES = 3
 ANSWERS = ("waiting", "complete", "wrong_image", "bad_device", "bad_image", "gone")
 IMAGE_EVENTS = frozenset({"image_downloading", "image_extracting", "image_rebooting"})

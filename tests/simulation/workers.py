@@ -143,6 +143,7 @@ class Workers:
     def _batch(self, runner: Runner, controller: Controller) -> bool:
         if not runner.alive or controller.lease_owner != runner.name:
             self._hang_up(runner)
+            runner.busy = False
             return False
         due = [
             op

@@ -1,5 +1,7 @@
 """A whole pool: two racks, their devices, boards, processes and people, wired as the real one is."""
 
+from datetime import timedelta
+
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.spec import Spec
 from requests_app.states import REQUEST
@@ -11,7 +13,7 @@ from tests.simulation.pulse import Pulses
 from tests.simulation.request_machine import Requests
 from tests.simulation.rows import Broken, Controller, Device, Image, Rack
 from tests.simulation.store import Store
-from tests.simulation.storm import BOUND, Storm
+from tests.simulation.storm import Storm
 from tests.simulation.workers import Workers
 
 # Hardware 3 has neither self-test nor agent; only some images fit it.
@@ -27,6 +29,8 @@ IMAGES = (
 )
 WHOLE_WORLD_EVERY = 50
 SIGNAL_LOST = 0.02
+# Of each rack. Several workers, so that two can want the same device.
+WORKERS, PULSES = 5, 2
 
 
 class World:
@@ -45,7 +49,7 @@ class World:
         self.invariants = Invariants(store, device_spec, request_spec)
         self.devices.announce = self._announce
         for rack in store.racks:
-            for start in (self.workers.start, self.workers.start, self.pulses.start, self.pulses.start):
+            for start in (*[self.workers.start] * WORKERS, *[self.pulses.start] * PULSES):
                 start(rack)
         self.storm.begin()
 
@@ -55,15 +59,18 @@ class World:
         while self.store.steps < until:
             self._one()
 
-    def settle(self) -> float:
-        """End the storm and wait until everything rests; give the seconds that took. Raises Broken past the bound."""
-        self.storm.end()
+    def settle(self, *, dead: tuple[str, ...], bound: timedelta) -> float:
+        """End the storm, with a few boards that stay dead, and wait until everything rests; give the seconds it took.
+
+        Raises Broken past the bound.
+        """
+        self.storm.end(dead=dead)
         begun = self.store.now
-        while self.store.now - begun < BOUND:
+        while self.store.now - begun < bound:
             if self._one() and not self.invariants.unsettled():
                 self.invariants.check_all()
                 return (self.store.now - begun).total_seconds()
-        raise self.store.fail("I12: it did not settle within the bound", *self.invariants.unsettled())
+        raise self.store.fail(f"I12: not settled within {bound}", *self.invariants.unsettled())
 
     def _one(self) -> bool:
         store = self.store
