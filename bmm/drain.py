@@ -43,7 +43,7 @@ def drain(controller_id: int, report: Report) -> int:
     enough = Deadline.after(_LONGEST_TURN)
     while (waiting := _due(controller_id, clock.now()).first()) is not None:
         if enough.expired:
-            ring(waiting, waiting.rack.queue_name)
+            ring(waiting)
             break
         if not controller_lease.take(controller_id):
             break

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from bmm.models import OPEN, Kind, Operation, Status
 from bmm.runner_identity import runner_name
 from devices.models import Device
+from devices.queues import queue_of
 from mozpool_site import clock, doorbell
 from mozpool_site.transactions import retrying
 
@@ -100,13 +101,13 @@ def queue(
         not_before=not_before or now,
     )
     if operation.not_before <= now:
-        ring(operation, device.rack.queue_name)
+        ring(operation)
     return operation
 
 
-def ring(operation: Operation, queue_name: str) -> None:
+def ring(operation: Operation) -> None:
     """Tell a worker of the rack that an operation waits."""
-    doorbell.ring(queue_name, RUN_TASK, operation.pk)
+    doorbell.ring(queue_of(operation.rack_id), RUN_TASK, operation.pk)
 
 
 def supersede(device_id: int) -> None:
@@ -176,8 +177,8 @@ def let_go(operation: Operation) -> None:
         running_on=None, lease_until=None
     )
     waiting = Operation.objects.filter(device_id=operation.device_id, status=Status.QUEUED)
-    for queued in waiting.select_related("rack"):
-        ring(queued, queued.rack.queue_name)
+    for queued in waiting:
+        ring(queued)
 
 
 def prune(before: datetime) -> int:

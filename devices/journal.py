@@ -1,6 +1,8 @@
 """Appends to the journal. Callers give the time, so that a step's lines share the step's moment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from devices.models import Journal
@@ -8,6 +10,7 @@ from mozpool_site.statemachine.machine import Event, Step, Verdict
 from mozpool_site.statemachine.runner import MACHINE, Actor
 
 _LONGEST = 500
+_gathered: ContextVar[list[Journal] | None] = ContextVar("gathered", default=None)
 
 
 def line(
@@ -36,8 +39,23 @@ def line(
 
 
 def append(lines: Iterable[Journal]) -> None:
-    """Store lines in one statement."""
-    Journal.objects.bulk_create(lines)
+    """Store lines in one statement; within `gathered` later, with the others."""
+    buffer = _gathered.get()
+    if buffer is None:
+        Journal.objects.bulk_create(lines)
+    else:
+        buffer.extend(lines)
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """Store all that is appended inside in one statement at the end; belongs inside a transaction."""
+    token = _gathered.set([])
+    try:
+        yield
+        Journal.objects.bulk_create(_gathered.get() or [])
+    finally:
+        _gathered.reset(token)
 
 
 def steps(

@@ -7,9 +7,8 @@ from datetime import datetime
 from devices.models import BootConfig, Device, Image, ImageBootConfig
 from devices.models.device import Health, Result
 from devices.models.image import MAINTENANCE, SELF_TEST
-from lifeguard.facts import config_digest
+from lifeguard.facts import StoredFacts, config_digest
 from lifeguard.models import Install
-from lifeguard.states import DeviceFacts
 from mozpool_site.statemachine.machine import Event
 
 
@@ -19,7 +18,7 @@ class Context:
 
     device: Device
     event: Event
-    facts: DeviceFacts
+    facts: StoredFacts
     now: datetime
 
 
@@ -90,8 +89,9 @@ def _report_healthy(context: Context) -> None:
 
 def _report_failure(context: Context) -> None:
     device = context.device
+    image_suspect = context.facts.image_suspect
     _record_install(context, succeeded=False)
-    if context.facts.image_suspect:
+    if image_suspect:
         device.result = Result.BAD_IMAGE
         return
     device.result = Result.BAD_DEVICE

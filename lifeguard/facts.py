@@ -1,9 +1,9 @@
-"""Loads what the device table may ask: two small queries, one more while an image is being installed."""
+"""Loads what the device table may ask, and only what it does ask."""
 
 import hashlib
+from dataclasses import fields
 from datetime import datetime, timedelta
-
-from django.db.models import Exists, OuterRef, Q
+from functools import cached_property
 
 from devices.models import Device, Image, ImageBootConfig
 from devices.models.image import SELF_TEST
@@ -14,6 +14,10 @@ from lifeguard.states import DEVICE, DeviceFacts
 HOPELESS_FAILURES = 3
 # How long the failure of an image on another device is evidence.
 _EVIDENCE_FOR = timedelta(hours=2)
+_OF_THE_IMAGE = frozenset(fact.name for fact in fields(DeviceFacts)) & {
+    field.name
+    for field in Image._meta.get_fields()
+}
 
 
 def config_digest(boot_config: str) -> str:
@@ -21,38 +25,50 @@ def config_digest(boot_config: str) -> str:
     return hashlib.sha256(boot_config.encode()).hexdigest()
 
 
-def load(device: Device, now: datetime) -> DeviceFacts:
+class StoredFacts:
+    """The fields of DeviceFacts for a locked row. Each is loaded when the table first asks: most steps ask nothing."""
+
+    def __init__(self, device: Device, now: datetime) -> None:
+        self._device = device
+        self._now = now
+
+    @property
+    def held(self) -> bool:
+        """Whether a request has the device."""
+        return self._device.held_by is not None
+
+    @cached_property
+    def self_test_available(self) -> bool:
+        """Whether there is a self-test for this hardware."""
+        matrix = ImageBootConfig.objects.filter(image__name=SELF_TEST, boot_config__active=True)
+        return matrix.filter(hardware_type=self._device.hardware_type_id).exists()
+
+    @property
+    def self_test_may_help(self) -> bool:
+        """Whether a self-test has not been tried in vain."""
+        return self._device.failures + 1 < HOPELESS_FAILURES and self.self_test_available
+
+    @cached_property
+    def image_suspect(self) -> bool:
+        """Whether the image, not the device, is to blame."""
+        return image_is_suspect(self._device, self._now)
+
+    @cached_property
+    def _image(self) -> Image | DeviceFacts:
+        """The image in play; a device without one is given the defaults."""
+        in_play = self._device.next_image_id or self._device.image_id
+        return Image.objects.get(pk=in_play) if in_play else DeviceFacts()
+
+    def __getattr__(self, name: str) -> object:
+        """Give what depends on the image: its columns have the names of the facts."""
+        if name not in _OF_THE_IMAGE:
+            raise AttributeError(name)
+        return getattr(self._image, name)
+
+
+def load(device: Device, now: datetime) -> StoredFacts:
     """Give the facts about a device as its locked row says."""
-    in_play = device.next_image_id or device.image_id
-    fits = ImageBootConfig.objects.filter(image=OuterRef("pk"), hardware_type=device.hardware_type_id)
-    images = {
-        image.pk: image
-        for image in Image.objects.filter(Q(pk=in_play) | Q(name=SELF_TEST)).annotate(fits=Exists(fits))
-    }
-    self_test = any(image.name == SELF_TEST and image.fits for image in images.values())
-    image = images.get(in_play) if in_play else None
-    common = DeviceFacts(
-        held=device.held_by is not None,
-        self_test_available=self_test,
-        self_test_may_help=self_test and device.failures + 1 < HOPELESS_FAILURES,
-        image_suspect=image_is_suspect(device, now),
-    )
-    if image is None:
-        return common
-    return DeviceFacts(
-        held=common.held,
-        verification=image.verification,
-        download_timeout=image.download_timeout,
-        download_limit=image.download_limit,
-        install_timeout=image.install_timeout,
-        install_limit=image.install_limit,
-        verify_timeout=image.verify_timeout,
-        verify_limit=image.verify_limit,
-        settle_seconds=image.settle_seconds,
-        self_test_available=common.self_test_available,
-        self_test_may_help=common.self_test_may_help,
-        image_suspect=common.image_suspect,
-    )
+    return StoredFacts(device, now)
 
 
 def image_is_suspect(device: Device, now: datetime) -> bool:

@@ -7,9 +7,11 @@ from bmm import operations
 from bmm.models import OPEN, Operation
 from devices import journal
 from devices.models import Device
+from devices.queues import queue_of
 from lifeguard import effects, facts
+from lifeguard.facts import StoredFacts
 from lifeguard.signals import device_moved
-from lifeguard.states import DEVICE, DeviceFacts
+from lifeguard.states import DEVICE
 from mozpool_site import doorbell
 from mozpool_site.statemachine.machine import Event, Step
 from mozpool_site.statemachine.runner import Actor, Runner
@@ -25,7 +27,7 @@ class DeviceRunner(Runner[Device]):
     model = Device
     columns: ClassVar[tuple[str, ...]] = effects.COLUMNS
 
-    def facts(self, row: Device, now: datetime) -> DeviceFacts:
+    def facts(self, row: Device, now: datetime) -> StoredFacts:
         """Load what the table may ask."""
         return facts.load(row, now)
 
@@ -37,10 +39,10 @@ class DeviceRunner(Runner[Device]):
     def write(self, name: str, row: Device, event: Event, facts: object, now: datetime, by: Actor) -> None:
         """Change the row as the table says."""
         had_netboot = row.netboot_id
-        effects.WRITES[name](effects.Context(row, event, cast("DeviceFacts", facts), now))
+        effects.WRITES[name](effects.Context(row, event, cast("StoredFacts", facts), now))
         if had_netboot is not None and row.netboot_id is None:
             # The pulse would do it within a second; a fast board may reboot sooner.
-            doorbell.ring(row.rack.queue_name, SYNC_TASK, row.pk)
+            doorbell.ring(queue_of(row.rack_id), SYNC_TASK, row.pk)
 
     def settle(self, row: Device, now: datetime) -> None:
         """Keep the list of idle devices: ready and held by nobody."""
@@ -72,8 +74,8 @@ class DeviceRunner(Runner[Device]):
             lines.insert(
                 0,
                 journal.line(
-                    f"setting next image to {event.arguments.get('image')}, "
-                    f"boot config to {event.arguments.get('boot_config')}",
+                    # Not the boot config: it may hold secrets, and the journal is read by many.
+                    f"setting next image to {event.arguments.get('image')}",
                     now,
                     device_id=row.pk,
                     request_id=row.held_by,
@@ -87,9 +89,9 @@ class DeviceRunner(Runner[Device]):
         """Append that an event had no effect."""
         journal.append([journal.line(message, now, device_id=row.pk, by=by, event=event.name)])
 
-    def announce(self, row: Device, event: Event, old_state: str) -> None:
+    def announce(self, row: Device, event: Event, old_state: str, by: Actor) -> None:
         """Tell the layers above that the device moved."""
-        device_moved.send(DeviceRunner, device=row, old_state=old_state)
+        device_moved.send(DeviceRunner, device=row, old_state=old_state, by=by)
 
 
 device_runner = DeviceRunner()

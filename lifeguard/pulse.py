@@ -33,6 +33,8 @@ TIMER_TASK = "lifeguard.tasks.fire_timer"
 FIRE_TIMER_AFTER = timedelta(seconds=3)
 RING_AGAIN_AFTER = timedelta(seconds=3)
 RUN_AFTER = timedelta(seconds=10)
+# A rack that nobody came for once is not waited for anew with each thing: it is served here for so long.
+SERVE_HERE_FOR = timedelta(seconds=30)
 # How far a row is pushed back that can't be dealt with, so that it holds nobody up.
 _POISON_PAUSE = timedelta(seconds=60)
 _HEARTBEAT = timedelta(seconds=5)
@@ -51,6 +53,7 @@ class RackPulse:
     _timers_rung: dict[int, int] = field(default_factory=dict)
     _operations_rung: dict[tuple[int, int], datetime] = field(default_factory=dict)
     _running: dict[int, Future[None]] = field(default_factory=dict)
+    _serve_until: dict[int, datetime] = field(default_factory=dict)
     _heartbeat: datetime | None = None
 
     @classmethod
@@ -80,7 +83,7 @@ class RackPulse:
         for pk, seq, deadline, rack_id in due.values_list("pk", "state_seq", "deadline", "rack_id")[:_SLICE]:
             if deadline is None:
                 continue
-            if not self.ring_bells or now - deadline >= FIRE_TIMER_AFTER:
+            if self._serves(rack_id, now, unheard=now - deadline >= FIRE_TIMER_AFTER):
                 _fire(pk, seq, now)
             else:
                 if self._timers_rung.get(pk) != seq:
@@ -101,14 +104,22 @@ class RackPulse:
         for operation in due.order_by("not_before")[:_SLICE]:
             attempt = (operation.pk, operation.attempts)
             last = self._operations_rung.get(attempt)
-            if not self.ring_bells or now - operation.not_before >= RUN_AFTER:
+            if self._serves(operation.rack_id, now, unheard=now - operation.not_before >= RUN_AFTER):
                 self._run(operation.pk)
             elif self._wants_bell(operation, last, now):
-                operations.ring(operation, self.racks[operation.rack_id])
+                operations.ring(operation)
                 last = now
             if last:
                 rung[attempt] = last
         self._operations_rung = rung
+
+    def _serves(self, rack_id: int, now: datetime, *, unheard: bool) -> bool:
+        """Whether to do a rack's work here. What was `unheard` tells that no worker comes, and is remembered."""
+        if not self.ring_bells or now < self._serve_until.get(rack_id, now):
+            return True
+        if unheard:
+            self._serve_until[rack_id] = now + SERVE_HERE_FOR
+        return unheard
 
     def _wants_bell(self, operation: Operation, last: datetime | None, now: datetime) -> bool:
         if last is not None:

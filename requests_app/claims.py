@@ -1,14 +1,15 @@
 """Brings free devices and waiting requests together in the database. The ranking itself is in matching.py.
 
-A claim is one conditional UPDATE. Whoever loses one goes on to the next candidate; only an empty list of
+A claim is one conditional UPDATE. Rivals pass over the rows that others have locked; only an empty list of
 candidates, read without locks, means that nothing is free.
 """
 
-import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from devices.models import Device, ImageBootConfig, Rack
@@ -19,8 +20,8 @@ from requests_app.machine import request_runner
 from requests_app.matching import ANY, Demand, Offer, fits, has_image, in_turn, ranked
 from requests_app.models import Request
 
-# Rival claimers pick among this many of the best, so that they rarely want the same one.
-_CANDIDATES = 8
+# How many of the best free devices are looked at in one go; about as many rivals get by without waiting.
+_CANDIDATES = 16
 # Requests looked at when one device comes free.
 _QUEUE = 200
 # A rack whose pulse has not looked for so long is down: its devices are offered to nobody.
@@ -54,11 +55,33 @@ def _demand(request: Request, hardware: frozenset[int]) -> Demand:
 def try_to_match(request: Request, now: datetime) -> bool:
     """Find and claim a device for a locked request in `finding_device`; True when it has one."""
     (demand,) = demands_of([request])
-    for offer in candidates(demand, now):
-        if claim(request.pk, offer.device_id):
-            request_runner.deliver_locked(request, Event("matched"), now)
+    if not _claim_some(demand, now):
+        return False
+    request_runner.deliver_locked(request, Event("matched"), now)
+    return True
+
+
+def _claim_some(demand: Demand, now: datetime) -> bool:
+    """Claim the best device that no rival has locked; wait for the rivals only when they have locked all."""
+    offered = False
+    for group in candidates(demand, now):
+        offered = True
+        device_id = _unlocked(group)
+        if device_id is not None and claim(demand.request_id, device_id):
             return True
-    return False
+    if not offered:
+        return False
+    return any(
+        claim(demand.request_id, offer.device_id) for group in candidates(demand, now) for offer in group
+    )
+
+
+def _unlocked(group: Sequence[Offer]) -> int | None:
+    """Lock one device of a group that nobody else has locked. Finding none says nothing about what is free."""
+    free = Device.objects.filter(pk__in=[o.device_id for o in group], state="ready", held_by__isnull=True)
+    skipping = connection.features.has_select_for_update_skip_locked
+    locked = free.select_for_update(skip_locked=skipping).order_by().values_list("pk", flat=True)[:1]
+    return next(iter(locked), None)
 
 
 def could_match(request: Request) -> bool:
@@ -73,15 +96,14 @@ def claim(request_id: int, device_id: int) -> bool:
     return free.update(held_by=request_id, idle_since=None) == 1
 
 
-def candidates(demand: Demand, now: datetime) -> Iterator[Offer]:
-    """Give free devices that fit, the best first, in slices until there are no more."""
+def candidates(demand: Demand, now: datetime) -> Iterator[Sequence[Offer]]:
+    """Give free devices that fit in groups of equals, the best group first, until there are no more."""
     seen: set[int] = set()
     for devices in _sources(demand, now):
         while batch := _offers(devices.exclude(pk__in=seen)[:_CANDIDATES]):
             seen.update(offer.device_id for offer in batch)
-            best = ranked(demand, batch)
-            random.shuffle(best)  # parts rivals
-            yield from sorted(best, key=lambda offer: not has_image(demand, offer))
+            for _, group in groupby(ranked(demand, batch), key=lambda offer: has_image(demand, offer)):
+                yield list(group)
             if len(batch) < _CANDIDATES:
                 break
 

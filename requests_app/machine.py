@@ -80,7 +80,7 @@ class RequestRunner(Runner[Request]):
         """Append that an event had no effect."""
         journal.append([journal.line(message, now, request_id=row.pk, by=by, event=event.name)])
 
-    def announce(self, row: Request, event: Event, old_state: str) -> None:
+    def announce(self, row: Request, event: Event, old_state: str, by: Actor) -> None:
         """Nobody above listens yet."""
 
 
@@ -109,9 +109,14 @@ def device_answer(request: Request) -> str:
     return "complete" if has_image else "wrong_image"
 
 
+def asking(request_id: int) -> Actor:
+    """Name a request as the one who asks Lifeguard for something."""
+    return Actor(f"request {request_id}")
+
+
 def _ask_lifeguard(request: Request) -> None:
     device, now = device_runner.lock(held_by=request.pk)
-    by = Actor(f"request {request.pk}")
+    by = asking(request.pk)
     on_it_already = (device.image_id, device.boot_config) == (request.image_id, request.boot_config)
     if request.image.reusable and on_it_already:
         device = please_locked(device, "power_cycle", now, by=by)

@@ -8,15 +8,18 @@ from devices.models import Device
 from lifeguard.signals import device_moved
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.machine import Event
+from mozpool_site.statemachine.runner import Actor
 from requests_app.claims import match_device
-from requests_app.machine import request_runner
+from requests_app.machine import asking, request_runner
 from requests_app.models import Request
 from requests_app.signals import device_released
 
 
 @receiver(device_moved)
-def on_device_moved(device: Device, old_state: str, **_: Any) -> None:
+def on_device_moved(device: Device, old_state: str, by: Actor, **_: Any) -> None:
     """Tell the holding request what its device came to, or offer a device that came free."""
+    if device.held_by is not None and by == asking(device.held_by) and old_state == "ready":
+        return  # the holder knows: it asked for this itself
     if device.held_by is not None:
         _tell_holder(device.held_by, device, old_state)
     elif device.state == "ready" and old_state != "ready":

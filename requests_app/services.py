@@ -53,6 +53,7 @@ def file_request(order: Order, *, by: Actor) -> Request:
 
 
 @retrying
+@journal.gathered()
 def _file(order: Order, boot_config: str, by: Actor) -> Request:
     now = clock.now()
     request = Request.objects.create(

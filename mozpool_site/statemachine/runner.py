@@ -130,7 +130,7 @@ class Runner(Generic[RowT]):
         if decision.work:
             self.start(row, decision.work, decision.not_before or now, now)
         self.journal(row, event, decision, old_state, now, by)
-        transaction.on_commit(lambda: self.announce(row, event, old_state), robust=True)
+        transaction.on_commit(lambda: self.announce(row, event, old_state, by), robust=True)
         return Delivery(decision.verdict, row)
 
     def _save(self, row: RowT, old_seq: int, changed: list[str], *, moved: bool) -> None:
@@ -144,7 +144,7 @@ class Runner(Generic[RowT]):
             raise StaleRowError(f"{self.spec.name} {row.pk} is no longer at state_seq {old_seq}")
 
     def _rows(self) -> QuerySet[RowT]:
-        return self.model._default_manager.all()  # noqa: SLF001 - public in all but name
+        return self.model._default_manager.all()
 
     # What a machine adds.
 
@@ -181,6 +181,6 @@ class Runner(Generic[RowT]):
         """Append that an event had no effect, and why."""
         raise NotImplementedError
 
-    def announce(self, row: RowT, event: Event, old_state: str) -> None:
+    def announce(self, row: RowT, event: Event, old_state: str, by: Actor) -> None:
         """Tell others, after the commit; what they do with it must not be needed for correctness."""
         raise NotImplementedError
