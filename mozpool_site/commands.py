@@ -5,15 +5,18 @@ and nothing was done, 1 when the world was not as it assumed, 130 when it was in
 """
 
 import argparse
+import contextlib
 import getpass
 import io
 import json
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -78,14 +81,9 @@ class MozpoolCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run it, and turn what the caller can mend into one line and an exit status."""
-        if getattr(self, "_called_from_command_line", False) and options["verbosity"] <= 1:
-            # A log line in the middle of progress helps nobody; -v 2 shows them.
-            logging.getLogger().setLevel(logging.ERROR)
+        if getattr(self, "_called_from_command_line", False):
+            _prepare_process(verbose=options["verbosity"] > 1)
         self._out, self._err = options.get("stdout") or sys.stdout, options.get("stderr") or sys.stderr
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                # A terminal that knows no umlauts must not end a command half-way.
-                stream.reconfigure(errors="backslashreplace")
         try:
             return super().execute(*args, **options)
         except MozpoolError as error:
@@ -102,8 +100,10 @@ class MozpoolCommand(BaseCommand):
     def fail(self, detail: str, status: int) -> NoReturn:
         """Say in one line on stderr what was wrong, and end."""
         name = type(self).__module__.rpartition(".")[2]
-        self._err.write(f"{name}: {shown(detail)}\n")
-        self._err.flush()
+        # The terminal may have gone with its ssh connection; the status still counts.
+        with contextlib.suppress(OSError):
+            self._err.write(f"{name}: {shown(detail)}\n")
+            self._err.flush()
         raise SystemExit(status)
 
     def console(self, *, to_stderr: bool = False) -> Console:
@@ -145,7 +145,12 @@ def shown(text: str) -> str:
 
 def operator() -> Actor:
     """Say who is typing, for the journal: the person behind sudo where there is one."""
-    return Actor(os.environ.get("SUDO_USER") or getpass.getuser(), "user")
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run us under a number that has no name.
+        name = f"uid {os.getuid()}"
+    return Actor(name, "user")
 
 
 def duration(text: str) -> int:
@@ -180,6 +185,25 @@ def span(seconds: float) -> str:
 def moment(when: datetime | None) -> str | None:
     """Write a moment for people, in UTC to the second."""
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if when else None
+
+
+def _prepare_process(*, verbose: bool) -> None:
+    """Make a process that is a command, and nothing else, behave at a terminal and at its end."""
+    if not verbose:
+        # A log line in the middle of progress helps nobody; -v 2 shows them.
+        logging.getLogger().setLevel(logging.ERROR)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows no umlauts must not end a command half-way.
+            stream.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # A CI system's cancellation and a lost ssh connection end us as Ctrl-C does: whoever has switched a device
+        # off switches it on again first.
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _jsonable(value: object) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from devices.models import Device, Journal
 from lifeguard.attend import Attendant
 from lifeguard.management.follow import States, warn_of_others, watch
@@ -27,7 +29,7 @@ class RequestWatch:
     request_id: int
     since: datetime
     progress: Progress
-    _shown: set[int] = field(default_factory=set)
+    _last: int = 0
     _warned: set[int] = field(default_factory=set)
     _matched: float = 0.0
 
@@ -78,14 +80,23 @@ class RequestWatch:
         lines += [(seconds, held[pk], state) for pk, state, seconds in states.entered(held)]
         # By the second only: what happened in one step keeps its order.
         for seconds, who, state in sorted(lines, key=lambda line: line[0]):
-            self.progress.entered(who, state, seconds)
+            place = self._place() if who == name and state == "finding_device" else ""
+            self.progress.entered(who, f"{state}{place}", seconds)
 
     def _request_states(self) -> Iterator[tuple[str, float]]:
-        # A device's lines carry the request that holds it, too.
-        lines = Journal.objects.filter(request_id=self.request_id, device_id=None).exclude(to_state="")
-        filed = Journal.objects.filter(request_id=self.request_id, device_id=None, event="filed")
-        for line in (filed | lines).order_by("time", "pk"):
-            if line.pk not in self._shown:
-                self._shown.add(line.pk)
-                state = line.to_state or "finding_device"
-                yield state, max(0.0, (line.time - self.since).total_seconds())
+        # A device's lines carry the request that holds it, too. A request's own lines are written under its lock, so
+        # their numbers are in order.
+        lines = Journal.objects.filter(request_id=self.request_id, device_id=None, pk__gt=self._last)
+        entered = lines.filter(Q(event="filed") | ~Q(to_state="")).order_by("pk")
+        for pk, state, when in entered.values_list("pk", "to_state", "time"):
+            self._last = pk
+            yield state or "finding_device", max(0.0, (when - self.since).total_seconds())
+
+    def _place(self) -> str:
+        """Say how many are served before a request that waits; nothing of one that does not."""
+        request = Request.objects.filter(pk=self.request_id, state="finding_device").first()
+        if request is None:
+            return ""
+        before = Q(priority__gt=request.priority) | Q(priority=request.priority, pk__lt=request.pk)
+        ahead = Request.objects.filter(before, state="finding_device").count()
+        return f", place {ahead + 1} in the queue"

@@ -1,8 +1,7 @@
 """`manage.py request_device`: files a request, and waits until its device is ready."""
 
-import signal
 from argparse import ArgumentParser
-from types import FrameType
+from datetime import datetime
 from typing import Any, NoReturn
 
 from bmm.management.naming import find_devices, find_image
@@ -81,17 +80,13 @@ class Command(MozpoolCommand):
         if not options["json"]:
             self._tell(request, held)
 
-    def _wait(self, request: Request, since: Any, options: dict[str, Any]) -> Request:
+    def _wait(self, request: Request, since: datetime, options: dict[str, Any]) -> Request:
         progress = Progress(self.console(to_stderr=options["json"]), [f"request {request.pk}"])
         watch = RequestWatch(request.pk, since, progress)
-        # A CI system that cancels a job sends SIGTERM.
-        before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             return watch.wait(seconds=options["timeout"], here=options["here"])
         except KeyboardInterrupt:
             self._leave(Request.objects.get(pk=request.pk), options, "interrupted", INTERRUPTED)
-        finally:
-            signal.signal(signal.SIGTERM, before)
 
     def _leave(self, request: Request, options: dict[str, Any], why: str, status: int) -> NoReturn:
         """End without a ready device, and say what becomes of the request."""
@@ -163,7 +158,3 @@ def _described(request: Request, held: Device | None) -> dict[str, object]:
         "assignee": request.assignee,
         "expires": request.expires,
     }
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

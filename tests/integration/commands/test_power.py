@@ -5,6 +5,8 @@ import socket
 import time
 from datetime import timedelta
 
+import pytest
+
 from bmm import services
 from bmm.models import Operation, Status
 from bmm.netboot import boot_file_path
@@ -238,3 +240,29 @@ def test_a_device_that_the_next_request_takes_at_once_has_still_arrived(pool: Po
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.splitlines()[-1].startswith("panda-0026 is ready after ")
     assert pool.device(26).held_by is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_is_cut_off_in_the_middle_of_a_power_cycle_gives_the_power_back(
+    pool: Pool, number: int
+) -> None:
+    with pool.start("power_cycle", "panda-0034", "--raw", "--here") as process:
+        while "bank1:relay2" not in pool.lab.control.relay_board("relay-1-2").off:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "power_cycle: interrupted\n")
+    assert pool.lab.control.relay_board("relay-1-2").off == ()
+    assert Operation.objects.get().status == Status.DONE
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_so_does_whoever_is_cut_off_at_the_relay_board_itself(pool: Pool, number: int) -> None:
+    with pool.start("relay", "cycle", "relay-1-2", "1", "2") as process:
+        while "bank1:relay2" not in pool.lab.control.relay_board("relay-1-2").off:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "relay: interrupted\n")
+    assert pool.lab.control.relay_board("relay-1-2").off == ()
+    assert PowerController.objects.get(name="relay-1-2").lease_owner == "resting"

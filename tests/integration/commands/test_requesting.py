@@ -186,3 +186,13 @@ def _until_pending() -> None:
 def _held(pool: Pool, number: int) -> Request:
     ran = pool.run("request_device", "android", "--device", f"panda-{number:04d}", "--no-wait", "--json")
     return Request.objects.get(pk=ran.json["request"])
+
+
+def test_a_request_that_waits_says_how_many_are_before_it(pool: Pool) -> None:
+    Device.objects.update(held_by=None, state="troubleshooting", deadline=None, idle_since=None)
+    for _ in range(2):
+        pool.run("request_device", "android", "--no-wait")
+    ran = pool.run("request_device", "android", "--timeout", "1")
+    newest = Request.objects.latest("pk")
+    assert ran.status == 1
+    assert ran.out.splitlines()[0].endswith(f"request {newest.pk}  finding_device, place 3 in the queue")
