@@ -27,11 +27,18 @@ def ring(queue: str, task: str, *args: int | str) -> None:
 
 def _send(queue: str, task: str, args: tuple[int | str, ...]) -> None:
     global _silent_until  # noqa: PLW0603 - one breaker per process is the point
-    if time.monotonic() < _silent_until:
-        return
+    with _lock:
+        now = time.monotonic()
+        if now < _silent_until:
+            return
+        if _silent_until:
+            # The last ring failed: one caller finds out whether it still does, the others need not wait with it.
+            _silent_until = now + SILENCE_SECONDS
     try:
         current_app.send_task(task, args=args, queue=queue, ignore_result=True, retry=False)
     except (BrokerError, OSError) as error:
         with _lock:
             _silent_until = time.monotonic() + SILENCE_SECONDS
         logger.warning("broker unreachable, the pulse takes over: %s", error)
+    else:
+        _silent_until = 0.0
