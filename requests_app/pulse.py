@@ -26,8 +26,9 @@ from requests_app.models import PoolLease, Request
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=5)
-_RENEW = timedelta(seconds=2)
+# A dead holder's lease ends within 4 s, and others ask each second: the pool is looked after again within 5.
+LEASE = timedelta(seconds=4)
+_RENEW = timedelta(seconds=1)
 _MATCH_EVERY = timedelta(seconds=2)
 _SWEEP_EVERY = timedelta(seconds=3)
 _PRUNE_EVERY = timedelta(hours=1)
