@@ -1,0 +1,160 @@
+"""The pulse needs no worker and no broker: what nobody comes for it does itself, soon and for everybody."""
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from bmm import operations
+from bmm.models import Kind, Operation, Status
+from devices.models import Device, Rack
+from lifeguard.pulse import RackPulse
+from mozpool_site import clock
+from mozpool_site.errors import UnknownNameError
+from tests.factories import make_device, make_devices, make_image, make_rack
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def open_port() -> Iterator[int]:
+    """Give a port of 127.0.0.1 that accepts connections."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def beat_until_ready(pulse: RackPulse, devices: list[Device], seconds: float) -> float | None:
+    """Let a pulse beat as the command does, until all devices are ready; None when they are not in time."""
+    began = time.monotonic()
+    names = [device.pk for device in devices]
+    try:
+        while time.monotonic() - began < seconds:
+            now = clock.now()
+            following = pulse.beat(now)
+            if Device.objects.filter(pk__in=names, state="ready").count() == len(names):
+                return time.monotonic() - began
+            time.sleep(max(0.02, min(0.2, (following - clock.now()).total_seconds())))
+        return None
+    finally:
+        pulse.pool.shutdown(wait=True)
+
+
+def verifying(port: int, window: int) -> Device:
+    """Make a device whose new image is asked for its port, in windows of so many seconds."""
+    image = make_image(verify_port=port, verify_timeout=window)
+    now = clock.now()
+    device = make_device(
+        state="port_verifying",
+        next_image=image,
+        next_boot_config="{}",
+        deadline=now + timedelta(seconds=window),
+    )
+    operations.queue(device, Kind.VERIFY_PORT, now, poll=1, state_seq=0)
+    return device
+
+
+def test_a_check_whose_window_is_shorter_than_the_pulses_patience_is_made_although_no_worker_comes(
+    open_port: int,
+) -> None:
+    device = verifying(open_port, window=2)
+    took = beat_until_ready(RackPulse.over([]), [device], 12)
+    assert took is not None
+    assert took < 9
+    device.refresh_from_db()
+    assert device.counters == {}
+
+
+def test_once_a_pulse_has_found_that_nobody_comes_it_does_not_wait_for_each_operation_anew(
+    open_port: int,
+) -> None:
+    device = verifying(open_port, window=45)
+    late = clock.now() - timedelta(seconds=11)
+    Operation.objects.update(not_before=late, created=late)
+    second = verifying_too(device)
+    took = beat_until_ready(RackPulse.over([]), [device, second], 8)
+    assert took is not None
+    assert took < 4
+
+
+def verifying_too(first: Device) -> Device:
+    """Make another device like the first one, whose operation has only just been queued."""
+    now = clock.now()
+    device = make_device(
+        state="port_verifying",
+        next_image=first.next_image,
+        next_boot_config="{}",
+        deadline=now + timedelta(seconds=45),
+    )
+    operations.queue(device, Kind.VERIFY_PORT, now, poll=1, state_seq=0)
+    return device
+
+
+def test_an_operation_that_was_only_just_rung_for_is_left_to_the_workers(open_port: int) -> None:
+    verifying(open_port, window=45)
+    pulse = RackPulse.over([])
+    pulse.beat(clock.now())
+    pulse.pool.shutdown(wait=True)
+    assert Operation.objects.get().status == Status.QUEUED
+
+
+def test_a_rack_without_a_worker_does_not_make_the_pulse_take_the_work_of_another_rack(
+    open_port: int,
+) -> None:
+    device = verifying(open_port, window=45)
+    late = clock.now() - timedelta(seconds=11)
+    Operation.objects.update(not_before=late, created=late)
+    elsewhere = verifying_too(device)
+    Device.objects.filter(pk=elsewhere.pk).update(rack=make_rack("p2"))
+    Operation.objects.filter(device=elsewhere).update(rack=make_rack("p2"))
+    pulse = RackPulse.over([])
+    pulse.beat(clock.now())
+    pulse.beat(clock.now())
+    pulse.pool.shutdown(wait=True)
+    device.refresh_from_db()
+    assert device.state == "ready"
+    assert Operation.objects.get(device=elsewhere).status == Status.QUEUED
+
+
+def test_a_pulse_looks_after_its_racks_only() -> None:
+    make_image()
+    past = clock.now() - timedelta(seconds=9)
+    here = make_devices(1, state="mobile_init_started", deadline=past)[0]
+    there = make_devices(1, state="mobile_init_started", deadline=past, rack=make_rack("p2"))[0]
+    pulse = RackPulse.over(["p1"])
+    pulse.beat(clock.now())
+    pulse.pool.shutdown(wait=True, cancel_futures=True)
+    here.refresh_from_db()
+    there.refresh_from_db()
+    assert (here.state_seq > 0, there.state) == (True, "mobile_init_started")
+    assert Rack.objects.get(name="p1").pulse_seen is not None
+    assert Rack.objects.get(name="p2").pulse_seen is None
+
+
+def test_a_rack_that_does_not_exist_is_named() -> None:
+    make_rack("p1")
+    with pytest.raises(UnknownNameError, match="there is no rack 'p9'"):
+        RackPulse.over(["p1", "p9"])
+
+
+def test_the_next_beat_comes_when_the_next_thing_is_due() -> None:
+    now = clock.now()
+    make_device(deadline=now + timedelta(seconds=0.4))
+    soon = RackPulse.over([]).beat(now)
+    assert (soon - now).total_seconds() == pytest.approx(0.4, abs=0.01)
+    Device.objects.update(deadline=now + timedelta(seconds=50))
+    assert RackPulse.over([]).beat(now) == now + timedelta(seconds=1)
+
+
+def test_more_timers_than_fit_into_a_beat_all_fire() -> None:
+    make_image()
+    make_devices(520, state="mobile_init_started", deadline=clock.now() - timedelta(seconds=9))
+    pulse = RackPulse.over([])
+    try:
+        for _ in range(2):
+            pulse.beat(clock.now())
+        assert not Device.objects.filter(state="mobile_init_started").exists()
+        assert Operation.objects.count() >= 520
+    finally:
+        pulse.pool.shutdown(wait=True, cancel_futures=True)
