@@ -1,9 +1,8 @@
 """Clients of the legacy API as CI systems are: each files a request, waits, uses its device, and gives it back.
 
-They run in a thread of their own, so that the test's thread can kill processes meanwhile.
+They run in threads of their own, so that the test's thread can kill processes meanwhile.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Sequence
@@ -11,23 +10,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-import httpx
+from tests.e2e.http_calls import Call, Http, HttpError, answered_well
 
 ENDED = ("closed", "failed_device_not_found", "failed_device_busy", "failed_bad_device", "failed_bad_image")
 POLL_SECONDS = 2.0
 _TRY_AGAIN_SECONDS = 1.0
 # A device that is asked for so long is never coming: the client gives up, and the test fails.
 _PATIENCE_SECONDS = 240.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """One exchange: monotonic time when it began, its seconds, and the status (0: no answer)."""
-
-    began: float
-    seconds: float
-    status: int
-    retry_after: str | None = None
 
 
 @dataclass
@@ -56,107 +45,117 @@ class Errand:
         return bool(self.seen) and self.seen[-1].startswith("failed_") and self.had_from is None
 
 
-class Clients:
-    """A crowd of clients; `with` starts them, and `join` waits until all are done."""
+class GaveUp(Exception):
+    """A client has waited for too long."""
 
-    def __init__(self, url: str, errands: Sequence[Errand]) -> None:
-        self.url = url
-        self.errands = list(errands)
-        self.calls: list[Call] = []
+
+class Client:
+    """One client on its errand; it keeps a connection, and looks for its own request after a lost answer."""
+
+    def __init__(self, port: int, errand: Errand, calls: list[Call]) -> None:
+        self.errand = errand
         self.lost_answers = 0
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._everybody()), daemon=True)
+        self._http = Http(port, calls)
+        self._ends = 0.0
 
-    def start(self) -> None:
-        """Let everybody begin."""
-        self._thread.start()
-
-    def join(self, seconds: float) -> bool:
-        """Wait until all are done; False when they are not by then."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    @property
-    def busy(self) -> bool:
-        """Whether somebody is still at it."""
-        return self._thread.is_alive()
-
-    def first_success_after(self, moment: float) -> float | None:
-        """Give when the first call that began after a moment was answered well."""
-        good = [call.began + call.seconds for call in self.calls if call.began >= moment and call.status == 200]
-        return min(good, default=None)
-
-    async def _everybody(self) -> None:
-        limits = httpx.Limits(max_connections=40)
-        async with httpx.AsyncClient(base_url=self.url, timeout=30, limits=limits) as http:
-            await asyncio.gather(*(self._one(http, errand) for errand in self.errands))
-
-    async def _one(self, http: httpx.AsyncClient, errand: Errand) -> None:
-        await asyncio.sleep(errand.begins_after)
+    def run(self) -> None:
+        """Do the errand; what goes wrong is in its `error`."""
+        time.sleep(self.errand.begins_after)
+        self._ends = time.monotonic() + _PATIENCE_SECONDS
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                await self._file(http, errand)
-                await self._use(http, errand)
-        except TimeoutError:
-            errand.error = f"nothing came of it in {_PATIENCE_SECONDS:g} s; last seen: {errand.seen[-1:]}"
-        except httpx.HTTPStatusError as error:
-            errand.error = f"{error}: {error.response.text[:200]}"
+            self._file()
+            self._use()
+        except (GaveUp, HttpError) as error:
+            self.errand.error = f"{error}; last seen: {self.errand.seen[-1:]}"
+        finally:
+            self._http.close()
 
-    async def _file(self, http: httpx.AsyncClient, errand: Errand) -> None:
+    def _file(self) -> None:
+        errand = self.errand
         body: dict[str, object] = {"assignee": errand.name, "duration": 600, "image": errand.image}
         if errand.image == "b2g":
             body["b2gbase"] = "http://images.example/b2g/"
         while errand.number is None:
-            answer = await self._exchange(http, "POST", "/api/device/any/request/", body)
-            if answer is not None and answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                answer.raise_for_status()
+            answer = self._http.call("POST", "/api/device/any/request/", body)
+            if answered_well(answer):
                 errand.number = answer.json()["request"]["id"]
                 return
-            await asyncio.sleep(_TRY_AGAIN_SECONDS)
+            self._pause()
             if answer is None:
                 # It may have been filed although the answer was lost: an old client looks for its own name.
                 self.lost_answers += 1
-                listed = await self._get(http, "/api/request/list/?include_closed=1")
+                listed = self._get("/api/request/list/?include_closed=1")
                 mine = [entry["id"] for entry in listed["requests"] if entry["assignee"] == errand.name]
                 errand.number = mine[0] if mine else None
 
-    async def _use(self, http: httpx.AsyncClient, errand: Errand) -> None:
-        while await self._state(http, errand) not in (*ENDED, "ready"):
-            await asyncio.sleep(POLL_SECONDS)
+    def _use(self) -> None:
+        errand = self.errand
+        while self._state() not in (*ENDED, "ready"):
+            self._pause(POLL_SECONDS)
         if errand.seen[-1] != "ready":
             return
-        details = await self._get(http, f"/api/request/{errand.number}/details/")
-        errand.device = details["assigned_device"]
+        errand.device = self._get(f"/api/request/{errand.number}/details/")["assigned_device"]
         errand.had_from = time.monotonic()
-        await asyncio.sleep(errand.hold)
+        time.sleep(errand.hold)
         errand.had_until = time.monotonic()
-        while await self._state(http, errand) not in ENDED:
-            await self._exchange(http, "POST", f"/api/request/{errand.number}/return/", {})
+        while self._state() not in ENDED:
+            if not answered_well(self._http.call("POST", f"/api/request/{errand.number}/return/", {})):
+                self._pause()
 
-    async def _state(self, http: httpx.AsyncClient, errand: Errand) -> str:
-        state = str((await self._get(http, f"/api/request/{errand.number}/status/"))["state"])
-        if errand.seen[-1:] != [state]:
-            errand.seen.append(state)
+    def _state(self) -> str:
+        state = str(self._get(f"/api/request/{self.errand.number}/status/")["state"])
+        if self.errand.seen[-1:] != [state]:
+            self.errand.seen.append(state)
         return state
 
-    async def _get(self, http: httpx.AsyncClient, path: str) -> Any:
+    def _get(self, path: str) -> Any:
         while True:
-            answer = await self._exchange(http, "GET", path)
-            if answer is not None and answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                return answer.raise_for_status().json()
-            await asyncio.sleep(_TRY_AGAIN_SECONDS)
+            answer = self._http.call("GET", path)
+            if answered_well(answer):
+                return answer.json()
+            self._pause()
 
-    async def _exchange(
-        self, http: httpx.AsyncClient, method: str, path: str, body: object = None
-    ) -> httpx.Response | None:
-        began = time.monotonic()
-        try:
-            answer = await http.request(method, path, json=body)
-        except httpx.TransportError:
-            self.calls.append(Call(began, time.monotonic() - began, 0))
-            return None
-        seconds = time.monotonic() - began
-        self.calls.append(Call(began, seconds, answer.status_code, answer.headers.get("Retry-After")))
-        return answer
+    def _pause(self, seconds: float = _TRY_AGAIN_SECONDS) -> None:
+        if time.monotonic() > self._ends:
+            raise GaveUp(f"nothing came of it in {_PATIENCE_SECONDS:g} s")
+        time.sleep(seconds)
+
+
+class Clients:
+    """A crowd of clients, each in its thread."""
+
+    def __init__(self, port: int, errands: Sequence[Errand]) -> None:
+        self.errands = list(errands)
+        self.calls: list[Call] = []
+        self.clients = [Client(port, errand, self.calls) for errand in errands]
+        self._threads = [threading.Thread(target=client.run, daemon=True) for client in self.clients]
+
+    def start(self) -> None:
+        """Let everybody begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self, seconds: float) -> bool:
+        """Wait until all are done; False when they are not by then."""
+        ends = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+        return not self.busy
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is still at it."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def lost_answers(self) -> int:
+        """How many requests were filed without an answer."""
+        return sum(client.lost_answers for client in self.clients)
+
+    def first_success_after(self, moment: float) -> float | None:
+        """Give when the first call that began after a moment was answered well."""
+        good = [call for call in list(self.calls) if call.began >= moment and call.status == HTTPStatus.OK]
+        return min((call.began + call.seconds for call in good), default=None)
 
 
 def overlaps(errands: Sequence[Errand]) -> list[str]:
@@ -170,9 +169,3 @@ def overlaps(errands: Sequence[Errand]) -> list[str]:
             found.append(f"{before.name} and {errand.name} had {errand.device}")
         last[errand.device] = errand
     return found
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Give the value below which that share of the values lies; 0 for none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

@@ -1,7 +1,9 @@
 """One MariaDB, one Redis and one pool of 100 devices for all end-to-end tests, each of which leaves it settled."""
 
+import os
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from simlab.pool import Pool, PoolPlan
@@ -13,7 +15,6 @@ DEVICES = 100
 SPEED = 40.0
 # A part of 127.0.0.0/8 that no other test of this repository uses.
 NETWORK = "127.117.0.0/16"
-FAULTS = ("hang-at-boot", "install-fails", "hang-in-install", "lose-image")
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,11 @@ def e2e_pool(
         pool.start_process("pulse")
         Observer(private_mariadb).ask(QUICK_IMAGES)
         yield pool
+        here = {private_mariadb.pid, private_redis.pid, os.getpid()}
+        children = [child for child in psutil.Process().children(recursive=True) if child.pid not in here]
+        assert len(children) > len(("web", "lab", "worker.p1", "worker.p2", "pulse.p1", "pulse.p2", "pulse"))
+    _, left = psutil.wait_procs(children, timeout=3)
+    assert left == []
 
 
 @pytest.fixture

@@ -1,0 +1,192 @@
+"""The faults that a pool must survive, each with the measure of its recovery.
+
+A fault is done by the test's main thread, since processes die with the thread that started them. It gives what was
+measured at once, and may leave something to be measured when all is over.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from simlab.pool import Pool
+from tests.e2e.clients import Clients
+from tests.e2e.http_calls import percentile
+from tests.e2e.observer import Observer
+from tests.servers.mariadb import MariaDB
+from tests.servers.redis import Redis
+
+# What a supervisor such as systemd waits before it starts a process again.
+RESTART_SECONDS = 0.5
+_OUTAGE_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A fault, what was measured, in seconds, and the bound that reliability.md promises."""
+
+    fault: str
+    what: str
+    seconds: float
+    bound: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise was kept."""
+        return self.seconds <= self.bound
+
+    def __str__(self) -> str:
+        return f"{self.fault:<28} {self.what:<52} {self.seconds:6.2f} s  (bound {self.bound:g} s)"
+
+
+@dataclass
+class Chaos:
+    """A pool under load, its servers, and what was measured."""
+
+    pool: Pool
+    database: MariaDB
+    broker: Redis
+    observer: Observer
+    crowd: Clients
+    measured: list[Recovery] = field(default_factory=list)
+    # Operations that a killed worker left behind: their recovery is measured there, and nowhere else.
+    _orphans: set[int] = field(default_factory=set)
+    _later: list[Callable[[], None]] = field(default_factory=list)
+
+    def settle_accounts(self) -> None:
+        """Measure what could only be measured at the end."""
+        for measure in self._later:
+            measure()
+
+    def kill_worker(self, name: str) -> None:
+        """Kill a worker while it has hardware in its hands."""
+        runner = f"%:{self.pool.pid(name)}:%"
+        running = "SELECT id FROM bmm_operation WHERE status = 'running' AND runner LIKE %s"
+        ends = time.monotonic() + 5
+        while not (in_hand := self.observer.ask(running, runner)) and time.monotonic() < ends:
+            time.sleep(0.02)
+        self.pool.kill9(name)
+        killed = self.observer.one("SELECT NOW(6)")
+        # What it finished between the look and the kill is no part of it.
+        in_hand = self.observer.ask(running, runner)
+        self._orphans |= {int(str(row[0])) for row in in_hand}
+        time.sleep(RESTART_SECONDS)
+        self.pool.start_process(name)
+
+        def measure() -> None:
+            numbers = ", ".join(str(row[0]) for row in in_hand) or "0"
+            took = self.observer.number(
+                f"SELECT MAX(TIMESTAMPDIFF(MICROSECOND, %s, finished)) / 1e6 FROM bmm_operation WHERE id IN ({numbers})",
+                killed,
+            )
+            what = f"{len(in_hand)} operations in hand, the last one given up"
+            self._note(f"{name} killed", what, took, 40)
+
+        self._later.append(measure)
+
+    def kill_pulse(self) -> None:
+        """Kill the pulse that looks after the pool; another one must take over."""
+        owner = str(self.observer.one("SELECT owner FROM requests_app_poollease"))
+        by_pid = {str(self.pool.pid(name)): name for name in ("pulse", "pulse.p1", "pulse.p2")}
+        victim = by_pid[owner.split(":")[1]]
+        self.pool.kill9(victim)
+        began = time.monotonic()
+        while str(self.observer.one("SELECT owner FROM requests_app_poollease")) == owner:
+            time.sleep(0.05)
+        self._note(f"{victim} killed", "another pulse holds the pool", time.monotonic() - began, 5)
+        self.pool.start_process(victim)
+
+    def kill_web(self) -> None:
+        """Kill all of the web server."""
+        began = time.monotonic()
+        self.pool.kill9("web")
+        time.sleep(RESTART_SECONDS)
+        self.pool.start_web()
+        self._answered_again("web killed", began, 15)
+
+    def flush_broker(self) -> None:
+        """Forget every message that waits."""
+        with self._slower_by("Redis flushed"):
+            self.broker.flush()
+            time.sleep(_OUTAGE_SECONDS / 2)
+
+    def stop_broker(self) -> None:
+        """Stop the broker for a while."""
+        with self._slower_by(f"Redis down for {_OUTAGE_SECONDS:g} s"):
+            self.broker.stop()
+            time.sleep(_OUTAGE_SECONDS)
+            self.broker.start()
+
+    def freeze_broker(self) -> None:
+        """Suspend the broker for a while: connections stand, nobody answers."""
+        with self._slower_by(f"Redis frozen for {_OUTAGE_SECONDS:g} s"):
+            self.broker.freeze()
+            time.sleep(_OUTAGE_SECONDS)
+            self.broker.thaw()
+
+    def restart_database(self) -> None:
+        """Restart the database as an administrator would."""
+        self._database_away("database restarted", self.database.stop)
+
+    def kill_database(self) -> None:
+        """Kill the database."""
+        self._database_away("database killed", self.database.kill9)
+
+    def _database_away(self, fault: str, end: Callable[[], None]) -> None:
+        end()
+        time.sleep(1.5)
+        self.database.start()
+        back = time.monotonic()
+        now = self.observer.one("SELECT NOW(6)")
+        self._answered_again(fault, back, 10)
+
+        def measure() -> None:
+            took = self.observer.number(
+                "SELECT MIN(TIMESTAMPDIFF(MICROSECOND, %s, finished)) / 1e6 FROM bmm_operation "
+                "WHERE begun > %s AND status = 'done'",
+                now,
+                now,
+            )
+            self._note(fault, "an operation begun after it is done", took, 10)
+            stuck = self.observer.number(
+                "SELECT MAX(TIMESTAMPDIFF(MICROSECOND, %s, finished)) / 1e6 FROM bmm_operation "
+                f"WHERE begun < %s AND finished > %s AND id NOT IN ({self._but_orphans()})",
+                now,
+                now,
+                now,
+            )
+            self._note(fault, "the last operation begun before it is closed", stuck, 10)
+
+        self._later.append(measure)
+
+    def _but_orphans(self) -> str:
+        return ", ".join(map(str, sorted({0, *self._orphans})))
+
+    def _answered_again(self, fault: str, since: float, bound: float) -> None:
+        ends = time.monotonic() + bound + 5
+        while (good := self.crowd.first_success_after(since)) is None and time.monotonic() < ends:
+            time.sleep(0.05)
+        self._note(fault, "a client's call is answered", (good or ends) - since, bound)
+
+    @contextmanager
+    def _slower_by(self, fault: str) -> Iterator[None]:
+        began, since = time.monotonic(), self.observer.one("SELECT NOW(6)")
+        yield
+        until = self.observer.one("SELECT NOW(6)")
+        calls = [call.seconds for call in list(self.crowd.calls) if call.began >= began]
+        told = f"{len(calls)} calls, the median took {1000 * percentile(calls, 0.5):.0f} ms, the longest"
+        self._note(fault, told, max(calls, default=0.0), 30)
+
+        def measure() -> None:
+            waited = self.observer.number(
+                "SELECT MAX(TIMESTAMPDIFF(MICROSECOND, not_before, begun)) / 1e6 FROM bmm_operation "
+                "WHERE not_before BETWEEN %s AND %s AND begun IS NOT NULL",
+                since,
+                until,
+            )
+            self._note(fault, "the longest wait of an operation for its runner", waited, 15)
+
+        self._later.append(measure)
+
+    def _note(self, fault: str, what: str, seconds: float, bound: float) -> None:
+        self.measured.append(Recovery(fault, what, seconds, bound))
