@@ -9,6 +9,7 @@ from django.conf import settings
 
 from devices import journal
 from devices.models import Device, Image
+from devices.models.image import OWN_IMAGES
 from mozpool_site import clock
 from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.machine import Event
@@ -43,6 +44,8 @@ def file_request(order: Order, *, by: Actor) -> Request:
     for a duration out of range, a missing key, or a named device that the image can't be put on.
     """
     check_duration(order.duration)
+    if order.image.name in OWN_IMAGES:
+        raise InvalidInputError(f"{order.image.name} is no image that can be requested", field="image")
     boot_config = _canonical(order)
     request = _file(order, boot_config, by)
     if request.state == "finding_device" and order.device is None and could_match(request):

@@ -8,6 +8,8 @@ from devices.names import is_list_of_names, validate_slug
 
 SELF_TEST = "self-test"
 MAINTENANCE = "maintenance"
+# What Lifeguard boots a device into for its own ends; nobody can request it.
+OWN_IMAGES = frozenset({SELF_TEST, MAINTENANCE})
 AGENT_PORT = 20701  # SUTAgent's own
 
 
