@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 from mozpool_site.statemachine.spec import Spec
+from requests_app.matching import fits
+from tests.simulation.request_machine import Requests
 from tests.simulation.rows import OPEN, Device, Request
 from tests.simulation.store import Store
 
@@ -13,12 +15,15 @@ HEARS_WITHIN = timedelta(seconds=60)
 class Invariants:
     """Remembers what must not go back; raises Broken with the law's number."""
 
-    def __init__(self, store: Store, device_spec: Spec, request_spec: Spec) -> None:
+    def __init__(self, store: Store, requests: Requests, device_spec: Spec) -> None:
         self.store = store
+        self.requests = requests
+        request_spec = requests.spec
         self.stored = {"device": set(device_spec.stored()), "request": set(request_spec.stored())}
         self.specs = {"device": device_spec, "request": request_spec}
         self._sequences: dict[int, tuple[int, int]] = {}
         self._estranged: dict[int, datetime] = {}
+        self._waiting_in_vain: dict[int, datetime] = {}
 
     def check_touched(self) -> None:
         """Check the rows that the last step changed."""
@@ -40,6 +45,7 @@ class Invariants:
         for request in self.store.requests.values():
             self._request(request)
             self._faithful(request)
+        self._nobody_waits_in_vain()
 
     def _device(self, device: Device) -> None:
         store = self.store
@@ -109,6 +115,24 @@ class Invariants:
         since = self._estranged.setdefault(request.pk, self.store.now)
         if device is not None and self.store.now - since > HEARS_WITHIN:
             raise self.store.fail(f"I3: ready since {since}, its device is not", request, device)
+
+    def _nobody_waits_in_vain(self) -> None:
+        """A request that looks for a device and a free device that fits find each other, whatever was lost."""
+        free = [self.requests.offer_of(device) for device in self.store.devices.values()]
+        offers = [
+            offer
+            for offer in free
+            if offer and not self.requests.is_down(self.store.devices[offer.device_id].rack)
+        ]
+        waiting = {request.pk: request for request in self.requests.waiting()} if offers else {}
+        for pk in set(self._waiting_in_vain) - set(waiting):
+            del self._waiting_in_vain[pk]
+        for pk, request in waiting.items():
+            demand = self.requests.demand_of(request)
+            if not any(fits(demand, offer) for offer in offers):
+                self._waiting_in_vain.pop(pk, None)
+            elif self.store.now - self._waiting_in_vain.setdefault(pk, self.store.now) > HEARS_WITHIN:
+                raise self.store.fail("it waits although a device that fits is free", request)
 
     def unsettled(self) -> list[Device | Request]:
         """I12: give what has not come to rest."""

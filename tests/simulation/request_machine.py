@@ -35,6 +35,7 @@ class Requests:
         self.devices = devices
         self.spec = spec
         self._seen: list[Offer] = []
+        self._seen_long_ago: list[Offer] = []
 
     # The machine.
 
@@ -138,13 +139,20 @@ class Requests:
         return False
 
     def candidates(self, request: Request) -> list[Offer]:
-        """Give the free devices as they are, or as they were when somebody last looked: a read takes no locks."""
-        if self.store.chance(0.7):
+        """Give the free devices, perhaps as they were a moment ago, or before this process was frozen for minutes.
+
+        A read takes no locks, so whatever was seen may have changed before the claim.
+        """
+        chance = self.store.chance
+        if chance(0.7):
             free = [self.offer_of(device) for device in self.store.devices.values()]
             self._seen = [offer for offer in free if offer is not None]
+        if self._seen and chance(0.02):
+            self._seen_long_ago = self._seen
+        seen = self._seen_long_ago if chance(0.02) else self._seen
         if request.requested_device is not None:
-            return self._seen
-        return [o for o in self._seen if not self.is_down(self.store.devices[o.device_id].rack)]
+            return seen
+        return [offer for offer in seen if not self.is_down(self.store.devices[offer.device_id].rack)]
 
     def offer_of(self, device: Device) -> Offer | None:
         """Read a free device."""

@@ -46,7 +46,7 @@ class World:
         self.requests = Requests(store, self.devices, request_spec)
         self.pulses = Pulses(store, self.devices, self.requests, self.workers)
         self.storm = Storm(store, self.requests, self.workers, self.pulses)
-        self.invariants = Invariants(store, device_spec, request_spec)
+        self.invariants = Invariants(store, self.requests, device_spec)
         self.devices.announce = self._announce
         for rack in store.racks:
             for start in (*[self.workers.start] * WORKERS, *[self.pulses.start] * PULSES):
