@@ -1,5 +1,6 @@
 """What device_status tells, and what force_state changes."""
 
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from bmm.models import Operation
@@ -95,7 +96,8 @@ def test_a_state_is_not_forced_when_the_device_is_elsewhere(rows: Pool) -> None:
 def test_a_list_costs_the_same_few_queries_however_many_devices_there_are(
     rows: Pool, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(2):
+    # Devices and operations; SQLite's clock is this machine's and needs no question.
+    with django_assert_num_queries(2 if connection.vendor == "sqlite" else 3):
         listed = rows.run("device_status", "--json")
     assert len(listed.json) == 34
 
