@@ -14,7 +14,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, NoReturn
@@ -31,6 +31,7 @@ from mozpool_site.statemachine.runner import Actor
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
 
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 # Where no terminal tells its width: what is piped into a file or grep keeps a row on a line.
 _WIDTH_WITHOUT_TERMINAL = 200
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
@@ -187,6 +188,16 @@ def moment(when: datetime | None) -> str | None:
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if when else None
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and its like wait until the end of the block: who tidies up must know what has been stored."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *_ENDING_SIGNALS})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _prepare_process(*, verbose: bool) -> None:
     """Make a process that is a command, and nothing else, behave at a terminal and at its end."""
     if not verbose:
@@ -196,7 +207,7 @@ def _prepare_process(*, verbose: bool) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that knows no umlauts must not end a command half-way.
             stream.reconfigure(errors="backslashreplace")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING_SIGNALS:
         # A CI system's cancellation and a lost ssh connection end us as Ctrl-C does: whoever has switched a device
         # off switches it on again first.
         signal.signal(number, _interrupt)

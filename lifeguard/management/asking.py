@@ -4,6 +4,7 @@ from abc import abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from bmm.management.naming import find_devices
@@ -12,7 +13,7 @@ from lifeguard.machine import device_runner
 from lifeguard.management.follow import Ending, Goal, follow
 from lifeguard.services import check_image_fits, please_locked
 from mozpool_site import clock
-from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, operator, shown
+from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, operator, shown, uninterrupted
 from mozpool_site.errors import ConflictError
 from mozpool_site.live import Progress
 from mozpool_site.statemachine.runner import Actor
@@ -52,20 +53,26 @@ class AskingCommand(MozpoolCommand):
     ) -> None:
         """Ask all devices at once, and wait unless told not to; a status of 1 when any does not get there."""
         since = clock.now()
-        asked = ask_all(devices, verb, by=operator(), image=image, boot_config=boot_config)
+        asked: list[Device] = []
+        try:
+            with uninterrupted():
+                asked = ask_all(devices, verb, by=operator(), image=image, boot_config=boot_config)
+            endings = self._follow(asked, goal, verb, since, options)
+        except KeyboardInterrupt:
+            if not asked:
+                raise
+            self.fail("interrupted; what was asked for goes on, `device_status` shows it", INTERRUPTED)
+        self.report(endings, options["json"])
+
+    def _follow(
+        self, asked: Sequence[Device], goal: str, verb: str, since: datetime, options: dict[str, Any]
+    ) -> list[Ending]:
         if not options["wait"]:
-            self.report(
-                [Ending(row.name, True, row.state, 0.0, "asked for") for row in asked], options["json"]
-            )
-            return
+            return [Ending(row.name, True, row.state, 0.0, "asked for") for row in asked]
         has_task = verb != "self_test"
         goals = {row.pk: Goal(row.name, goal, row.task_seq if has_task else None) for row in asked}
         progress = Progress(self.console(to_stderr=options["json"]), [row.name for row in asked])
-        try:
-            endings = follow(goals, progress, since, seconds=options["timeout"], here=options["here"])
-        except KeyboardInterrupt:
-            self.fail("interrupted; what was asked for goes on, `device_status` shows it", INTERRUPTED)
-        self.report(endings, options["json"])
+        return follow(goals, progress, since, seconds=options["timeout"], here=options["here"])
 
     def report(self, endings: Sequence[Ending], as_json: bool) -> None:
         """Show how it ended for each, and end with status 1 when it went wrong for any."""

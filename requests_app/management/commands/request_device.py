@@ -10,7 +10,7 @@ from lifeguard.management.asking import add_waiting_arguments
 from lifeguard.management.values import add_set_argument, values_for
 from lifeguard.services import check_image_fits
 from mozpool_site import clock
-from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, moment, operator
+from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, moment, operator, uninterrupted
 from mozpool_site.errors import InvalidInputError
 from mozpool_site.live import Progress
 from requests_app.management.waiting import RequestWatch
@@ -67,9 +67,16 @@ class Command(MozpoolCommand):
         """File, wait, tell."""
         order = _order(options)
         since = clock.now()
-        request = file_request(order, by=operator())
-        if options["wait"]:
-            request = self._wait(request, since, options)
+        request: Request | None = None
+        try:
+            with uninterrupted():
+                request = file_request(order, by=operator())
+            if options["wait"]:
+                request = self._wait(request, since, options)
+        except KeyboardInterrupt:
+            if request is None:
+                raise
+            self._leave(Request.objects.get(pk=request.pk), options, "interrupted", INTERRUPTED)
         held = Device.objects.filter(held_by=request.pk).first()
         if options["json"]:
             self.show_json(_described(request, held))
@@ -83,10 +90,7 @@ class Command(MozpoolCommand):
     def _wait(self, request: Request, since: datetime, options: dict[str, Any]) -> Request:
         progress = Progress(self.console(to_stderr=options["json"]), [f"request {request.pk}"])
         watch = RequestWatch(request.pk, since, progress)
-        try:
-            return watch.wait(seconds=options["timeout"], here=options["here"])
-        except KeyboardInterrupt:
-            self._leave(Request.objects.get(pk=request.pk), options, "interrupted", INTERRUPTED)
+        return watch.wait(seconds=options["timeout"], here=options["here"])
 
     def _leave(self, request: Request, options: dict[str, Any], why: str, status: int) -> NoReturn:
         """End without a ready device, and say what becomes of the request."""

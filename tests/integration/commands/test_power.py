@@ -195,7 +195,6 @@ def test_ctrl_c_leaves_the_work_and_says_so(pool: Pool) -> None:
     with pool.start("power_cycle", "panda-0013") as process:
         while pool.device(13).state != "pc_power_cycling":
             time.sleep(0.05)
-        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130

@@ -178,9 +178,7 @@ def _until_pending() -> None:
     deadline = time.monotonic() + 20
     while not Request.objects.filter(state="pending").exists():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
-    # So that it has come to wait.
-    time.sleep(0.5)
+        time.sleep(0.01)
 
 
 def _held(pool: Pool, number: int) -> Request:
