@@ -6,7 +6,7 @@ from datetime import datetime
 
 from devices.models import BootConfig, Device, Image, ImageBootConfig
 from devices.models.device import Health, Result
-from devices.models.image import MAINTENANCE, SELF_TEST
+from devices.models.image import MAINTENANCE, OWN_IMAGES, SELF_TEST
 from lifeguard.facts import StoredFacts, config_digest
 from lifeguard.models import Install
 from mozpool_site.statemachine.machine import Event
@@ -102,11 +102,11 @@ def _report_failure(context: Context) -> None:
 
 def _record_install(context: Context, *, succeeded: bool) -> None:
     device = context.device
-    if device.next_image_id is None:
+    if device.next_image is None or device.next_image.name in OWN_IMAGES:
         return
     Install.objects.create(
         device=device,
-        image_id=device.next_image_id,
+        image=device.next_image,
         config_digest=config_digest(device.next_boot_config),
         succeeded=succeeded,
         healthy_before=device.failures == 0,

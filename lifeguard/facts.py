@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from devices.models import Device, Image, ImageBootConfig
-from devices.models.image import SELF_TEST
+from devices.models.image import OWN_IMAGES, SELF_TEST
 from lifeguard.models import Install
 from lifeguard.states import DEVICE, DeviceFacts
 
@@ -15,8 +15,7 @@ HOPELESS_FAILURES = 3
 # How long the failure of an image on another device is evidence.
 _EVIDENCE_FOR = timedelta(hours=2)
 _OF_THE_IMAGE = frozenset(fact.name for fact in fields(DeviceFacts)) & {
-    field.name
-    for field in Image._meta.get_fields()
+    field.name for field in Image._meta.get_fields()
 }
 
 
@@ -73,7 +72,9 @@ def load(device: Device, now: datetime) -> StoredFacts:
 
 def image_is_suspect(device: Device, now: datetime) -> bool:
     """Whether the image being installed lately failed on another healthy device, and succeeded on none since."""
-    if device.next_image_id is None or "installing" not in DEVICE[device.state].tags:
+    if "installing" not in DEVICE[device.state].tags:
+        return False
+    if device.next_image is None or device.next_image.name in OWN_IMAGES:
         return False
     digest = config_digest(device.next_boot_config)
     evidence = Install.objects.filter(

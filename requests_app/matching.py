@@ -43,7 +43,8 @@ def fits(demand: Demand, offer: Offer) -> bool:
         return False
     if not demand.tags <= offer.tags:
         return False
-    return offer.hardware_type_id in demand.hardware or has_image(demand, offer)
+    # Even where the image is on the device already: it may be lost, and must be installed again then.
+    return offer.hardware_type_id in demand.hardware
 
 
 def has_image(demand: Demand, offer: Offer) -> bool:

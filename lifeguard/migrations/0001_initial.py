@@ -5,7 +5,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,17 +15,44 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Install",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("config_digest", models.CharField(max_length=64)),
                 ("succeeded", models.BooleanField()),
-                ("healthy_before", models.BooleanField(help_text="The device's task before this one succeeded, or it had none.")),
+                (
+                    "healthy_before",
+                    models.BooleanField(
+                        help_text="The device's task before this one succeeded, or it had none."
+                    ),
+                ),
                 ("failed_in", models.CharField(blank=True, default="", max_length=64)),
                 ("finished", models.DateTimeField()),
-                ("device", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="installs", to="devices.device")),
-                ("image", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="installs", to="devices.image")),
+                (
+                    "device",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="installs",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="installs",
+                        to="devices.image",
+                    ),
+                ),
             ],
             options={
-                "indexes": [models.Index(fields=["image", "config_digest", "finished"], name="install_evidence"), models.Index(fields=["finished"], name="install_time")],
+                "indexes": [
+                    models.Index(fields=["image", "config_digest", "finished"], name="install_evidence"),
+                    models.Index(fields=["finished"], name="install_time"),
+                ],
             },
         ),
     ]

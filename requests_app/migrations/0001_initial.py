@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -25,29 +24,93 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Request",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("state", models.CharField(editable=False, max_length=64)),
-                ("state_seq", models.PositiveBigIntegerField(default=0, editable=False, help_text="Raised by every move; timers and operations carry it.")),
+                (
+                    "state_seq",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Raised by every move; timers and operations carry it.",
+                    ),
+                ),
                 ("state_since", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ("deadline", models.DateTimeField(default=None, editable=False, null=True)),
                 ("counters", models.JSONField(blank=True, default=dict, editable=False)),
-                ("environment", models.CharField(default="any", help_text="any: no matter which", max_length=64)),
+                (
+                    "environment",
+                    models.CharField(default="any", help_text="any: no matter which", max_length=64),
+                ),
                 ("tags", models.JSONField(blank=True, default=list)),
-                ("boot_config", models.TextField(default="{}", help_text="JSON: a value for each of the image's keys.")),
+                (
+                    "boot_config",
+                    models.TextField(default="{}", help_text="JSON: a value for each of the image's keys."),
+                ),
                 ("assignee", models.CharField(max_length=100)),
-                ("owner", models.CharField(blank=True, default="", help_text="Who filed it, as we know them.", max_length=100)),
-                ("priority", models.SmallIntegerField(default=0, help_text="Higher goes first; within one, the oldest.")),
+                (
+                    "owner",
+                    models.CharField(
+                        blank=True, default="", help_text="Who filed it, as we know them.", max_length=100
+                    ),
+                ),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        default=0, help_text="Higher goes first; within one, the oldest."
+                    ),
+                ),
                 ("created", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ("expires", models.DateTimeField()),
                 ("ready_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("ended", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("task_seq", models.PositiveBigIntegerField(default=0, editable=False, help_text="The task that its device was given for it.")),
-                ("image", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="requests", to="devices.image")),
-                ("last_device", models.ForeignKey(blank=True, editable=False, help_text="The device that it held last: history only.", null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="devices.device")),
-                ("requested_device", models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="asked_for_by", to="devices.device")),
+                (
+                    "task_seq",
+                    models.PositiveBigIntegerField(
+                        default=0, editable=False, help_text="The task that its device was given for it."
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requests",
+                        to="devices.image",
+                    ),
+                ),
+                (
+                    "last_device",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        help_text="The device that it held last: history only.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "requested_device",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="asked_for_by",
+                        to="devices.device",
+                    ),
+                ),
             ],
             options={
-                "indexes": [models.Index(fields=["ended", "expires"], name="request_expiry"), models.Index(fields=["ended", "deadline"], name="request_due"), models.Index(fields=["state", "priority", "id"], name="request_queue")],
+                "indexes": [
+                    models.Index(fields=["ended", "expires"], name="request_expiry"),
+                    models.Index(fields=["ended", "deadline"], name="request_due"),
+                    models.Index(fields=["state", "priority", "id"], name="request_queue"),
+                ],
             },
         ),
     ]

@@ -30,7 +30,7 @@ FITTING = {
     "other hardware that has the image already": (
         DEMAND,
         replace(OFFER, hardware_type_id=2, image_id=3, boot_config="{}"),
-        True,
+        False,
     ),
     "its environment": (replace(DEMAND, environment="prod"), OFFER, True),
     "another environment": (replace(DEMAND, environment="staging"), OFFER, False),
