@@ -2,16 +2,19 @@
 
 import time
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import Q
 
 from bmm.runner_identity import runner_name
 from devices.models import PowerController
 from mozpool_site import clock
+from mozpool_site.transactions import patiently
 
 # Longer than the longest batch (20 s), so that a lease never ends under somebody's hands.
 LEASE_SECONDS = 30.0
 _RESTING = "resting"
+_PATIENCE_SECONDS = 5.0
 
 
 def take(controller_id: int) -> bool:
@@ -21,7 +24,7 @@ def take(controller_id: int) -> bool:
     """
     for _ in range(2):
         now = clock.now()
-        if _claim(controller_id, now):
+        if patiently(partial(_claim, controller_id, now), _PATIENCE_SECONDS):
             return True
         rest = _rest_left(controller_id, now)
         if rest is None:
@@ -38,13 +41,18 @@ def keep(controller_id: int) -> bool:
 
 def give_back(controller_id: int, rest_seconds: float) -> None:
     """Let go, and keep everybody off the board for the rest that it needs."""
-    PowerController.objects.filter(pk=controller_id, lease_owner=runner_name()).update(
-        lease_owner=_RESTING, lease_until=clock.now() + timedelta(seconds=rest_seconds)
-    )
+    ours = PowerController.objects.filter(pk=controller_id, lease_owner=runner_name())
+
+    def let_go() -> int:
+        return ours.update(lease_owner=_RESTING, lease_until=clock.now() + timedelta(seconds=rest_seconds))
+
+    # A database that restarts meanwhile must not cost everybody the rest of the lease.
+    patiently(let_go, LEASE_SECONDS)
 
 
 def _claim(controller_id: int, now: datetime) -> bool:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    # What is under our own name is a claim whose answer a dying database did not send: no thread drains twice.
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_owner=runner_name())
     claimed = PowerController.objects.filter(free, pk=controller_id).update(
         lease_owner=runner_name(), lease_until=now + timedelta(seconds=LEASE_SECONDS)
     )

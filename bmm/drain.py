@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db.models import QuerySet
 
@@ -19,7 +20,7 @@ from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim, ring
 from bmm.perform import outcome_of
 from devices.models import PowerController
 from mozpool_site import clock
-from mozpool_site.transactions import patiently
+from mozpool_site.transactions import UNAVAILABLE, patiently
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ _LONGEST_TURN = 15.0
 _SUSPECT_DEVICES = 3
 _SUSPECT_WITHIN = timedelta(minutes=2)
 _SUSPECT_FOR = timedelta(minutes=10)
-_PREPARE_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0
 
 
 def drain(controller_id: int, report: Report) -> int:
@@ -47,14 +48,14 @@ def drain(controller_id: int, report: Report) -> int:
             break
         if not controller_lease.take(controller_id):
             break
-        controller = PowerController.objects.get(pk=controller_id)
         rest = 0.0
         try:
+            controller = PowerController.objects.get(pk=controller_id)
             driver = make_driver(controller.driver, controller.address, controller.settings)
             rest = driver.rest_seconds
             served = _batches(controller, driver, enough, report)
         except Misconfigured as error:
-            served = _answer_all(controller.pk, Outcome(Answer.MISCONFIGURED, str(error)), report)
+            served = _answer_all(controller_id, Outcome(Answer.MISCONFIGURED, str(error)), report)
         finally:
             controller_lease.give_back(controller_id, rest)
         done += served
@@ -76,9 +77,19 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
                 with suppress(Unreachable, Misconfigured):
                     line.enter_context(driver.connected(deadline))
             for operation, outcome in _run(controller, driver, batch, deadline):
-                report(operation, outcome)
+                _tell(report, operation, outcome)
             done += len(batch)
     return done
+
+
+def _tell(report: Report, operation: Operation, outcome: Outcome) -> None:
+    """Report one operation of a batch; one that can't be reported is given up with its lease, the rest are told."""
+    try:
+        report(operation, outcome)
+    except UNAVAILABLE:
+        raise
+    except Exception:
+        logger.exception("the outcome of operation %s can't be reported: %s", operation.pk, outcome)
 
 
 def _run(
@@ -99,7 +110,9 @@ def _run(
     if cycles:
         results.update(driver.cycle(cycles, deadline))
     refused = [op for outlet, op in {**cycles, **offs}.items() if isinstance(results[outlet], Refused)]
-    suspect = bool(refused) and _suspect(controller, refused, clock.now())
+    suspect = bool(refused) and patiently(
+        lambda: _suspect(controller, refused, clock.now()), _PATIENCE_SECONDS
+    )
     for outlet, operation in {**cycles, **offs}.items():
         yield operation, outcome_of(results[outlet], suspect=suspect)
 
@@ -113,7 +126,7 @@ def _prepare(operation: Operation) -> Outcome | None:
         return Outcome(Answer.NO_BOOT_CONFIG, f"no boot config of {device.next_image} for this hardware")
     try:
         # Claimed already: to give up for a database that restarts would cost the operation its whole lease.
-        patiently(lambda: bootfiles.sync(device.pk), _PREPARE_SECONDS)
+        patiently(lambda: bootfiles.sync(device.pk), _PATIENCE_SECONDS)
     except Misconfigured as error:
         return Outcome(Answer.MISCONFIGURED, str(error))
     except OSError as error:
@@ -128,7 +141,10 @@ def _claim_batch(controller_id: int) -> list[Operation]:
     waiting = _due(controller_id, now).select_related("device__next_image")
     for operation in waiting.order_by("pk"):
         # Two operations of one outlet can't share a batch; the device's own lock refuses the second anyway.
-        if operation.device.outlet not in outlets and claim(operation, now):
+        if operation.device.outlet in outlets:
+            continue
+        # What was claimed before it must not wait for its lease's end because the database restarts now.
+        if patiently(partial(claim, operation, now), _PATIENCE_SECONDS):
             outlets.add(operation.device.outlet)
             batch.append(operation)
     return batch
@@ -137,7 +153,7 @@ def _claim_batch(controller_id: int) -> list[Operation]:
 def _answer_all(controller_id: int, outcome: Outcome, report: Report) -> int:
     batch = _claim_batch(controller_id)
     for operation in batch:
-        report(operation, outcome)
+        _tell(report, operation, outcome)
     return len(batch)
 
 

@@ -124,8 +124,8 @@ def claim(operation: Operation, now: datetime) -> bool:
 
     @retrying
     def transact() -> int:
-        queued = Operation.objects.filter(pk=operation.pk, status=Status.QUEUED, not_before__lte=now)
-        return queued.update(
+        row = Operation.objects.filter(pk=operation.pk)
+        won = row.filter(status=Status.QUEUED, not_before__lte=now).update(
             status=Status.RUNNING,
             runner=runner,
             running_on=F("device_id"),
@@ -133,6 +133,8 @@ def claim(operation: Operation, now: datetime) -> bool:
             begun=now,
             lease_until=lease_until,
         )
+        # A database that died after our commit and before its answer has us start over: the claim is ours already.
+        return won or row.filter(status=Status.RUNNING, runner=runner, begun=now).count()
 
     try:
         won = transact()
