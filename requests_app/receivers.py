@@ -9,7 +9,7 @@ from lifeguard.signals import device_moved
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
-from requests_app.claims import match_device
+from requests_app.claims import match_device, match_request
 from requests_app.machine import asking, request_runner
 from requests_app.models import Request
 from requests_app.signals import device_released
@@ -38,4 +38,7 @@ def _tell_holder(request_id: int, device: Device, old_state: str) -> None:
     event = "device_settled" if settled else "device_left" if left else ""
     wants = {"device_settled": "pending", "device_left": "ready"}.get(event)
     if wants and Request.objects.filter(pk=request_id, state=wants).exists():
-        request_runner.deliver(request_id, Event(event))
+        told = request_runner.deliver(request_id, Event(event))
+        if told.row.state == "finding_device":
+            # Its device was let go: look for the next one now, not at the pulse's next beat.
+            match_request(request_id)
