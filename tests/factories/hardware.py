@@ -50,7 +50,7 @@ def make_devices(number: int, **columns: Any) -> list[Device]:
         ordinary.setdefault("idle_since", now)
     if ordinary.get("image") is not None:
         ordinary.setdefault("boot_config", "{}")
-    devices = [Device(**_named(next(_numbers)), **ordinary) for _ in range(number)]
+    devices = [Device(**{**_named(next(_numbers)), **ordinary}) for _ in range(number)]
     Device.objects.bulk_create(devices, batch_size=500)
     return devices
 

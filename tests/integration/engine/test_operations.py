@@ -203,3 +203,14 @@ def test_a_poll_whose_runner_died_in_the_last_window_counts_nothing() -> None:
     Operation.objects.update(begun=now - timedelta(seconds=6), lease_until=now + timedelta(seconds=4))
     delivery = device_runner.deliver(device.pk, Event(TIMEOUT))
     assert delivery.row.counters == {}
+
+
+def test_a_claim_whose_answer_was_lost_on_the_way_is_ours_when_it_is_made_again() -> None:
+    operation = operations.queue(make_device(), Kind.PING, clock.now())
+    now = clock.now()
+    assert operations.claim(operation, now)
+    # The database died after the commit; the same call is made once more.
+    assert operations.claim(operation, now)
+    operation.refresh_from_db()
+    assert (operation.status, operation.attempts) == (Status.RUNNING, 1)
+    assert not operations.claim(operation, now + timedelta(seconds=1))
