@@ -10,6 +10,7 @@ from django.conf import settings
 from devices import journal
 from devices.models import Device, Image
 from devices.models.image import OWN_IMAGES
+from lifeguard.services import check_image_fits
 from mozpool_site import clock
 from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.machine import Event
@@ -46,6 +47,8 @@ def file_request(order: Order, *, by: Actor) -> Request:
     check_duration(order.duration)
     if order.image.name in OWN_IMAGES:
         raise InvalidInputError(f"{order.image.name} is no image that can be requested", field="image")
+    if order.device is not None:
+        check_image_fits(order.device, order.image)
     boot_config = _canonical(order)
     request = _file(order, boot_config, by)
     if request.state == "finding_device" and order.device is None and could_match(request):

@@ -121,6 +121,9 @@ class Pool:
         for name in (*self.names("worker"), *self.names("pulse")):
             self.start_process(name)
         self.wait_for_web()
+        for name in self._processes:
+            if not self.running(name):
+                raise PoolFailed(f"{name} ended at once:\n{self.log(name)[-2000:]}")
 
     def names(self, kind: str) -> list[str]:
         """Name the processes of a kind: `worker` or `pulse`."""
