@@ -48,7 +48,7 @@ def settled(pool: Pool, observer: Observer, seconds: float) -> float:
         "WHERE held_by IS NOT NULL OR state NOT IN ('ready') AND state NOT LIKE 'failed%%')"
     )
     if observer.wait_for(restless, 0, seconds) is None:
-        states = observer.states("requests_app_request"), observer.states("devices_device")
+        states = observer.states()
         raise AssertionError(f"not settled after {seconds:g} s: {states}")
     pool.manage("check_invariants")
     return time.monotonic() - began

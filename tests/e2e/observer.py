@@ -76,9 +76,12 @@ class Observer:
         """Give the first column of the first row as a number; 0 for NULL and for no row."""
         return float(str(self.one(statement, *arguments) or 0))
 
-    def states(self, table: str) -> Mapping[str, int]:
-        """Count rows by state."""
-        return Counter(str(row[0]) for row in self.ask(f"SELECT state FROM {table}"))
+    def states(self) -> dict[str, Mapping[str, int]]:
+        """Count requests and devices by state."""
+        return {
+            "requests": Counter(str(row[0]) for row in self.ask("SELECT state FROM requests_app_request")),
+            "devices": Counter(str(row[0]) for row in self.ask("SELECT state FROM devices_device")),
+        }
 
     def wait_for(self, statement: str, wanted: float, seconds: float) -> float | None:
         """Wait until a query gives a number; give how long it took, None when it did not in time."""
