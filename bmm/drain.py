@@ -4,6 +4,7 @@ Whoever holds the controller's lease works for everybody; the others go home.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
@@ -33,6 +34,10 @@ _SUSPECT_DEVICES = 3
 _SUSPECT_WITHIN = timedelta(minutes=2)
 _SUSPECT_FOR = timedelta(minutes=10)
 _PATIENCE_SECONDS = 5.0
+# Whoever is asked for during a cycle waits for the whole of it, so a burst is let come in first: looked at so often,
+# and waited for so long at most.
+_GATHER_SECONDS = 0.1
+_LONGEST_GATHERING = 0.6
 
 
 def drain(controller_id: int, report: Report) -> int:
@@ -66,6 +71,7 @@ def drain(controller_id: int, report: Report) -> int:
 
 def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline, report: Report) -> int:
     done = 0
+    _gather(controller.pk)
     with ExitStack() as line:
         while not enough.expired and controller_lease.keep(controller.pk):
             batch = _claim_batch(controller.pk)
@@ -80,6 +86,14 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
                 _tell(report, operation, outcome)
             done += len(batch)
     return done
+
+
+def _gather(controller_id: int) -> None:
+    """Wait while more and more operations come."""
+    seen, enough = 0, Deadline.after(_LONGEST_GATHERING)
+    while not enough.expired and (waiting := _due(controller_id, clock.now()).count()) > seen:
+        seen = waiting
+        time.sleep(_GATHER_SECONDS)
 
 
 def _tell(report: Report, operation: Operation, outcome: Outcome) -> None:
