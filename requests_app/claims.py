@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from devices.models import Device, ImageBootConfig, Rack
+from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.transactions import retrying
@@ -55,33 +55,28 @@ def _demand(request: Request, hardware: frozenset[int]) -> Demand:
 def try_to_match(request: Request, now: datetime) -> bool:
     """Find and claim a device for a locked request in `finding_device`; True when it has one."""
     (demand,) = demands_of([request])
-    if not _claim_some(demand, now):
+    device = _claim_one(demand, now)
+    if device is None:
         return False
-    request_runner.deliver_locked(request, Event("matched"), now)
+    request_runner.deliver_locked(request, Event("matched", {"device": device}), now)
     return True
 
 
-def _claim_some(demand: Demand, now: datetime) -> bool:
+def _claim_one(demand: Demand, now: datetime) -> Device | None:
     """Claim the best device that no rival has locked; wait for the rivals only when they have locked all."""
-    offered = False
+    offered: list[int] = []
     for group in candidates(demand, now):
-        offered = True
-        device_id = _unlocked(group)
-        if device_id is not None and claim(demand.request_id, device_id):
-            return True
-    if not offered:
-        return False
-    return any(
-        claim(demand.request_id, offer.device_id) for group in candidates(demand, now) for offer in group
-    )
-
-
-def _unlocked(group: Sequence[Offer]) -> int | None:
-    """Lock one device of a group that nobody else has locked. Finding none says nothing about what is free."""
-    free = Device.objects.filter(pk__in=[o.device_id for o in group], state="ready", held_by__isnull=True)
-    skipping = connection.features.has_select_for_update_skip_locked
-    locked = free.select_for_update(skip_locked=skipping).order_by().values_list("pk", flat=True)[:1]
-    return next(iter(locked), None)
+        keys = [offer.device_id for offer in group]
+        free = Device.objects.filter(pk__in=keys, state="ready", held_by__isnull=True)
+        device = device_runner.lock_one_of(free)
+        if device is not None and claim(demand.request_id, device.pk):
+            device.held_by, device.idle_since = demand.request_id, None
+            return device
+        offered += keys
+    for device_id in offered:
+        if claim(demand.request_id, device_id):
+            return device_runner.lock(device_id)[0]
+    return None
 
 
 def could_match(request: Request) -> bool:

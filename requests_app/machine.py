@@ -50,7 +50,7 @@ class RequestRunner(Runner[Request]):
     def write(self, name: str, row: Request, event: Event, facts: object, now: datetime, by: Actor) -> None:
         """Ask Lifeguard, or let go of the device."""
         if name == "ask_lifeguard":
-            _ask_lifeguard(row)
+            _ask_lifeguard(row, event, now)
         elif name == "release":
             _release(row, now)
         else:
@@ -114,8 +114,10 @@ def asking(request_id: int) -> Actor:
     return Actor(f"request {request_id}")
 
 
-def _ask_lifeguard(request: Request) -> None:
-    device, now = device_runner.lock(held_by=request.pk)
+def _ask_lifeguard(request: Request, event: Event, now: datetime) -> None:
+    # Whoever matched them has locked the device already.
+    matched = event.arguments.get("device")
+    device = matched if isinstance(matched, Device) else device_runner.lock(held_by=request.pk)[0]
     by = asking(request.pk)
     on_it_already = (device.image_id, device.boot_config) == (request.image_id, request.boot_config)
     if request.image.reusable and on_it_already:

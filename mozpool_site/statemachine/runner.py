@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from mozpool_site import clock
@@ -77,6 +77,11 @@ class Runner(Generic[RowT]):
         rows = self._rows().select_for_update().annotate(db_now=clock.DB_NOW)
         row = rows.get(pk=pk) if pk is not None else rows.get(**lookup)
         return row, clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type
+
+    def lock_one_of(self, rows: QuerySet[RowT]) -> RowT | None:
+        """Lock one of some rows that nobody else has locked, without waiting; None says nothing about the rows."""
+        skipping = connection.features.has_select_for_update_skip_locked
+        return next(iter(rows.order_by().select_for_update(skip_locked=skipping)[:1]), None)
 
     def deliver_locked(
         self,
