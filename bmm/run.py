@@ -1,12 +1,18 @@
 """Runs one operation from its row: claims it, touches the hardware, reports. Finding nothing to do is fine."""
 
+from functools import partial
+
 from bmm.deadline import Deadline
 from bmm.drain import Report, drain
 from bmm.models import Kind, Operation, Status
 from bmm.operations import POWER_KINDS, TIMES, claim
 from bmm.perform import perform
+from devices.models import Device
 from mozpool_site import clock
 from mozpool_site.transactions import patiently
+
+# How long the restart of a database takes.
+_PATIENCE_SECONDS = 5.0
 
 
 def run(operation_id: int, report: Report) -> bool:
@@ -15,17 +21,19 @@ def run(operation_id: int, report: Report) -> bool:
     `report` stores the outcome and tells whoever asked. A power operation brings its whole controller's
     queue along.
     """
-    waiting = Operation.objects.select_related("device__image", "device__next_image", "device__rack")
-    operation = waiting.filter(pk=operation_id, status=Status.QUEUED).first()
+    operation = Operation.objects.filter(pk=operation_id, status=Status.QUEUED).first()
     if operation is None:
         return False
     if operation.kind in POWER_KINDS and operation.controller_id is not None:
         return drain(operation.controller_id, report) > 0
-    if not claim(operation, clock.now()):
-        return False
-    # Read again: the claim freezes the operation, but the device may have moved before it.
     deadline = Deadline.after(TIMES[Kind(operation.kind)].deadline)
-    fields = ("image", "next_image", "netboot", "outlet")
-    patiently(lambda: operation.device.refresh_from_db(fields=fields), deadline.remaining())
-    report(operation, perform(operation, operation.device, deadline))
+    # A database that dies between our commit and its answer has made the claim ours: ask until it is known.
+    if not patiently(
+        partial(claim, operation, clock.now()), max(_PATIENCE_SECONDS, deadline.remaining() / 2)
+    ):
+        return False
+    # Read after the claim, which freezes the operation: the device may have moved before it.
+    devices = Device.objects.select_related("image", "next_image")
+    device = patiently(lambda: devices.get(pk=operation.device_id), deadline.remaining())
+    report(operation, perform(operation, device, deadline))
     return True
