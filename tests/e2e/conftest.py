@@ -2,19 +2,19 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from simlab.pool import Pool, PoolPlan
 from tests.e2e.observer import QUICK_IMAGES, Observer
+from tests.network import own_network
 from tests.servers.mariadb import MariaDB
 from tests.servers.redis import Redis
 
 DEVICES = 100
 SPEED = 40.0
-# A part of 127.0.0.0/8 that no other test of this repository uses.
-NETWORK = "127.117.0.0/16"
 
 
 @pytest.fixture(scope="session")
@@ -22,21 +22,27 @@ def e2e_pool(
     private_mariadb: MariaDB, private_redis: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pool]:
     """Give a pool of two racks with a worker and a pulse each, and a second pulse over both."""
+    with own_network() as network:
+        yield from run(private_mariadb, private_redis, tmp_path_factory.mktemp("e2e"), network)
+
+
+def run(database: MariaDB, broker: Redis, folder: Path, network: str) -> Iterator[Pool]:
+    """Run the pool on a network of its own, and see that it leaves no process behind."""
     plan = PoolPlan(
-        database_url=private_mariadb.url,
-        broker_url=private_redis.url,
+        database_url=database.url,
+        broker_url=broker.url,
         racks=2,
         devices=DEVICES,
         speed=SPEED,
-        seed=("--network", NETWORK, "--seed", "7"),
+        seed=("--network", f"{network}.0.0/16", "--seed", "7"),
         per_rack=True,
         web_threads=12,
     )
-    with Pool(plan, tmp_path_factory.mktemp("e2e")) as pool:
+    with Pool(plan, folder) as pool:
         pool.start_process("pulse")
-        Observer(private_mariadb).ask(QUICK_IMAGES)
+        Observer(database).ask(QUICK_IMAGES)
         yield pool
-        here = {private_mariadb.pid, private_redis.pid, os.getpid()}
+        here = {database.pid, broker.pid, os.getpid()}
         children = [child for child in psutil.Process().children(recursive=True) if child.pid not in here]
         assert len(children) > len(("web", "lab", "worker.p1", "worker.p2", "pulse.p1", "pulse.p2", "pulse"))
     _, left = psutil.wait_procs(children, timeout=3)

@@ -15,10 +15,10 @@ Row = tuple[object, ...]
 
 # Seconds after which a hung board's state has lasted long enough: the boards run about 40 times faster, while the
 # table's own times are those of real boards.
-PATIENCE = {"pxe_booting": 10, "self_test_running": 60, "mobile_init_started": 10}
+PATIENCE = {"pxe_booting": 7, "self_test_running": 20}
 # The images' own columns, brought to the boards' speed in the same way.
 QUICK_IMAGES = (
-    "UPDATE devices_image SET download_timeout = 10, install_timeout = 12, verify_timeout = 5, verify_limit = 4, "
+    "UPDATE devices_image SET download_timeout = 7, install_timeout = 8, verify_timeout = 4, verify_limit = 2, "
     "settle_seconds = 1"
 )
 _HURRY = (

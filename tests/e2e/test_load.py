@@ -21,7 +21,7 @@ def test_two_hundred_requests_on_a_hundred_devices_that_fail_now_and_then(
     set_rates(e2e_pool, RATES)
     since, began = time.time(), time.monotonic()
     before = {process: len(e2e_pool.log(process)) for process in PROCESSES}
-    crowd = Clients(e2e_pool.port, errands("load", REQUESTS, seed=1, spread=12))
+    crowd = Clients(e2e_pool.port, errands("load", REQUESTS, seed=1, spread=8))
     crowd.start()
     assert crowd.join(120), observer.states()
     took = time.monotonic() - began

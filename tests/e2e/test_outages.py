@@ -13,7 +13,7 @@ from tests.e2e.report import tell
 from tests.servers.mariadb import MariaDB
 from tests.servers.redis import Redis
 
-FROZEN_SECONDS = 8.0
+FROZEN_SECONDS = 7.0
 CALLERS = 4
 
 

@@ -14,11 +14,11 @@ from pytest_django import Settings
 from devices.models import Device, PowerController
 from simlab.control import LabControl
 from tests.factories import make_controller, make_device
+from tests.network import own_network
 from tests.servers.process import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-# A part of 127.0.0.0/8 that no other test of this repository uses.
-BOARDS = ("127.118.0.1", "127.118.0.2")
+BOARDS = 2
 OUTLETS = [f"bank1:relay{relay}" for relay in range(1, 9)]
 # The lab's boards rest for less than real ones, so that a test's end does not disturb the next one.
 REST_SECONDS = 0.2
@@ -30,6 +30,7 @@ class Lab:
 
     control: LabControl
     tftp: Path
+    network: str
 
     def controller(self, number: int = 0) -> PowerController:
         """Make the row of a relay board, healed and with its counters at zero."""
@@ -37,17 +38,17 @@ class Lab:
         # The row of the test before is gone, and with it what told that the board rests.
         time.sleep(REST_SECONDS)
         self.control.reset_counters()
-        return make_controller(f"{BOARDS[number]}:2101")
+        return make_controller(f"{_host(self.network, number)}:2101")
 
     def devices(self, controller: PowerController, number: int, **columns: object) -> list[Device]:
         """Make the rows of the first devices of a relay board."""
-        board = BOARDS.index(controller.address.partition(":")[0])
+        board = int(controller.address.partition(":")[0].rpartition(".")[2]) - 1
         return [
             make_device(
                 power_controller=controller,
                 outlet=OUTLETS[place],
                 mac=_mac(board, place),
-                address=_address(board, place),
+                address=_address(self.network, board, place),
                 **columns,
             )
             for place in range(number)
@@ -63,11 +64,15 @@ def _mac(board: int, place: int) -> str:
     return f"0276000{board:02x}{place:03x}"
 
 
-def _address(board: int, place: int) -> str:
-    return f"127.118.{board + 1}.{place + 1}"
+def _host(network: str, board: int) -> str:
+    return f"{network}.0.{board + 1}"
 
 
-def _description(folder: Path) -> dict[str, object]:
+def _address(network: str, board: int, place: int) -> str:
+    return f"{network}.{board + 1}.{place + 1}"
+
+
+def _description(folder: Path, network: str) -> dict[str, object]:
     return {
         "speed": 60,
         "workers": 1,
@@ -75,19 +80,19 @@ def _description(folder: Path) -> dict[str, object]:
         "control": str(folder / "control.sock"),
         "images": {"android": {"tcp": [5555]}},
         "relay_boards": [
-            {"name": f"relay-{number}", "host": host, "rest": REST_SECONDS}
-            for number, host in enumerate(BOARDS)
+            {"name": f"relay-{number}", "host": _host(network, number), "rest": REST_SECONDS}
+            for number in range(BOARDS)
         ],
         "devices": [
             {
                 "name": Lab.board_name(board, place),
                 "mac": _mac(board, place),
-                "address": _address(board, place),
+                "address": _address(network, board, place),
                 "relay_board": f"relay-{board}",
                 "outlet": OUTLETS[place],
                 "image": "android",
             }
-            for board in range(len(BOARDS))
+            for board in range(BOARDS)
             for place in range(len(OUTLETS))
         ],
     }
@@ -96,9 +101,13 @@ def _description(folder: Path) -> dict[str, object]:
 @pytest.fixture(scope="session")
 def running_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Play the hardware for the whole session."""
-    folder = tmp_path_factory.mktemp("lab")
+    with own_network() as network:
+        yield from _play(tmp_path_factory.mktemp("lab"), network)
+
+
+def _play(folder: Path, network: str) -> Iterator[Lab]:
     (folder / "tftp").mkdir()
-    (folder / "LAB.json").write_text(json.dumps(_description(folder)))
+    (folder / "LAB.json").write_text(json.dumps(_description(folder, network)))
     ready = folder / "ready"
     command = [sys.executable, "-m", "simlab", str(folder / "LAB.json"), "--ready-file", str(ready)]
     with (folder / "log").open("wb") as log:
@@ -110,7 +119,7 @@ def running_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         assert process.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < ends, (folder / "log").read_text()
         time.sleep(0.02)
-    yield Lab(LabControl(folder / "control.sock"), folder / "tftp")
+    yield Lab(LabControl(folder / "control.sock"), folder / "tftp", network)
     process.terminate()
     process.wait(10)
 
