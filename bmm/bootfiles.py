@@ -48,14 +48,14 @@ def sync(device_id: int) -> bool:
         raise Misconfigured(f"boot file of {device.name}: {error}") from error
 
 
-def reconcile(rack_ids: Collection[int]) -> int:
-    """Make the boot files of whole racks match the database; give how many had to change.
+def reconcile(rack_ids: Collection[int] | None) -> int:
+    """Make the boot files of whole racks (None: of all) match the database; give how many had to change.
 
     Files of devices of other racks and of strangers are left alone: several racks may share a folder.
     """
     root = Path(settings.MOZPOOL_TFTP_ROOT)
     present = netboot.present_boot_files(root)
-    devices = Device.objects.filter(rack_id__in=rack_ids)
+    devices = Device.objects.all() if rack_ids is None else Device.objects.filter(rack_id__in=rack_ids)
     wanted = set(devices.filter(netboot__isnull=False).values_list("pk", flat=True))
     on_disk = set(devices.filter(mac__in=present).values_list("pk", flat=True)) if present else set()
     changed = 0

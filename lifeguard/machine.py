@@ -69,6 +69,8 @@ class DeviceRunner(Runner[Device]):
         self, row: Device, event: Event, decision: Step, old_state: str, now: datetime, by: Actor
     ) -> None:
         """Append a line for each state entered."""
+        if decision.path == (old_state,) and "quiet" in DEVICE[old_state].tags:
+            return
         lines = journal.steps(decision, event, old_state, now, by, device_id=row.pk, request_id=row.held_by)
         if event.name == "please_image" and lines:
             lines.insert(

@@ -8,15 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import close_old_connections, connection
-from django.db.models import Min
+from django.db.models import Q
 
 from bmm import bootfiles, operations
 from bmm.models import Operation, Status
 from bmm.operations import Answer, Outcome
 from bmm.run import run
 from devices.models import Device, Rack
+from devices.queues import queue_of
 from lifeguard.machine import device_runner
 from lifeguard.reports import report, store
 from mozpool_site import doorbell
@@ -26,6 +28,7 @@ from mozpool_site.statemachine.spec import TIMEOUT
 from mozpool_site.transactions import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 TIMER_TASK = "lifeguard.tasks.fire_timer"
 
@@ -37,6 +40,9 @@ RUN_AFTER = timedelta(seconds=10)
 SERVE_HERE_FOR = timedelta(seconds=30)
 # How far a row is pushed back that can't be dealt with, so that it holds nobody up.
 _POISON_PAUSE = timedelta(seconds=60)
+# How often everything is looked at; in between only for operations that come due, a breath apart.
+LOOK_EVERY = timedelta(seconds=1)
+_BREATH = timedelta(seconds=0.1)
 _HEARTBEAT = timedelta(seconds=5)
 _SLICE = 500
 
@@ -48,6 +54,8 @@ class RackPulse:
     racks: dict[int, str]
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "pulse-operation"))
     ring_bells: bool = True
+    # Over all racks nothing is asked for by rack: for a list of a thousand the database reads whole tables.
+    everywhere: bool = False
     # A look in passing is no promise to look again: it must not make the rack seem down later.
     stays: bool = True
     _timers_rung: dict[int, int] = field(default_factory=dict)
@@ -55,6 +63,7 @@ class RackPulse:
     _running: dict[int, Future[None]] = field(default_factory=dict)
     _serve_until: dict[int, datetime] = field(default_factory=dict)
     _heartbeat: datetime | None = None
+    _looked: datetime | None = None
 
     @classmethod
     def over(cls, names: list[str]) -> "RackPulse":
@@ -64,21 +73,30 @@ class RackPulse:
         for name in names:
             if name not in found:
                 raise UnknownNameError(f"there is no rack {name!r}", field="rack")
-        return cls({rack.pk: rack.queue_name for rack in found.values()})
+        return cls({rack.pk: rack.queue_name for rack in found.values()}, everywhere=not names)
 
     def beat(self, now: datetime) -> datetime:
         """Do what is due now; give the moment when something will be due next, a second from now at most."""
-        for chore in (self._heart, self._timers, self._lost, self._queued, self._boot_files):
-            _guarded(chore, now)
-        return self._next(now)
+        if self._looked is None or now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            for chore in (self._heart, self._timers, self._lost, self._boot_files):
+                _guarded(chore, now)
+        following = self._looked + LOOK_EVERY
+        soonest = _guarded(self._queued, now)
+        return min(following, max(soonest, now + _BREATH)) if soonest else following
+
+    @property
+    def _here(self) -> Q:
+        return Q() if self.everywhere else Q(rack_id__in=self.racks)
 
     def _heart(self, now: datetime) -> None:
         if self.stays and (self._heartbeat is None or now - self._heartbeat >= _HEARTBEAT):
-            Rack.objects.filter(pk__in=self.racks).update(pulse_seen=now)
+            racks = Rack.objects.all() if self.everywhere else Rack.objects.filter(pk__in=self.racks)
+            racks.update(pulse_seen=now)
             self._heartbeat = now
 
     def _timers(self, now: datetime) -> None:
-        due = Device.objects.filter(rack_id__in=self.racks, deadline__lte=now).order_by("deadline")
+        due = Device.objects.filter(self._here, deadline__lte=now).order_by("deadline")
         rung: dict[int, int] = {}
         for pk, seq, deadline, rack_id in due.values_list("pk", "state_seq", "deadline", "rack_id")[:_SLICE]:
             if deadline is None:
@@ -87,21 +105,25 @@ class RackPulse:
                 _fire(pk, seq, now)
             else:
                 if self._timers_rung.get(pk) != seq:
-                    doorbell.ring(self.racks[rack_id], TIMER_TASK, pk, seq)
+                    doorbell.ring(self.racks.get(rack_id) or queue_of(rack_id), TIMER_TASK, pk, seq)
                 rung[pk] = seq
         self._timers_rung = rung
 
     def _lost(self, now: datetime) -> None:
-        for operation in Operation.objects.filter(operations.lost(now), rack_id__in=self.racks)[:_SLICE]:
+        for operation in Operation.objects.filter(self._here, operations.lost(now))[:_SLICE]:
             if operation.status == Status.RUNNING:
                 _give_up(operation, now)
             else:
                 operations.let_go(operation)
 
-    def _queued(self, now: datetime) -> None:
-        due = Operation.objects.filter(rack_id__in=self.racks, status=Status.QUEUED, not_before__lte=now)
+    def _queued(self, now: datetime) -> datetime | None:
+        """Ring for operations that are due; give the moment when the next one will be, within the second."""
+        soon = Operation.objects.filter(self._here, status=Status.QUEUED, not_before__lte=now + LOOK_EVERY)
         rung: dict[tuple[int, int], datetime] = {}
-        for operation in due.order_by("not_before")[:_SLICE]:
+        for operation in soon.order_by("not_before")[:_SLICE]:
+            if operation.not_before > now:
+                self._operations_rung = rung
+                return operation.not_before
             attempt = (operation.pk, operation.attempts)
             last = self._operations_rung.get(attempt)
             if self._serves(operation.rack_id, now, unheard=now - operation.not_before >= RUN_AFTER):
@@ -112,6 +134,7 @@ class RackPulse:
             if last:
                 rung[attempt] = last
         self._operations_rung = rung
+        return None
 
     def _serves(self, rack_id: int, now: datetime, *, unheard: bool) -> bool:
         """Whether to do a rack's work here. What was `unheard` tells that no worker comes, and is remembered."""
@@ -135,20 +158,7 @@ class RackPulse:
             self._running[operation_id] = self.pool.submit(_run_alone, operation_id)
 
     def _boot_files(self, now: datetime) -> None:
-        bootfiles.reconcile(self.racks)
-
-    def _next(self, now: datetime) -> datetime:
-        """Look ahead, so that a poll that comes due in 0.3 s is not rung for in 1 s."""
-        latest = now + timedelta(seconds=1)
-        queued = Operation.objects.filter(
-            rack_id__in=self.racks, status=Status.QUEUED, not_before__gt=now, not_before__lt=latest
-        )
-        devices = Device.objects.filter(rack_id__in=self.racks, deadline__gt=now, deadline__lt=latest)
-        moments: list[datetime | None] = [
-            queued.aggregate(next=Min("not_before"))["next"],
-            devices.aggregate(next=Min("deadline"))["next"],
-        ]
-        return min([latest, *(moment for moment in moments if moment is not None)])
+        bootfiles.reconcile(None if self.everywhere else self.racks)
 
 
 def _fire(device_id: int, seq: int, now: datetime) -> None:
@@ -186,11 +196,12 @@ def _run_alone(operation_id: int) -> None:
         connection.close()
 
 
-def _guarded(chore: Callable[[datetime], object], now: datetime) -> None:
+def _guarded(chore: Callable[[datetime], T], now: datetime) -> T | None:
     """Keep one failing chore from stopping the others. A database that is away stops the beat."""
     try:
-        chore(now)
+        return chore(now)
     except UNAVAILABLE:
         raise
     except Exception:
         logger.exception("a chore of the pulse failed")
+        return None

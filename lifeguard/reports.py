@@ -7,6 +7,7 @@ from bmm.models import Kind, Operation, Status
 from bmm.operations import TIMES, Answer, Outcome
 from devices import journal
 from lifeguard.machine import device_runner
+from lifeguard.states import DEVICE
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
@@ -46,7 +47,8 @@ def _close(operation: Operation, outcome: Outcome) -> None:
     if not operations.finish(operation, outcome, now):
         device_runner.note(device, event, f"late: operation {operation.pk} was called off", now, Actor())
         return
-    if outcome.message:
+    well_as_ever = outcome.answer == Answer.OK and "quiet" in DEVICE[device.state].tags
+    if outcome.message and not well_as_ever:
         journal.append([journal.line(outcome.message, now, device_id=device.pk, event=event.name)])
     device_runner.deliver_locked(device, event, now, fence={"state_seq": operation.state_seq})
 

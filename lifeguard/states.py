@@ -37,6 +37,8 @@ API = frozenset({"api"})
 STEADY = frozenset({"steady"})
 FAILED = frozenset({"api", "failed", "steady"})
 INSTALLING = frozenset({"installing"})
+# That all is still well is no news: neither entering the state again nor its good answers are journalled.
+QUIET = frozenset({"quiet"})
 
 _MEND = {
     "please_self_test": Goto("start_self_test"),
@@ -152,7 +154,7 @@ DEVICE = Spec(
                 "operation_lost": Stay(),
                 "hardware_unreachable": Stay(),
             },
-            tags=API,
+            tags=API | QUIET,
         ),
         # Power cycling into the device's own storage.
         State(

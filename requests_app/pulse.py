@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from bmm import operations
 from bmm.runner_identity import runner_name
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 # A dead holder's lease ends within 4 s, and others ask each second: the pool is looked after again within 5.
 LEASE = timedelta(seconds=4)
 _RENEW = timedelta(seconds=1)
+_LOOK_EVERY = timedelta(seconds=1)
 _MATCH_EVERY = timedelta(seconds=2)
 _SWEEP_EVERY = timedelta(seconds=3)
 _PRUNE_EVERY = timedelta(hours=1)
@@ -40,6 +41,7 @@ _SLICE = 500
 class PoolPulse:
     """Looks after the pool while it holds the lease."""
 
+    _looked: datetime | None = None
     _renewed: datetime | None = None
     _matched: datetime | None = None
     _swept: datetime | None = None
@@ -47,6 +49,9 @@ class PoolPulse:
 
     def beat(self, now: datetime) -> None:
         """Do what is due now, if the pool is ours."""
+        if not _every(_LOOK_EVERY, self._looked, now):
+            return
+        self._looked = now
         if not self._lease(now):
             return
         self._expire(now)
@@ -83,20 +88,16 @@ class PoolPulse:
     def _sweep(self, now: datetime) -> None:
         """Find requests that a lost signal would leave waiting for their next timer."""
         held = Device.objects.filter(held_by__isnull=False)
-        settled = held.filter(Q(state="ready") | ~Q(result="")).values_list("held_by", flat=True)
-        self._tell("pending", settled, "device_settled", now)
-        left = held.exclude(state="ready").values_list("held_by", flat=True)
-        self._tell("ready", left, "device_left", now)
+        self._tell("pending", held.filter(Q(state="ready") | ~Q(result="")), "device_settled", now)
+        self._tell("ready", held.exclude(state="ready"), "device_left", now)
         if down := racks_down(now):
-            stranded = held.filter(rack_id__in=down).values_list("held_by", flat=True)
-            self._tell("pending", stranded, "rack_down", now)
+            self._tell("pending", held.filter(rack_id__in=down), "rack_down", now)
 
-    def _tell(self, state: str, holders: Iterable[int | None], event: str, now: datetime) -> None:
-        wanted = [pk for pk in holders if pk is not None]
-        concerned = Request.objects.filter(pk__in=wanted, state=state).values_list("pk", flat=True)
+    def _tell(self, state: str, held: QuerySet[Device], event: str, now: datetime) -> None:
+        concerned = Request.objects.filter(state=state, pk__in=held.values("held_by"))
         if event == "rack_down":
             concerned = concerned.filter(requested_device=None)
-        _deliver(concerned, event, now)
+        _deliver(concerned.values_list("pk", flat=True), event, now)
 
 
 def _create_lease(now: datetime) -> bool:

@@ -105,6 +105,7 @@ class Device(MachineColumns):
             models.Index(fields=("environment", "idle_since"), name="device_idle_env"),
             models.Index(fields=("image", "idle_since"), name="device_idle_image"),
             models.Index(fields=("rack", "deadline"), name="device_due"),
+            models.Index(fields=("deadline",), name="device_due_anywhere"),
             models.Index(fields=("state",), name="device_state"),
         )
 
