@@ -66,15 +66,23 @@ class Lab:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.part.start(), self._loop).result(5)
+        try:
+            asyncio.run_coroutine_threadsafe(self.part.start(), self._loop).result(5)
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(_end(self.part), self._loop).result(5)
+        self._stop()
+        assert self.crashes == []
+
+    def _stop(self) -> None:
+        # A thread that lives on would keep the whole test run from ending.
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        assert self.crashes == []
 
     @property
     def device_address(self) -> str:
