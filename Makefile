@@ -58,8 +58,9 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	scripts/test-packages
 	$(PYTEST) -q -n 2 tests/unit tests/architecture
 	$(PYTEST) -q -n 2 tests/simulation
-	$(PYTEST) -q tests/servers tests/integration
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/integration
+	$(PYTEST) -q tests/servers
+	$(PYTEST) -q -n 2 --dist loadfile tests/integration
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/e2e
 
 .PHONY: bench

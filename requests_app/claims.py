@@ -67,11 +67,13 @@ def _claim_one(demand: Demand, now: datetime) -> Device | None:
     offered: list[int] = []
     for group in candidates(demand, now):
         keys = [offer.device_id for offer in group]
-        free = Device.objects.filter(pk__in=keys, state="ready", held_by__isnull=True)
-        device = device_runner.lock_one_of(free)
-        if device is not None and claim(demand.request_id, device.pk):
-            device.held_by, device.idle_since = demand.request_id, None
-            return device
+        # The very best first; where rivals are after that one too, any of its equals will do.
+        for wanted in (keys[:1], keys[1:]):
+            free = Device.objects.filter(pk__in=wanted, state="ready", held_by__isnull=True)
+            device = device_runner.lock_one_of(free) if wanted else None
+            if device is not None and claim(demand.request_id, device.pk):
+                device.held_by, device.idle_since = demand.request_id, None
+                return device
         offered += keys
     for device_id in offered:
         if claim(demand.request_id, device_id):

@@ -48,10 +48,13 @@ def main() -> int:
     """Start the lab, show two requests, wait for Ctrl-C; give the exit status."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="leave when both requests have been ready")
+    parser.add_argument(
+        "--speed", type=float, default=_SPEED, help="of the boards, real ones having 1 (default: 5)"
+    )
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with _running() as (pool, password):
+        with _running(arguments.speed) as (pool, password):
             _show(pool)
             _explain(pool, password)
             while not arguments.exit:
@@ -65,7 +68,7 @@ def main() -> int:
 
 
 @contextmanager
-def _running() -> Iterator[tuple[Pool, str]]:
+def _running(speed: float) -> Iterator[tuple[Pool, str]]:
     shutil.rmtree(_FOLDER, ignore_errors=True)
     _FOLDER.mkdir(parents=True)
     with ExitStack() as stack:
@@ -75,7 +78,7 @@ def _running() -> Iterator[tuple[Pool, str]]:
             broker_url=broker.socket_url,
             racks=_RACKS,
             devices=_DEVICES,
-            speed=_SPEED,
+            speed=speed,
         )
         pool = Pool(plan, _FOLDER)
         stack.callback(pool.stop)

@@ -28,7 +28,7 @@ def test_the_demo_shows_two_requests_becoming_ready_and_leaves_no_process(core_p
     variables = {name: value for name, value in os.environ.items() if not name.startswith("MOZPOOL_")}
     variables.pop("DATABASE_URL", None)
     shown = subprocess.run(
-        [str(core_python), "-m", "simlab.demo", "--exit"],
+        [str(core_python), "-m", "simlab.demo", "--exit", "--speed", "30"],
         cwd=ROOT,
         env={**variables, "PATH": BARE_PATH},
         capture_output=True,
