@@ -64,7 +64,7 @@ class Chaos:
     observer: Observer
     crowd: Clients
     measured: list[Recovery] = field(default_factory=list)
-    # Operations that a killed worker left behind: their recovery is measured there, and nowhere else.
+    # Operations that a killed worker or pulse left behind: their recovery is measured there, and nowhere else.
     _orphans: set[int] = field(default_factory=set)
     _later: list[Callable[[], None]] = field(default_factory=list)
 
@@ -75,42 +75,51 @@ class Chaos:
 
     def kill_worker(self, name: str) -> None:
         """Kill a worker while it has hardware in its hands."""
-        runner = f"%:{self.pool.pid(name)}:%"
-        running = "SELECT id FROM bmm_operation WHERE status = 'running' AND runner LIKE %s"
         ends = time.monotonic() + 5
-        while not (in_hand := self.observer.ask(running, runner)) and time.monotonic() < ends:
+        while not self._in_hand(self.pool.pid(name)) and time.monotonic() < ends:
             time.sleep(0.02)
-        self.pool.kill9(name)
-        killed = self.observer.one("SELECT NOW(6)")
-        # What it finished between the look and the kill is no part of it.
-        in_hand = self.observer.ask(running, runner)
-        self._orphans |= {int(str(row[0])) for row in in_hand}
+        self._kill(name)
         time.sleep(RESTART_SECONDS)
         self.pool.start_process(name)
-
-        def measure() -> None:
-            took = self.observer.number(
-                "SELECT MAX(TIMESTAMPDIFF(MICROSECOND, %s, finished)) / 1e6 FROM bmm_operation "
-                "WHERE FIND_IN_SET(id, %s)",
-                killed,
-                ",".join(str(row[0]) for row in in_hand),
-            )
-            what = f"{len(in_hand)} operations in hand, the last one given up"
-            self._note(f"{name} killed", what, took, 40)
-
-        self._later.append(measure)
 
     def kill_pulse(self) -> None:
         """Kill the pulse that looks after the pool; another one must take over."""
         owner = str(self.observer.one("SELECT owner FROM requests_app_poollease"))
         by_pid = {str(self.pool.pid(name)): name for name in ("pulse", "pulse.p1", "pulse.p2")}
         victim = by_pid[owner.split(":")[1]]
-        self.pool.kill9(victim)
+        self._kill(victim)
         began = time.monotonic()
         while str(self.observer.one("SELECT owner FROM requests_app_poollease")) == owner:
             time.sleep(0.05)
         self._note(f"{victim} killed", "another pulse holds the pool", time.monotonic() - began, 5)
         self.pool.start_process(victim)
+
+    def _kill(self, name: str) -> None:
+        """Kill a process that may have operations in hand (a pulse, too, where no worker comes), and see them given up."""
+        pid = self.pool.pid(name)
+        self.pool.kill9(name)
+        killed = self.observer.one("SELECT NOW(6)")
+        # Asked after the kill: what it finished before is no part of it.
+        in_hand = self._in_hand(pid)
+        self._orphans |= set(in_hand)
+        if not in_hand:
+            return
+
+        def measure() -> None:
+            took = self.observer.number(
+                "SELECT MAX(TIMESTAMPDIFF(MICROSECOND, %s, finished)) / 1e6 FROM bmm_operation "
+                "WHERE FIND_IN_SET(id, %s)",
+                killed,
+                ",".join(map(str, in_hand)),
+            )
+            what = f"{len(in_hand)} operations in hand, the last one given up"
+            self._note(f"{name} killed", what, took, 40)
+
+        self._later.append(measure)
+
+    def _in_hand(self, pid: int) -> list[int]:
+        running = "SELECT id FROM bmm_operation WHERE status = 'running' AND runner LIKE %s"
+        return [int(str(row[0])) for row in self.observer.ask(running, f"%:{pid}:%")]
 
     def kill_web(self) -> None:
         """Kill all of the web server."""
