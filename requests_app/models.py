@@ -42,6 +42,15 @@ class Request(MachineColumns):
         help_text="The device that it held last: history only.",
     )
 
+    filing_key = models.CharField(  # noqa: DJ001 - unique, so rows without one need null
+        max_length=36,
+        null=True,
+        unique=True,
+        default=None,
+        editable=False,
+        help_text="Of the call that filed it: filed once, although a lost commit was tried again.",
+    )
+
     class Meta:
         indexes = (
             models.Index(fields=("ended", "expires"), name="request_expiry"),

@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from django.conf import settings
+from django.db import IntegrityError
 
 from devices import journal
 from devices.models import Device, Image
@@ -50,7 +52,12 @@ def file_request(order: Order, *, by: Actor) -> Request:
     if order.device is not None:
         check_image_fits(order.device, order.image)
     boot_config = _canonical(order)
-    request = _file(order, boot_config, by)
+    key = str(uuid4())
+    try:
+        request = _file(order, boot_config, by, key)
+    except IntegrityError:
+        # The database died after the commit and before its answer: what was tried again is there already.
+        request = Request.objects.get(filing_key=key)
     if request.state == "finding_device" and order.device is None and could_match(request):
         # Something is free, but others were here first.
         match_waiting()
@@ -60,7 +67,7 @@ def file_request(order: Order, *, by: Actor) -> Request:
 
 @retrying
 @journal.gathered()
-def _file(order: Order, boot_config: str, by: Actor) -> Request:
+def _file(order: Order, boot_config: str, by: Actor, key: str) -> Request:
     now = clock.now()
     request = Request.objects.create(
         state="finding_device",
@@ -73,6 +80,7 @@ def _file(order: Order, boot_config: str, by: Actor) -> Request:
         assignee=order.assignee,
         owner=by.name[:100],
         priority=order.priority,
+        filing_key=key,
         created=now,
         state_since=now,
         expires=now + timedelta(seconds=order.duration),

@@ -95,7 +95,7 @@ class Chaos:
         self.pool.start_process(victim)
 
     def _kill(self, name: str) -> None:
-        """Kill a process that may have operations in hand (a pulse, too, where no worker comes), and see them given up."""
+        """Kill a process that may have operations in hand, and see them given up; a pulse may have, too."""
         pid = self.pool.pid(name)
         self.pool.kill9(name)
         killed = self.observer.one("SELECT NOW(6)")

@@ -81,7 +81,7 @@ class Client:
                 errand.number = answer.json()["request"]["id"]
                 return
             self._pause()
-            if answer is None:
+            if answer is None or answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 # It may have been filed although the answer was lost: an old client looks for its own name.
                 self.lost_answers += 1
                 listed = self._get("/api/request/list/?include_closed=1")
