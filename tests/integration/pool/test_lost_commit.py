@@ -17,7 +17,7 @@ def test_a_request_whose_commit_was_not_confirmed_is_filed_once(monkeypatch: pyt
 
     def lose_the_answer(self: transaction.Atomic, *error: object) -> None:
         committed(self, *error)  # type: ignore[arg-type]
-        if self.durable and not lost and Request.objects.exists():
+        if self.durable and not lost and Request.objects.exists():  # type: ignore[attr-defined]
             lost.append(1)
             raise OperationalError(2013, "Lost connection to server during query")
 
