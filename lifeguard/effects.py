@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from devices.models import BootConfig, Device, Image, ImageBootConfig
+from devices.models import Device, Image, ImageBootConfig
 from devices.models.device import Health, Result
 from devices.models.image import MAINTENANCE, OWN_IMAGES, SELF_TEST
 from lifeguard.facts import StoredFacts, config_digest
@@ -117,9 +117,11 @@ def _record_install(context: Context, *, succeeded: bool) -> None:
 
 def boot_config_for(device: Device) -> int | None:
     """Find the active boot config that brings the next image onto this hardware; None where there is none."""
-    matrix = ImageBootConfig.objects.filter(image=device.next_image_id, hardware_type=device.hardware_type_id)
-    found = BootConfig.objects.filter(active=True, uses__in=matrix)
-    return found.values_list("pk", flat=True).first()
+    cell = ImageBootConfig.objects.filter(
+        image=device.next_image_id, hardware_type=device.hardware_type_id, boot_config__active=True
+    )
+    # The matrix has one row at most for these: an order would only cost time.
+    return next(iter(cell.order_by().values_list("boot_config", flat=True)), None)
 
 
 WRITES: dict[str, Write] = {

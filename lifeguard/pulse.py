@@ -4,11 +4,9 @@ Needs no broker. Any number of pulses may run over the same racks: each thing do
 """
 
 import logging
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from django.db import close_old_connections, connection
 from django.db.models import Q
@@ -22,13 +20,12 @@ from devices.queues import queue_of
 from lifeguard.machine import device_runner
 from lifeguard.reports import report, store
 from mozpool_site import doorbell
+from mozpool_site.contained import POISON_PAUSE, contained
 from mozpool_site.errors import UnknownNameError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from mozpool_site.transactions import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 TIMER_TASK = "lifeguard.tasks.fire_timer"
 
@@ -38,13 +35,12 @@ RING_AGAIN_AFTER = timedelta(seconds=3)
 RUN_AFTER = timedelta(seconds=10)
 # A rack that nobody came for once is not waited for anew with each thing: it is served here for so long.
 SERVE_HERE_FOR = timedelta(seconds=30)
-# How far a row is pushed back that can't be dealt with, so that it holds nobody up.
-_POISON_PAUSE = timedelta(seconds=60)
 # How often everything is looked at; in between only for operations that come due, a breath apart.
 LOOK_EVERY = timedelta(seconds=1)
 _BREATH = timedelta(seconds=0.1)
 _HEARTBEAT = timedelta(seconds=5)
 _SLICE = 500
+_CHORE_FAILED = "a chore of the pulse failed"
 
 
 @dataclass
@@ -80,9 +76,12 @@ class RackPulse:
         if self._looked is None or now - self._looked >= LOOK_EVERY:
             self._looked = now
             for chore in (self._heart, self._timers, self._lost, self._boot_files):
-                _guarded(chore, now)
+                with contained(_CHORE_FAILED):
+                    chore(now)
         following = self._looked + LOOK_EVERY
-        soonest = _guarded(self._queued, now)
+        soonest = None
+        with contained(_CHORE_FAILED):
+            soonest = self._queued(now)
         return min(following, max(soonest, now + _BREATH)) if soonest else following
 
     @property
@@ -162,28 +161,27 @@ class RackPulse:
 
 
 def _fire(device_id: int, seq: int, now: datetime) -> None:
-    """Let a deadline pass; a row that can't be dealt with is pushed back, so that the rest go on."""
-    try:
+    """Let a deadline pass."""
+    device = Device.objects.filter(pk=device_id, state_seq=seq)
+    with contained(
+        "the deadline of device %s can't pass; next try in a minute",
+        device_id,
+        push_back=lambda: device.update(deadline=now + POISON_PAUSE),
+    ):
         device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": seq})
-    except UNAVAILABLE:
-        raise
-    except Exception:
-        logger.exception("the deadline of device %s can't pass; next try in a minute", device_id)
-        Device.objects.filter(pk=device_id, state_seq=seq).update(deadline=now + _POISON_PAUSE)
 
 
 def _give_up(operation: Operation, now: datetime) -> None:
-    """Report an operation as lost; one that can't be reported is pushed back, so that the rest go on."""
+    """Report an operation as lost."""
     message = f"runner {operation.runner} is gone"
     logger.warning("operation %s is lost: %s", operation.pk, message)
-    try:
+    running = Operation.objects.filter(pk=operation.pk, status=Status.RUNNING, runner=operation.runner)
+    with contained(
+        "the loss of operation %s can't be reported; next try in a minute",
+        operation.pk,
+        push_back=lambda: running.update(lease_until=now + POISON_PAUSE),
+    ):
         store(operation, Outcome(Answer.LOST, message))
-    except UNAVAILABLE:
-        raise
-    except Exception:
-        logger.exception("the loss of operation %s can't be reported; next try in a minute", operation.pk)
-        running = Operation.objects.filter(pk=operation.pk, status=Status.RUNNING, runner=operation.runner)
-        running.update(lease_until=now + _POISON_PAUSE)
 
 
 def _run_alone(operation_id: int) -> None:
@@ -194,14 +192,3 @@ def _run_alone(operation_id: int) -> None:
     finally:
         close_old_connections()
         connection.close()
-
-
-def _guarded(chore: Callable[[datetime], T], now: datetime) -> T | None:
-    """Keep one failing chore from stopping the others. A database that is away stops the beat."""
-    try:
-        return chore(now)
-    except UNAVAILABLE:
-        raise
-    except Exception:
-        logger.exception("a chore of the pulse failed")
-        return None

@@ -1,11 +1,13 @@
 """Doorbells of Lifeguard: each carries an id, and one that finds nothing to do does nothing."""
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from bmm import bootfiles
+from bmm.operations import RUN_TASK
 from bmm.run import run
 from lifeguard.machine import device_runner
 from lifeguard.reports import report
+from mozpool_site import doorbell
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
 
@@ -16,10 +18,18 @@ def run_operation(operation_id: int) -> None:
     run(operation_id, report)
 
 
-@shared_task
-def fire_timer(device_id: int, state_seq: int) -> None:
-    """Let a device's deadline pass, unless the device has moved on since the bell was rung."""
-    device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": state_seq})
+@shared_task(bind=True)
+def fire_timer(self: "Task[[int, int], None]", device_id: int, state_seq: int) -> None:
+    """Let a device's deadline pass, unless the device has moved on since the bell was rung.
+
+    An operation that this starts on the same rack is run at once: most of what an idle pool does is a timer that
+    leads to a health check, and a second message would double its cost.
+    """
+    queue = str((self.request.delivery_info or {}).get("routing_key"))
+    with doorbell.keeping_one(queue, RUN_TASK) as bell:
+        device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": state_seq})
+    for operation_id in bell.args or ():
+        run_operation(int(operation_id))
 
 
 @shared_task

@@ -7,6 +7,9 @@ process does not try again for a few seconds.
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from celery import current_app
 from django.db import transaction
@@ -18,6 +21,30 @@ SILENCE_SECONDS = 5.0
 
 _lock = threading.Lock()
 _silent_until = 0.0
+_here = threading.local()
+
+
+@dataclass
+class Kept:
+    """A bell that is not rung, since who keeps it answers it; `args` is None until there is one."""
+
+    queue: str
+    task: str
+    args: tuple[int | str, ...] | None = None
+
+
+@contextmanager
+def keeping_one(queue: str, task: str) -> Iterator[Kept]:
+    """Keep back this thread's first bell for a task on a queue; all others are rung as ever.
+
+    For a worker of that queue, which is up and may as well answer at once. A bell that is kept when an error passes
+    through is lost, which costs seconds like any other.
+    """
+    _here.kept = kept = Kept(queue, task)
+    try:
+        yield kept
+    finally:
+        _here.kept = None
 
 
 def ring(queue: str, task: str, *args: int | str) -> None:
@@ -27,6 +54,10 @@ def ring(queue: str, task: str, *args: int | str) -> None:
 
 def _send(queue: str, task: str, args: tuple[int | str, ...]) -> None:
     global _silent_until  # noqa: PLW0603 - one breaker per process is the point
+    kept: Kept | None = getattr(_here, "kept", None)
+    if kept and kept.args is None and (kept.queue, kept.task) == (queue, task):
+        kept.args = args
+        return
     with _lock:
         now = time.monotonic()
         if now < _silent_until:

@@ -4,10 +4,10 @@ One pulse at a time does it, the one that holds the pool's lease row; when it di
 over within seconds.
 """
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -17,14 +17,12 @@ from bmm import operations
 from bmm.runner_identity import runner_name
 from devices.models import Device
 from devices.retention import prune
+from mozpool_site.contained import POISON_PAUSE, contained
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from mozpool_site.transactions import UNAVAILABLE
 from requests_app.claims import match_waiting, racks_down
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
-
-logger = logging.getLogger(__name__)
 
 # A dead holder's lease ends within 4 s, and others ask each second: the pool is looked after again within 5.
 LEASE = timedelta(seconds=4)
@@ -33,7 +31,6 @@ _LOOK_EVERY = timedelta(seconds=1)
 _MATCH_EVERY = timedelta(seconds=2)
 _SWEEP_EVERY = timedelta(seconds=3)
 _PRUNE_EVERY = timedelta(hours=1)
-_POISON_PAUSE = timedelta(seconds=60)
 _SLICE = 500
 
 
@@ -64,7 +61,8 @@ class PoolPulse:
             match_waiting()
         if _every(_PRUNE_EVERY, self._pruned, now):
             self._pruned = now
-            _guarded(_forget, now)
+            with contained("what is old can't be pruned; next try in an hour"):
+                _forget(now)
 
     def _lease(self, now: datetime) -> bool:
         if self._renewed is not None and now - self._renewed < _RENEW:
@@ -112,26 +110,17 @@ def _create_lease(now: datetime) -> bool:
 def _deliver(
     requests: Iterable[int], event: str, now: datetime, fence: dict[str, object] | None = None
 ) -> None:
-    """Deliver an event to each; one that can't be dealt with is pushed back, so that the rest go on."""
+    """Deliver an event to each."""
     for pk in requests:
-        try:
+        request = Request.objects.filter(pk=pk)
+        with contained(
+            "%s of request %s failed; next try in a minute",
+            event,
+            pk,
+            # Only a timer is found again by its deadline; the rest are found by what they are.
+            push_back=partial(request.update, deadline=now + POISON_PAUSE) if event == TIMEOUT else None,
+        ):
             request_runner.deliver(pk, Event(event), fence=fence)
-        except UNAVAILABLE:
-            raise
-        except Exception:
-            logger.exception("%s of request %s failed; next try in a minute", event, pk)
-            later = now + _POISON_PAUSE
-            if event == TIMEOUT:
-                Request.objects.filter(pk=pk).update(deadline=later)
-
-
-def _guarded(chore: Callable[[datetime], object], now: datetime) -> None:
-    try:
-        chore(now)
-    except UNAVAILABLE:
-        raise
-    except Exception:
-        logger.exception("a chore of the pool failed")
 
 
 def _forget(now: datetime) -> None:

@@ -3,6 +3,7 @@
 A machine's own half (its facts, its writes, its operations, its journal) is a subclass in its app.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,7 +50,7 @@ class StaleRowError(RuntimeError):
     """A row changed although we hold its lock: somebody wrote machine columns by hand."""
 
 
-class Runner(Generic[RowT]):
+class Runner(ABC, Generic[RowT]):
     """Runs one machine. Subclasses give the methods at the end."""
 
     spec: ClassVar[Spec]
@@ -153,39 +154,39 @@ class Runner(Generic[RowT]):
 
     # What a machine adds.
 
+    @abstractmethod
     def facts(self, row: RowT, now: datetime) -> object:
         """Load what the table may ask."""
-        raise NotImplementedError
 
+    @abstractmethod
     def work_waiting(self, row: RowT, now: datetime) -> bool:
         """Whether the row's operation waits for a runner that does not come, or has one that is gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, name: str, row: RowT, event: Event, facts: object, now: datetime, by: Actor) -> None:
         """Carry out one of the table's writes: change attributes named in `columns`, or other rows."""
-        raise NotImplementedError
 
     def settle(self, row: RowT, now: datetime) -> None:
         """Bring columns that follow from the new state into line with it."""
 
+    @abstractmethod
     def start(self, row: RowT, work: Work, not_before: datetime, now: datetime) -> None:
         """Store an operation for the state just entered, and ring for it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def supersede(self, row: RowT) -> None:
         """Call off the operations of the state just left."""
-        raise NotImplementedError
 
+    @abstractmethod
     def journal(
         self, row: RowT, event: Event, decision: Step, old_state: str, now: datetime, by: Actor
     ) -> None:
         """Append what happened."""
-        raise NotImplementedError
 
+    @abstractmethod
     def note(self, row: RowT, event: Event, message: str, now: datetime, by: Actor) -> None:
         """Append that an event had no effect, and why."""
-        raise NotImplementedError
 
+    @abstractmethod
     def announce(self, row: RowT, event: Event, old_state: str, by: Actor) -> None:
         """Tell others, after the commit; what they do with it must not be needed for correctness."""
-        raise NotImplementedError
