@@ -6,12 +6,12 @@ candidates, read without locks, means that nothing is free.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 
 from django.db.models import Q, QuerySet
 
-from devices.models import Device, ImageBootConfig, Rack
+from devices.models import Device, ImageBootConfig
 from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
@@ -19,13 +19,12 @@ from mozpool_site.transactions import retrying
 from requests_app.machine import request_runner
 from requests_app.matching import ANY, Demand, Offer, fits, has_image, in_turn, ranked
 from requests_app.models import Request
+from requests_app.outages import racks_down
 
 # How many of the best free devices are looked at in one go; about as many rivals get by without waiting.
 _CANDIDATES = 16
 # Requests looked at when one device comes free.
 _QUEUE = 200
-# A rack whose pulse has not looked for so long is down: its devices are offered to nobody.
-RACK_DOWN_AFTER = timedelta(seconds=30)
 
 
 def demands_of(requests: Iterable[Request]) -> list[Demand]:
@@ -97,7 +96,7 @@ def candidates(demand: Demand, now: datetime) -> Iterator[Sequence[Offer]]:
     """Give free devices that fit in groups of equals, the best group first, until there are no more."""
     seen: set[int] = set()
     for devices in _sources(demand, now):
-        while batch := _offers(devices.exclude(pk__in=seen)[:_CANDIDATES]):
+        while batch := _offers((devices.exclude(pk__in=seen) if seen else devices)[:_CANDIDATES]):
             seen.update(offer.device_id for offer in batch)
             for _, group in groupby(ranked(demand, batch), key=lambda offer: has_image(demand, offer)):
                 yield list(group)
@@ -118,10 +117,9 @@ def match_request(request_id: int) -> bool:
 
 def match_device(device_id: int) -> bool:
     """Give a device that came free to the first waiting request that it fits; True when one took it."""
-    device = Device.objects.filter(pk=device_id, idle_since__isnull=False)
+    free = Device.objects.filter(pk=device_id, idle_since__isnull=False)
+    device = free.exclude(rack_id__in=racks_down(clock.now()))
     for offer in _offers(device):
-        if is_down(device_id):
-            return False
         for demand in waiting_demands(offer):
             served = fits(demand, offer) and match_request(demand.request_id)
             # It may have found a better one; then ours is still there for the next in turn.
@@ -153,24 +151,10 @@ def waiting_demands(offer: Offer) -> list[Demand]:
     return in_turn(_demands(_waiting().filter(might)))
 
 
-def somebody_waits_before(request: Request) -> bool:
-    """Whether an older or more urgent request for any device waits that may want the same ones."""
-    before = Q(priority__gt=request.priority) | Q(priority=request.priority, pk__lt=request.pk)
-    rivals = Request.objects.filter(before, state="finding_device", requested_device=None)
-    if request.environment != ANY:
-        rivals = rivals.filter(environment__in=(ANY, request.environment))
-    return rivals.exists()
-
-
-def racks_down(now: datetime) -> list[int]:
-    """Name racks whose pulse has stopped; a rack that never had one of its own is not down."""
-    return list(Rack.objects.filter(pulse_seen__lt=now - RACK_DOWN_AFTER).values_list("pk", flat=True))
-
-
-def is_down(device_id: int) -> bool:
-    """Whether a device's rack is down."""
-    since = clock.now() - RACK_DOWN_AFTER
-    return Device.objects.filter(pk=device_id, rack__pulse_seen__lt=since).exists()
+def rivals_waiting(environment: str, priority: int) -> QuerySet[Request]:
+    """Select requests for any device that wait, are served before a new one, and may want the same devices."""
+    rivals = Request.objects.filter(state="finding_device", requested_device=None, priority__gte=priority)
+    return rivals if environment == ANY else rivals.filter(environment__in=(ANY, environment))
 
 
 def _sources(demand: Demand, now: datetime) -> Iterator[QuerySet[Device]]:

@@ -127,7 +127,7 @@ def _ask_lifeguard(request: Request, event: Event, now: datetime) -> None:
             device, "image", now, by=by, image=request.image, boot_config=request.boot_config
         )
     request.task_seq = device.task_seq
-    request.last_device_id = device.pk
+    request.last_device = device
 
 
 def _release(request: Request, now: datetime) -> None:

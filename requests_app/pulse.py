@@ -20,9 +20,10 @@ from devices.retention import prune
 from mozpool_site.contained import POISON_PAUSE, contained
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from requests_app.claims import match_waiting, racks_down
+from requests_app.claims import match_waiting
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
+from requests_app.outages import racks_down
 
 # A dead holder's lease ends within 4 s, and others ask each second: the pool is looked after again within 5.
 LEASE = timedelta(seconds=4)

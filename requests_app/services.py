@@ -18,7 +18,7 @@ from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameErr
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
-from requests_app.claims import could_match, match_waiting, somebody_waits_before, try_to_match
+from requests_app.claims import could_match, match_waiting, rivals_waiting, try_to_match
 from requests_app.machine import is_failed, request_runner
 from requests_app.matching import ANY
 from requests_app.models import Request
@@ -69,6 +69,7 @@ def file_request(order: Order, *, by: Actor) -> Request:
 @journal.gathered()
 def _file(order: Order, boot_config: str, by: Actor, key: str) -> Request:
     now = clock.now()
+    first_in_turn = not rivals_waiting(order.environment, order.priority).exists()
     request = Request.objects.create(
         state="finding_device",
         deadline=now + timedelta(seconds=float(str(REQUEST["finding_device"].timeout))),
@@ -88,7 +89,7 @@ def _file(order: Order, boot_config: str, by: Actor, key: str) -> Request:
     filed = journal.line("entering state finding_device", now, request_id=request.pk, by=by, event="filed")
     journal.append([filed])
     if order.device is None:
-        if not somebody_waits_before(request):
+        if first_in_turn:
             try_to_match(request, now)
     elif not try_to_match(request, now):
         device = Device.objects.get(pk=order.device.pk)

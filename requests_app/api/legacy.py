@@ -29,7 +29,7 @@ BadNumber = Callable[[str], InvalidInputError | UnknownNameError]
 def file(call: Call, name: str) -> HttpResponse:
     """File a request for a device by name, or for `any`; 409 when the named one is taken."""
     request = services.file_request(read_order(call.body, name), by=call.caller.actor)
-    rendered = request_object(request, may_read=True)
+    rendered = request_object(request, may_read=True, just_filed=True)
     if request.state == "failed_device_busy":
         detail = f"{name} is taken; request {request.pk} has failed"
         return answer({"error": "conflict", "detail": detail, "field": "device", "request": rendered}, 409)

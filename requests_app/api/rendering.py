@@ -13,9 +13,12 @@ from requests_app.matching import ANY
 from requests_app.models import Request
 
 
-def request_object(request: Request, *, may_read: bool) -> dict[str, object]:
-    """Give one request; one query, for the device that it holds."""
-    held = Device.objects.filter(held_by=request.pk).values_list("name", flat=True).first()
+def request_object(request: Request, *, may_read: bool, just_filed: bool = False) -> dict[str, object]:
+    """Give one request; one query, for the device that it holds, unless its filing has just told."""
+    if just_filed and request.state == "pending" and request.last_device is not None:
+        held: str | None = request.last_device.name
+    else:
+        held = Device.objects.filter(held_by=request.pk).values_list("name", flat=True).first()
     return {
         "id": request.pk,
         "requested_device": request.requested_device.name if request.requested_device else ANY,

@@ -20,3 +20,11 @@ def django_db_modify_db_settings(
     database = connections.databases["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def no_racks_known_to_be_down() -> None:
+    """Let no test see what the one before found: its racks had the same numbers."""
+    from requests_app import outages  # noqa: PLC0415 - Django had to be set up first
+
+    outages.forget()

@@ -147,7 +147,7 @@ def hot() -> dict[str, Callable[[], object]]:
             claims.candidates(demand(environment="production", reusable=False), now)
         ),
         "free by name": lambda: next(claims.candidates(demand(device_id=idle.pk), now)),
-        "who waits before": lambda: claims.somebody_waits_before(waiting),
+        "who waits before": lambda: claims.rivals_waiting(waiting.environment, 0).exists(),
         "matching whoever waits": claims.match_waiting,
         "a relay board's queue": lambda: list(_due(controller.pk, now)),
         "a claim": lambda: operations.claim(queued, now),

@@ -8,6 +8,7 @@ from devices.models import Device, Rack
 from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
+from requests_app import outages
 from requests_app.claims import match_device, match_waiting
 from requests_app.models import Request
 from requests_app.services import return_request
@@ -122,4 +123,5 @@ def test_devices_of_a_rack_whose_pulse_has_stopped_are_offered_to_nobody() -> No
     assert not match_device(device.pk)
     assert match_waiting() == 0
     Rack.objects.filter(pk=stopped.pk).update(pulse_seen=clock.now())
+    outages.forget()
     assert match_waiting() == 1
