@@ -16,3 +16,8 @@ def queue_of(rack_id: int) -> str:
         name = Rack.objects.get(pk=rack_id).queue_name
         _known[rack_id] = (name, time.monotonic() + _REMEMBERED_SECONDS)
     return name
+
+
+def forget() -> None:
+    """Look anew the next time."""
+    _known.clear()
