@@ -59,6 +59,7 @@ class Environment:
     trusted_proxies: tuple[Network, ...]
     cors_origins: tuple[str, ...]
     image_hosts: tuple[str, ...]
+    webhook_hosts: tuple[str, ...]
     boot_keys: tuple[bytes, ...]
     max_duration: int
     journal_days: int
@@ -136,6 +137,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "MOZPOOL_IMAGE_HOSTS", "image_hosts", "host names", "",
         "Hosts that image and build URLs may point at. Empty: no URL is accepted.",
+        env_kinds.hosts,
+    ),
+    Setting(
+        "MOZPOOL_WEBHOOK_HOSTS", "webhook_hosts", "host names", "",
+        "Hosts that webhooks may be sent to; one that only a leading dot covers must have a public address. Empty: "
+        "no webhooks.",
         env_kinds.hosts,
     ),
     Setting(
