@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from devices.models import Device, Image
 from mozpool_site.statemachine.models import MachineColumns
+from requests_app.webhooks.models import Attempt, Delivery, Webhook  # noqa: F401 - Django finds models here only
 
 
 class Request(MachineColumns):
@@ -49,6 +50,10 @@ class Request(MachineColumns):
         default=None,
         editable=False,
         help_text="Of the call that filed it: filed once, although a lost commit was tried again.",
+    )
+
+    has_webhook = models.BooleanField(
+        default=False, editable=False, help_text="Whether a webhook of its own wants to hear of it."
     )
 
     class Meta:
