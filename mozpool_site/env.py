@@ -63,6 +63,9 @@ class Environment:
     boot_keys: tuple[bytes, ...]
     max_duration: int
     journal_days: int
+    audit_days: int
+    max_token_days: int
+    max_open_requests: int
     worker_threads: int
     log_level: str
 
@@ -159,6 +162,21 @@ SETTINGS: tuple[Setting, ...] = (
         "MOZPOOL_JOURNAL_DAYS", "journal_days", "days", "14",
         "How long the journal is kept.",
         env_kinds.whole_number(1, 3650, "days"),
+    ),
+    Setting(
+        "MOZPOOL_AUDIT_DAYS", "audit_days", "days", "365",
+        "How long the audit trail is kept.",
+        env_kinds.whole_number(1, 3650, "days"),
+    ),
+    Setting(
+        "MOZPOOL_MAX_TOKEN_DAYS", "max_token_days", "days", "365",
+        "The longest life of a personal token; 90 days, or this if it is less, unless its owner asks otherwise.",
+        env_kinds.whole_number(1, 3650, "days"),
+    ),
+    Setting(
+        "MOZPOOL_MAX_OPEN_REQUESTS", "max_open_requests", "number", "100",
+        "Open requests that one owner may have at a time; 0 for no limit. The admin can set another for a user.",
+        env_kinds.whole_number(0, 1_000_000, "requests"),
     ),
     Setting(
         "MOZPOOL_WORKER_THREADS", "worker_threads", "number", "16",

@@ -53,3 +53,15 @@ class ConflictError(MozpoolError):
     code = "conflict"
     http_status = 409
     exit_status = 1
+
+
+class TooManyError(MozpoolError):
+    """The caller has had their share for now: wait `retry_after` seconds, or give something back first."""
+
+    code = "too_many"
+    http_status = 429
+    exit_status = 1
+
+    def __init__(self, detail: str, *, field: str | None = None, retry_after: int = 60) -> None:
+        super().__init__(detail, field=field)
+        self.retry_after = retry_after

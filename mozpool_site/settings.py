@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "mozpool_site.access",
     "devices",
     "bmm",
     "lifeguard",
@@ -205,6 +206,9 @@ MOZPOOL_WEBHOOK_HOSTS = ENVIRONMENT.webhook_hosts
 MOZPOOL_BOOT_KEYS = ENVIRONMENT.boot_keys
 MOZPOOL_MAX_DURATION = ENVIRONMENT.max_duration
 MOZPOOL_JOURNAL_DAYS = ENVIRONMENT.journal_days
+MOZPOOL_AUDIT_DAYS = ENVIRONMENT.audit_days
+MOZPOOL_MAX_TOKEN_DAYS = ENVIRONMENT.max_token_days
+MOZPOOL_MAX_OPEN_REQUESTS = ENVIRONMENT.max_open_requests
 
 # --- Logging: one line each, to stderr ----------------------------------------------------------------------
 LOGGING: dict[str, Any] = {

@@ -1,52 +1,64 @@
-"""Who calls, and what may they do: people by session and group, old clients by the network that they call from.
+"""Who calls, and what may they do: by personal token, by session, or (old clients) by the network they call from.
 
-Default deny: a caller without a session, outside of every listed network, is nobody.
+Default deny: a caller without a token or a session, outside of every listed network, is nobody.
 """
 
 import ipaddress
 from dataclasses import dataclass
-from enum import IntEnum
+from typing import Literal
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import CSRFCheck
 
+from mozpool_site.access import throttle, tokens
+from mozpool_site.access.roles import Role, role_of
+from mozpool_site.access.tokens import Bearer
 from mozpool_site.env_kinds import Network
 from mozpool_site.errors import NotAllowedError, NotAuthenticatedError
 from mozpool_site.statemachine.runner import Actor
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+__all__ = [
+    "ANYBODY", "LEGACY", "Address", "Caller", "Role", "client_address", "demand", "identify", "listed_origin",
+    "read_address", "role_of",
+]  # fmt: skip
+
+Address = throttle.Address
 
 # What old clients are called, with their address; requests carry it as their owner.
 LEGACY = "legacy@"
 # Only browsers send these, and a browser may have been sent by any page that somebody looks at.
 _SENT_BY_BROWSERS = ("HTTP_ORIGIN", "HTTP_REFERER", "HTTP_SEC_FETCH_")
-
-
-class Role(IntEnum):
-    """What a caller may do; each may all that the one before may. The groups have the same names, in lower case."""
-
-    NOBODY = 0
-    VIEWER = 1
-    REQUESTER = 2
-    OPERATOR = 3
-    ADMIN = 4
+# `Token` is what clients of knox and of DRF send.
+_SCHEMES = ("bearer", "token")
+By = Literal["token", "session", "network", ""]
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who calls. `by_network`: known by nothing but the address (legacy mode)."""
+    """Somebody who calls. `by` says how we know them; for a stranger it is empty.
+
+    `user_id` is None for callers who are known by nothing but their network (legacy mode); `bearer` tells of
+    the token, where one was sent.
+    """
 
     name: str
     role: Role
     address: Address | None
-    by_network: bool = False
+    by: By = ""
+    user_id: int | None = None
+    bearer: Bearer | None = None
+
+    @property
+    def by_network(self) -> bool:
+        """Whether nothing but the address tells who this is."""
+        return self.by == "network"
 
     @property
     def actor(self) -> Actor:
-        """The caller as the journal names them."""
-        return Actor(self.name, "api")
+        """The caller as the journal and the audit trail name them."""
+        return Actor(self.name, "api", str(self.address or ""))
 
     def may(self, least: Role) -> bool:
         """Whether the caller has at least this role."""
@@ -69,13 +81,12 @@ ANYBODY = Caller("", Role.NOBODY, None)
 def identify(request: HttpRequest) -> Caller:
     """Find out who calls; give ANYBODY for a stranger.
 
-    Raises NotAuthenticatedError for credentials that we do not take, NotAllowedError for a session's POST
+    A token counts before a session, a session before the network. Raises NotAuthenticatedError for credentials
+    that we do not take (TooManyError from an address that has sent many), NotAllowedError for a session's POST
     without its CSRF token, and for a browser that comes without credentials from a trusted network.
     """
     if "HTTP_AUTHORIZATION" in request.META:
-        raise NotAuthenticatedError(
-            "the Authorization header is not used here; log in at /admin/ for a session"
-        )
+        return _bearer(request, request.META["HTTP_AUTHORIZATION"])
     if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
         return _person(request, request.user)
     address = client_address(request)
@@ -84,7 +95,7 @@ def identify(request: HttpRequest) -> Caller:
         return ANYBODY
     if _is_browser(request):
         raise NotAllowedError("a browser must log in: this call has no credentials, but a browser's headers")
-    return Caller(f"{LEGACY}{address}", role, address, by_network=True)
+    return Caller(f"{LEGACY}{address}", role, address, by="network")
 
 
 def demand(caller: Caller, least: Role) -> None:
@@ -92,8 +103,14 @@ def demand(caller: Caller, least: Role) -> None:
     if caller.may(least):
         return
     if not caller.name:
-        raise NotAuthenticatedError("log in, or call from a network that MOZPOOL_TRUSTED_NETWORKS lists")
-    raise NotAllowedError(f"{caller.name} is {caller.role.name.lower()}; this needs {least.name.lower()}")
+        raise NotAuthenticatedError(
+            "send a token (Authorization: Bearer mzp_...), log in, or call from a network that "
+            "MOZPOOL_TRUSTED_NETWORKS lists"
+        )
+    has = f"{caller.name} is {caller.role.word}"
+    if caller.bearer is not None:
+        has = f"{caller.name} with the token {caller.bearer.token_name!r} is {caller.role.word}"
+    raise NotAllowedError(f"{has}; this needs {least.word}")
 
 
 def client_address(request: HttpRequest) -> Address | None:
@@ -128,18 +145,22 @@ def listed_origin(request: HttpRequest) -> str | None:
     return origin if origin.lower() in settings.MOZPOOL_CORS_ORIGINS else None
 
 
-def role_of(user: AbstractUser) -> Role:
-    """Give a user's highest role; a superuser is an admin, somebody in none of the groups is nobody."""
-    if user.is_superuser:
-        return Role.ADMIN
-    names = set(user.groups.values_list("name", flat=True))
-    return max((role for role in Role if role.name.lower() in names), default=Role.NOBODY)
+def _bearer(request: HttpRequest, header: str) -> Caller:
+    address = client_address(request)
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() not in _SCHEMES:
+        raise NotAuthenticatedError("the Authorization header takes a token: Bearer mzp_...")
+    bearer = tokens.find(text.strip())
+    if bearer is None:
+        throttle.token_failed(address)
+        raise NotAuthenticatedError("this token is wrong, expired or revoked; get a new one by logging in")
+    _refuse_legacy_name(bearer.user_name)
+    return Caller(bearer.user_name, bearer.role, address, "token", bearer.user_id, bearer)
 
 
-def _person(request: HttpRequest, user: AbstractUser) -> Caller:
+def _person(request: HttpRequest, user: User) -> Caller:
     name = user.get_username()
-    if name.startswith(LEGACY):
-        raise NotAllowedError(f"a user name that begins with {LEGACY} would pass for an old client")
+    _refuse_legacy_name(name)
     # The CSRF check may look for its token in a form, which would use the body up: read it first, as it is.
     _ = request.body
     check = CSRFCheck(_no_view)
@@ -147,7 +168,12 @@ def _person(request: HttpRequest, user: AbstractUser) -> Caller:
     refused = check.process_view(request, _no_view, (), {})
     if refused:
         raise NotAllowedError(f"CSRF check failed: {refused}")
-    return Caller(name, role_of(user), client_address(request))
+    return Caller(name, role_of(user), client_address(request), "session", user.pk)
+
+
+def _refuse_legacy_name(name: str) -> None:
+    if name.startswith(LEGACY):
+        raise NotAllowedError(f"a user name that begins with {LEGACY} would pass for an old client")
 
 
 def _no_view(request: HttpRequest) -> HttpResponse:

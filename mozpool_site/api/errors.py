@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
-from mozpool_site.errors import MozpoolError
+from mozpool_site.errors import MozpoolError, TooManyError
 
 JSON_TYPE = "application/json; charset=utf-8"
 # Seconds after which a caller may try again while the database is away: MariaDB restarts in about that time.
@@ -28,7 +28,10 @@ def told(status: int, code: str, detail: str, field: str | None = None) -> JsonR
 
 def answer(error: MozpoolError) -> JsonResponse:
     """Make the answer for something that the caller can mend."""
-    return told(error.http_status, error.code, error.detail, error.field)
+    response = told(error.http_status, error.code, error.detail, error.field)
+    if isinstance(error, TooManyError):
+        response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def wrong_method(allowed: Sequence[str]) -> JsonResponse:

@@ -23,10 +23,14 @@ RowT = TypeVar("RowT", bound=MachineColumns)
 
 @dataclass(frozen=True)
 class Actor:
-    """Who made something happen, for the journal: `source` is machine, syslog, agent, user or api."""
+    """Who made something happen, for the journal: `source` is machine, syslog, agent, user or api.
+
+    `address` is the IP address that they called from, for the audit trail; empty for whoever types on the server.
+    """
 
     name: str = ""
     source: str = "machine"
+    address: str = ""
 
 
 MACHINE = Actor()
