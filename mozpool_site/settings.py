@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mozpool_site import env
+from mozpool_site.api.v2.description import DESCRIPTION
 
 ENVIRONMENT = env.read(os.environ)
 BASE_DIR = env.BASE_DIR
@@ -34,6 +35,9 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "mozpool_site.access",
     "devices",
     "bmm",
@@ -149,8 +153,10 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["mozpool_site.deny.DenyAll"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+SPECTACULAR_SETTINGS = DESCRIPTION
 
 # --- Celery: doorbells only; the row is the truth (reliability.md) ------------------------------------------
 CELERY_BROKER_URL = ENVIRONMENT.broker_url

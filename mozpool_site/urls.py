@@ -4,24 +4,36 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import TemplateView
 
+import bmm.api.legacy
 import devices.api.legacy
 import lifeguard.api.boot
 import lifeguard.api.legacy
 import requests_app.api.devices
 import requests_app.api.legacy
-from mozpool_site.api import errors
+import requests_app.api.power
+from mozpool_site.api import errors, legacy
 from mozpool_site.api.health import health
+from mozpool_site.api.v2 import root
 
 _LEGACY = [
+    *legacy.urlpatterns,
     *requests_app.api.legacy.urlpatterns,
     *requests_app.api.devices.urlpatterns,
+    *requests_app.api.power.urlpatterns,
     *devices.api.legacy.urlpatterns,
+    *bmm.api.legacy.urlpatterns,
     *lifeguard.api.legacy.urlpatterns,
+]
+# The v2 API; an app's own paths come before the last, which answers whatever else is asked for there.
+_V2 = [
+    *root.urlpatterns,
+    root.nowhere,
 ]
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("healthz", health),
+    path("api/v2/", include(_V2)),
     path("api/", include(_LEGACY)),
     path("boot/", include(lifeguard.api.boot.urlpatterns)),
     # Whatever else is asked for there gets JSON, not a page.
