@@ -10,7 +10,7 @@ from devices.models import Device
 from devices.queues import queue_of
 from lifeguard import effects, facts
 from lifeguard.facts import StoredFacts
-from lifeguard.signals import device_moved
+from lifeguard.signals import device_entering, device_moved
 from lifeguard.states import DEVICE
 from mozpool_site import doorbell
 from mozpool_site.statemachine.machine import Event, Step
@@ -68,7 +68,9 @@ class DeviceRunner(Runner[Device]):
     def journal(
         self, row: Device, event: Event, decision: Step, old_state: str, now: datetime, by: Actor
     ) -> None:
-        """Append a line for each state entered."""
+        """Append a line for each state entered, and let the layers above store what they want to tell of it."""
+        if row.state != old_state:
+            device_entering.send(DeviceRunner, device=row, old_state=old_state, now=now)
         if decision.path == (old_state,) and "quiet" in DEVICE[old_state].tags:
             return
         lines = journal.steps(decision, event, old_state, now, by, device_id=row.pk, request_id=row.held_by)

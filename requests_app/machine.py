@@ -17,6 +17,7 @@ from mozpool_site.statemachine.spec import Spec, Work
 from requests_app.models import Request
 from requests_app.signals import device_released
 from requests_app.states import ENDED_STATES, REQUEST, RequestFacts
+from requests_app.webhooks import outbox
 
 # A named device may be prepared for as long as the request lives.
 _NO_LIMIT = 1_000_000
@@ -28,7 +29,7 @@ class RequestRunner(Runner[Request]):
 
     spec: ClassVar[Spec] = REQUEST
     model = Request
-    columns: ClassVar[tuple[str, ...]] = ("task_seq", "last_device_id", "ready_at", "ended")
+    columns: ClassVar[tuple[str, ...]] = ("task_seq", "last_device_id", "matched_at", "ready_at", "ended")
 
     def facts(self, row: Request, now: datetime) -> RequestFacts:
         """Load what the table may ask."""
@@ -73,7 +74,8 @@ class RequestRunner(Runner[Request]):
     def journal(
         self, row: Request, event: Event, decision: Step, old_state: str, now: datetime, by: Actor
     ) -> None:
-        """Append a line for each state entered."""
+        """Append a line for each state entered, and put what webhooks are to be told into the outbox."""
+        outbox.tell_of_request(row, old_state, now)
         journal.append(journal.steps(decision, event, old_state, now, by, request_id=row.pk))
 
     def note(self, row: Request, event: Event, message: str, now: datetime, by: Actor) -> None:
@@ -128,6 +130,8 @@ def _ask_lifeguard(request: Request, event: Event, now: datetime) -> None:
         )
     request.task_seq = device.task_seq
     request.last_device = device
+    if matched is not None:
+        request.matched_at = now
 
 
 def _release(request: Request, now: datetime) -> None:

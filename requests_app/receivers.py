@@ -1,11 +1,12 @@
-"""Listens to what happens to devices, so that a request hears of it at once instead of at its next timer."""
+"""Listens to what happens to devices: a request hears of it at once instead of at its next timer; webhooks hear too."""
 
+from datetime import datetime
 from typing import Any
 
 from django.dispatch import receiver
 
 from devices.models import Device
-from lifeguard.signals import device_moved
+from lifeguard.signals import device_entering, device_moved
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
@@ -13,6 +14,7 @@ from requests_app.claims import match_device, match_request
 from requests_app.machine import asking, request_runner
 from requests_app.models import Request
 from requests_app.signals import device_released
+from requests_app.webhooks import outbox
 
 
 @receiver(device_moved)
@@ -24,6 +26,12 @@ def on_device_moved(device: Device, old_state: str, by: Actor, **_: Any) -> None
         _tell_holder(device.held_by, device, old_state)
     elif device.state == "ready" and old_state != "ready":
         match_device(device.pk)
+
+
+@receiver(device_entering)
+def on_device_entering(device: Device, old_state: str, now: datetime, **_: Any) -> None:
+    """Put what webhooks are to be told into the outbox, in the transaction of the step."""
+    outbox.tell_of_device(device, old_state, now)
 
 
 @receiver(device_released)

@@ -1,5 +1,6 @@
 """What people and programs ask of Mozpool: file, renew and return a request."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,54 +11,92 @@ from django.conf import settings
 from django.db import IntegrityError
 
 from devices import journal
-from devices.models import Device, Image
+from devices.models import Device, HardwareType, Image
 from devices.models.image import OWN_IMAGES
 from lifeguard.services import check_image_fits
 from mozpool_site import clock
-from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
+from mozpool_site.errors import ConflictError, IdempotencyMismatchError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
+from requests_app.chances import demand_possible
 from requests_app.claims import could_match, match_waiting, rivals_waiting, try_to_match
 from requests_app.machine import is_failed, request_runner
-from requests_app.matching import ANY
+from requests_app.matching import ANY, HIGHEST_PRIORITY, LOWEST_PRIORITY, turn
 from requests_app.models import Request
 from requests_app.states import REQUEST
+from requests_app.webhooks import outbox
+from requests_app.webhooks.services import attach
+from requests_app.webhooks.targets import Target
 
 
 @dataclass(frozen=True)
 class Order:
-    """What somebody asks for. `device` is None for any; `boot_config` has a value for each of the image's keys."""
+    """What somebody asks for. `boot_config` has a value for each of the image's keys.
+
+    `device` and `hardware` are None for any; `priority` is from -10 to 10.
+    """
 
     image: Image
     assignee: str
     duration: int
     device: Device | None = None
     environment: str = ANY
+    hardware: HardwareType | None = None
     boot_config: Mapping[str, object] = field(default_factory=dict)
     tags: Sequence[str] = ()
     priority: int = 0
+    webhook: Target | None = None
 
 
-def file_request(order: Order, *, by: Actor) -> Request:
-    """File a request and try at once to find its device.
+@dataclass(frozen=True)
+class Filing:
+    """One call that files, perhaps repeated: `key` is its own alone, `digest` that of its body.
+
+    `refuse_impossible`: what no device could ever meet is not filed at all. Old clients expect it to be, and to fail.
+    """
+
+    key: str = field(default_factory=lambda: str(uuid4()))
+    digest: str = ""
+    refuse_impossible: bool = False
+
+
+def filing_for(idempotency_key: str, body: bytes, *, by: Actor) -> Filing:
+    """Give the filing of a caller's Idempotency-Key; the same key of another caller is another filing."""
+    key = hashlib.sha256(f"{by.name}\n{idempotency_key}".encode()).hexdigest()
+    return Filing(key, hashlib.sha256(body).hexdigest(), refuse_impossible=True)
+
+
+def filed_before(filing: Filing) -> Request | None:
+    """Give the request that the same call filed already. Raises IdempotencyMismatchError where its body was another."""
+    request = Request.objects.select_related("image").filter(filing_key=filing.key).first()
+    if request is not None and request.filing_digest != filing.digest:
+        raise IdempotencyMismatchError(
+            f"this Idempotency-Key filed request {request.pk}, with another body; take a new key",
+            field="Idempotency-Key",
+        )
+    return request
+
+
+def file_request(order: Order, *, by: Actor, filing: Filing | None = None) -> Request:
+    """File a request and try at once to find its device; a `filing` that was there before gives its request.
 
     The request is given as it is then: with a device, waiting, or ended at once (`failed_device_busy` when
     the named device is taken, `failed_bad_device` when it is out of the pool). Raises InvalidInputError
-    for a duration out of range, a missing key, or a named device that the image can't be put on.
+    for a duration or priority out of range, a missing key, or a named device that the image can't be put on,
+    ImpossibleError where the filing asks for it, IdempotencyMismatchError.
     """
-    check_duration(order.duration)
-    if order.image.name in OWN_IMAGES:
-        raise InvalidInputError(f"{order.image.name} is no image that can be requested", field="image")
-    if order.device is not None:
-        check_image_fits(order.device, order.image)
+    filing = filing or Filing()
+    _check(order, named=not filing.refuse_impossible)
     boot_config = _canonical(order)
-    key = str(uuid4())
     try:
-        request = _file(order, boot_config, by, key)
+        request = _file(order, boot_config, by, filing)
     except IntegrityError:
-        # The database died after the commit and before its answer: what was tried again is there already.
-        request = Request.objects.get(filing_key=key)
+        # The database died after the commit and before its answer, or the caller sent the same again meanwhile.
+        before = filed_before(filing)
+        if before is None:
+            raise
+        return before
     if request.state == "finding_device" and order.device is None and could_match(request):
         # Something is free, but others were here first.
         match_waiting()
@@ -67,37 +106,53 @@ def file_request(order: Order, *, by: Actor) -> Request:
 
 @retrying
 @journal.gathered()
-def _file(order: Order, boot_config: str, by: Actor, key: str) -> Request:
+def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
     now = clock.now()
-    first_in_turn = not rivals_waiting(order.environment, order.priority).exists()
+    in_line = turn(now, order.priority)
+    first_in_turn = not rivals_waiting(order.environment, in_line).exists()
     request = Request.objects.create(
         state="finding_device",
         deadline=now + timedelta(seconds=float(str(REQUEST["finding_device"].timeout))),
         requested_device=order.device,
         environment=order.environment,
+        hardware=order.hardware,
         tags=list(order.tags),
         image=order.image,
         boot_config=boot_config,
         assignee=order.assignee,
         owner=by.name[:100],
         priority=order.priority,
-        filing_key=key,
+        turn=in_line,
+        filing_key=filing.key,
+        filing_digest=filing.digest,
         created=now,
         state_since=now,
         expires=now + timedelta(seconds=order.duration),
+        has_webhook=order.webhook is not None,
     )
+    if order.webhook is not None:
+        attach(request, order.webhook, now)
+    outbox.tell_of_request(request, "", now)
     filed = journal.line("entering state finding_device", now, request_id=request.pk, by=by, event="filed")
     journal.append([filed])
-    if order.device is None:
-        if first_in_turn:
-            try_to_match(request, now)
-    elif not try_to_match(request, now):
-        device = Device.objects.get(pk=order.device.pk)
-        if device.held_by is not None:
-            request_runner.deliver_locked(request, Event("device_taken"), now)
-        elif is_failed(device):
-            request_runner.deliver_locked(request, Event("device_failed"), now)
+    if order.device is not None:
+        _file_for_device(request, order.device, filing, now)
+    elif not (first_in_turn and try_to_match(request, now)) and filing.refuse_impossible:
+        demand_possible(request, now)
     return request
+
+
+def _file_for_device(request: Request, device: Device, filing: Filing, now: datetime) -> None:
+    """Try to give a request the device that it names; fail it at once where that one is taken or out of the pool."""
+    if filing.refuse_impossible:
+        demand_possible(request, now)
+    if try_to_match(request, now):
+        return
+    device = Device.objects.get(pk=device.pk)
+    if device.held_by is not None:
+        request_runner.deliver_locked(request, Event("device_taken"), now)
+    elif is_failed(device):
+        request_runner.deliver_locked(request, Event("device_failed"), now)
 
 
 def renew(request_id: int, duration: int, *, by: Actor) -> Request:
@@ -131,6 +186,14 @@ def return_request(request_id: int, *, by: Actor) -> Request:
     return transact()
 
 
+@retrying
+def note_foreign_event(request_id: int, name: str, *, by: Actor) -> None:
+    """Journal an event that nobody may send to a request, as old clients expect an answer of 200 for it."""
+    request, now = _lock(request_id)
+    ignored = f"ignored event {name} in state {request.state}"
+    journal.append([journal.line(ignored, now, request_id=request.pk, by=by, event=name)])
+
+
 def check_duration(duration: int) -> None:
     """Raise InvalidInputError unless a duration is a whole number of seconds that we allow."""
     longest = settings.MOZPOOL_MAX_DURATION
@@ -138,6 +201,19 @@ def check_duration(duration: int) -> None:
         raise InvalidInputError(
             f"whole seconds from 1 to {longest} expected, got {duration}", field="duration"
         )
+
+
+def _check(order: Order, *, named: bool) -> None:
+    """Check what needs no lock; that the image can be put on a named device only where that is not worded better."""
+    check_duration(order.duration)
+    if not LOWEST_PRIORITY <= order.priority <= HIGHEST_PRIORITY:
+        raise InvalidInputError(
+            f"a priority from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY} expected", field="priority"
+        )
+    if order.image.name in OWN_IMAGES:
+        raise InvalidInputError(f"{order.image.name} is no image that can be requested", field="image")
+    if named and order.device is not None:
+        check_image_fits(order.device, order.image)
 
 
 def _canonical(order: Order) -> str:

@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="delivery",
-            index=models.Index(fields=["status", "webhook"], name="delivery_waiting"),
+            index=models.Index(fields=["status", "webhook", "not_before"], name="delivery_due"),
         ),
         migrations.AddIndex(
             model_name="delivery",

@@ -11,7 +11,7 @@ class Webhook(models.Model):
     """An address that is told of events: those of one request, or of the whole pool where `request` is null.
 
     `failures` counts tries in a row that failed, `deaths` deliveries in a row that were given up; a success sets both
-    to 0. While `paused_until` lies ahead nothing is sent; once `dead_since` is set, nothing is until somebody revives it.
+    to 0. While `paused_until` lies ahead nothing is sent; once `dead_since` is set, not before somebody revives it.
     """
 
     request = models.OneToOneField(
@@ -71,8 +71,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         indexes = (
-            # Both end with the primary key, so that they give a webhook's, or a subject's, in order.
-            models.Index(fields=("status", "webhook"), name="delivery_waiting"),
+            models.Index(fields=("status", "webhook", "not_before"), name="delivery_due"),
             models.Index(fields=("webhook", "subject", "status"), name="delivery_order"),
             models.Index(fields=("finished",), name="delivery_finished"),
         )
