@@ -1,6 +1,8 @@
 """One connection per power controller, cluster-wide: a lease in the controller's own row."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -9,12 +11,31 @@ from django.db.models import Q
 from bmm.runner_identity import runner_name
 from devices.models import PowerController
 from mozpool_site import clock
+from mozpool_site.errors import ConflictError
 from mozpool_site.transactions import patiently
 
 # Longer than the longest batch (20 s), so that a lease never ends under somebody's hands.
 LEASE_SECONDS = 30.0
 _RESTING = "resting"
 _PATIENCE_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 0.2
+
+
+@contextmanager
+def in_turn(controller: PowerController, rest_seconds: float, seconds: float) -> Iterator[None]:
+    """Hold a controller's lease, once it is free; then its board is left alone for `rest_seconds`.
+
+    Raises ConflictError, naming the holder, when somebody else keeps it for so many `seconds`.
+    """
+    ends = time.monotonic() + seconds
+    while not take(controller.pk):
+        if time.monotonic() >= ends:
+            raise ConflictError(_holder(controller), field="lease")
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    try:
+        yield
+    finally:
+        give_back(controller.pk, rest_seconds)
 
 
 def take(controller_id: int) -> bool:
@@ -63,3 +84,12 @@ def _rest_left(controller_id: int, now: datetime) -> float | None:
     resting = PowerController.objects.filter(pk=controller_id, lease_owner=_RESTING)
     until = resting.values_list("lease_until", flat=True).first()
     return max(0.0, (until - now).total_seconds()) if until else None
+
+
+def _holder(controller: PowerController) -> str:
+    controller.refresh_from_db(fields=["lease_owner", "lease_until"])
+    left = (controller.lease_until - clock.now()).total_seconds() if controller.lease_until else 0
+    return (
+        f"{controller.name} is in use by {controller.lease_owner or 'nobody any more'} (for {max(0.0, left):.0f} s "
+        "at most, unless it goes on); try again"
+    )

@@ -117,6 +117,13 @@ def supersede(device_id: int) -> None:
     )
 
 
+@retrying
+def call_off(operation: Operation) -> bool:
+    """Call off an operation that nobody has begun; False when somebody has."""
+    waiting = Operation.objects.filter(pk=operation.pk, status=Status.QUEUED)
+    return waiting.update(status=Status.SUPERSEDED, finished=clock.DB_NOW) == 1
+
+
 def claim(operation: Operation, now: datetime) -> bool:
     """Try to become the runner of a queued operation; False when somebody else is, or the device is busy."""
     runner = runner_name()

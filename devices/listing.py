@@ -1,5 +1,9 @@
 """Finds devices and their story for lists and pages: one query each."""
 
+from datetime import datetime
+
+from django.db.models import Min
+
 from devices.models import Device, Journal
 from devices.names import HOSTNAME
 from mozpool_site.errors import UnknownNameError
@@ -17,9 +21,17 @@ def device_named(name: str, *related: str) -> Device:
     return device
 
 
-def lines_of_device(device_id: int, last: int) -> list[Journal]:
-    """Give the last lines about a device, by time and then id, the oldest first."""
+def environments() -> list[str]:
+    """Name the environments that devices serve, that of the oldest device first."""
+    first = Device.objects.order_by().values("environment").annotate(first=Min("pk"))
+    return list(first.order_by("first").values_list("environment", flat=True))
+
+
+def lines_of_device(device_id: int, last: int, since: datetime | None = None) -> list[Journal]:
+    """Give the last lines about a device, by time and then id, the oldest first; none from before `since`."""
     newest = Journal.objects.filter(device_id=device_id).order_by("-time", "-id")
+    if since is not None:
+        newest = newest.filter(time__gte=since)
     return list(newest[:last])[::-1]
 
 

@@ -1,6 +1,5 @@
 """A relay board as a command reaches it: by the row that describes it, with its lease, or bare by its address."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +10,7 @@ from bmm.drivers.address import parse_address
 from bmm.drivers.power import PowerDriver, make_driver
 from bmm.errors import Misconfigured
 from devices.models import Device, PowerController
-from mozpool_site import clock
-from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
+from mozpool_site.errors import InvalidInputError, UnknownNameError
 
 # A batch for a full board takes a few seconds; longer than this nobody wants to wait for his turn.
 _TURN_SECONDS = 5.0
@@ -40,15 +38,8 @@ class Board:
         if self.controller is None:
             yield Deadline.after(SECONDS)
             return
-        turn = Deadline.after(_TURN_SECONDS)
-        while not controller_lease.take(self.controller.pk):
-            if turn.expired:
-                raise ConflictError(_holder(self.controller), field="lease")
-            time.sleep(0.2)
-        try:
+        with controller_lease.in_turn(self.controller, self.driver.rest_seconds, _TURN_SECONDS):
             yield Deadline.after(SECONDS)
-        finally:
-            controller_lease.give_back(self.controller.pk, self.driver.rest_seconds)
 
 
 def find_board(text: str, *, driver: str = "proxr", with_database: bool = True) -> Board:
@@ -106,12 +97,3 @@ def _host_and_port(address: str) -> tuple[str, int] | None:
 def _every_outlet(driver: PowerDriver) -> list[str]:
     every = [f"bank{bank}:relay{relay}" for bank in _DIGITS for relay in _DIGITS]
     return [outlet for outlet in every if driver.outlet_pattern.fullmatch(outlet)]
-
-
-def _holder(controller: PowerController) -> str:
-    controller.refresh_from_db(fields=["lease_owner", "lease_until"])
-    left = (controller.lease_until - clock.now()).total_seconds() if controller.lease_until else 0
-    return (
-        f"{controller.name} is in use by {controller.lease_owner or 'nobody any more'} (for {max(0.0, left):.0f} s "
-        "at most, unless it goes on); try again"
-    )

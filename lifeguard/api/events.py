@@ -18,13 +18,18 @@ def hear(device: Device, name: str, *, token: str | None, by: Actor) -> None:
     Results of operations and requests to a device (`power_cycle_ok`, `please_image`) are such. Raises
     InvalidInputError for what is no name of an event, NotAllowedError for a token of another boot.
     """
-    if not _NAME.fullmatch(name):
-        raise InvalidInputError(
-            "a name of letters, digits, dots, hyphens and underscores expected", field="event"
-        )
+    check_name(name)
     if canonical_event(name) in BOOT_EVENTS:
         services.boot_event(device, name, token=token, by=by)
         return
     if token is not None:
         services.check_token(device, token)
     services.note_foreign_event(device, name, clock.now(), by=by)
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidInputError for what can't be the name of an event."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(
+            "a name of letters, digits, dots, hyphens and underscores expected", field="event"
+        )

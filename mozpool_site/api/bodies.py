@@ -1,6 +1,8 @@
 """Reads a request's body: JSON whatever the content type says, within limits, and an object at its top."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import NoReturn
 
 from django.http import HttpRequest
@@ -10,6 +12,8 @@ from mozpool_site.errors import InvalidInputError, MozpoolError
 Body = dict[str, object]
 
 DEEPEST = 32
+# What an error may name as its field: any other key could itself hold what no error should repeat.
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class TooLargeError(MozpoolError):
@@ -51,18 +55,27 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _check(value: object) -> None:
+def _check(body: Body) -> None:
     """Refuse what no database stores as text, and nesting that no honest client sends."""
-    left = [(value, 1)]
+    left: list[tuple[object, int, str]] = [(body, 1, "body")]
     while left:
-        item, depth = left.pop()
+        item, depth, field = left.pop()
         if isinstance(item, dict | list):
             if depth > DEEPEST:
                 raise InvalidInputError(f"the body is nested deeper than {DEEPEST}", field="body")
-            children = [*item.keys(), *item.values()] if isinstance(item, dict) else item
-            left += [(child, depth + 1) for child in children]
+            left += [(child, depth + 1, name) for child, name in _children(item, depth, field)]
         elif isinstance(item, str) and ("\0" in item or not _is_unicode(item)):
-            raise InvalidInputError("a text holds a NUL or half a character", field="body")
+            raise InvalidInputError(f"{field}: a text holds a NUL or half a character", field=field)
+
+
+def _children(item: Body | list[object], depth: int, field: str) -> Iterator[tuple[object, str]]:
+    """Give what is inside, each with the field that an error names: the top's own keys, or where we are."""
+    if isinstance(item, list):
+        yield from ((child, field) for child in item)
+        return
+    for key, value in item.items():
+        yield key, field
+        yield value, key if depth == 1 and _PLAIN_KEY.fullmatch(key) else field
 
 
 def _is_unicode(text: str) -> bool:

@@ -21,6 +21,8 @@ from mozpool_site.errors import MozpoolError
 
 READ = ("GET", "HEAD")
 WRITE = ("POST",)
+# Seconds for which a browser need not ask again whether it may call; what all of them honour.
+_PREFLIGHT_AGE = 600
 _UNREADABLE = (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError)
 
 
@@ -82,12 +84,28 @@ def with_and_without_slash(route: str, view: View) -> list[URLPattern]:
 def _serve(
     function: View, methods: tuple[str, ...], least: Role, request: HttpRequest, parts: dict[str, str]
 ) -> HttpResponse:
+    if request.method == "OPTIONS" and _is_preflight(request):
+        return _preflight(methods)
     if request.method not in methods:
         return errors.wrong_method(methods)
     caller = identify(request) if least > Role.NOBODY else ANYBODY
     demand(caller, least)
     body = bodies.read(request) if request.method == "POST" else {}
     return function(Call(request, caller, body), **parts)
+
+
+def _is_preflight(request: HttpRequest) -> bool:
+    """Whether a browser asks for a script of a listed origin if it may call. It never sends credentials with it."""
+    return "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META and listed_origin(request) is not None
+
+
+def _preflight(methods: tuple[str, ...]) -> HttpResponse:
+    response = HttpResponse(status=204)
+    del response["Content-Type"]
+    response["Access-Control-Allow-Methods"] = ", ".join(methods)
+    response["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+    response["Access-Control-Max-Age"] = str(_PREFLIGHT_AGE)
+    return response
 
 
 def _finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The legacy API's requests: file, look, renew, return. The contract is frozen; see the table of differences there."""
+"""The legacy API's requests: file, look, renew, return. Frozen, but for the contract's table of differences."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,8 @@ from django.http import HttpResponse
 
 from devices.api.legacy import LAST, log_entries
 from devices.listing import lines_of_request
+from lifeguard.api.events import check_name
+from mozpool_site.api import errors
 from mozpool_site.api.access import Role
 from mozpool_site.api.endpoint import READ, WRITE, Call, endpoint, with_and_without_slash
 from mozpool_site.api.legacy import answer, nothing
@@ -84,6 +86,18 @@ def give_back(call: Call, number: str) -> HttpResponse:
     return nothing()
 
 
+@endpoint("GET", *WRITE, least=Role.REQUESTER)
+def event(call: Call, number: str, event: str) -> HttpResponse:
+    """Journal an event, as ignored: what moves a request has its own paths. A GET is for trusted networks only."""
+    if call.method == "GET" and not call.caller.by_network:
+        return errors.wrong_method(WRITE)
+    request = _find(number, _unknown)
+    demand_ownership(call.caller, request)
+    check_name(event)
+    services.note_foreign_event(request.pk, event, by=call.caller.actor)
+    return answer({})
+
+
 def _find(number: str, bad: BadNumber) -> Request:
     """Give a request by the number in a path; what is no number raises what `bad` makes of it."""
     if not (number.isascii() and number.isdigit()):
@@ -112,4 +126,5 @@ urlpatterns = [
     *with_and_without_slash("request/<str:number>/log", log),
     *with_and_without_slash("request/<str:number>/renew", renew),
     *with_and_without_slash("request/<str:number>/return", give_back),
+    *with_and_without_slash("request/<str:number>/event/<str:event>", event),
 ]

@@ -1,0 +1,1 @@
+"""The HTTP face of Black Mobile Magic: hardware that somebody touches by hand."""
