@@ -12,6 +12,7 @@ from devices import journal
 from devices.models import BootConfig, Device
 from devices.queues import queue_of
 from mozpool_site import clock, doorbell
+from mozpool_site.access import audit
 from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
@@ -65,6 +66,7 @@ def clear_netboot(device_id: int, *, by: Actor) -> bool:
         device.save(update_fields=["netboot"])
         note = journal.line("network boot cleared", now, device_id=device.pk, by=by, event="clear_netboot")
         journal.append([note])
+        audit.record_asked("clear_netboot", "device", device.name, by=by, request_id=device.held_by)
         doorbell.ring(queue_of(device.rack_id), SYNC_TASK, device.pk)
         return True
 
@@ -90,6 +92,12 @@ def _queue(
         why = f": {reason}" if reason else ""
         asked = f"{kind.label} asked for by {by.name}{why}"
         journal.append([journal.line(asked, now, device_id=device.pk, by=by, event=f"manual_{kind.value}")])
+        if kind in operations.POWER_KINDS:
+            # What it boots from the network is at hand where `prepare` has set it, and worth no query elsewhere.
+            told = {"reason": reason, "netboot": str(device.netboot) if arguments.get("netboot") else None}
+            audit.record_asked(
+                kind.value, "device", device.name, by=by, after=told, request_id=device.held_by
+            )
         return operations.queue(device, kind.value, now, arguments=arguments, actor=by.name[:100])
 
     return transact()

@@ -11,6 +11,7 @@ from devices.models import Device, Image
 from lifeguard.effects import boot_config_for
 from lifeguard.machine import device_runner
 from lifeguard.states import BOOT_EVENTS, DEVICE, PLEASE_EVENTS, canonical_event
+from mozpool_site.access import audit
 from mozpool_site.errors import ConflictError, InvalidInputError, NotAllowedError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor, Delivery
@@ -61,6 +62,15 @@ def please_locked(
     delivery = device_runner.deliver_locked(device, Event(name, arguments), now, by=by)
     if not delivery.moved:
         raise ConflictError(f"{device.name} is in state {state}, which does not allow {name}", field="state")
+    audit.record_asked(
+        name,
+        "device",
+        device.name,
+        by=by,
+        before={"state": state},
+        after={"state": delivery.row.state} | ({"image": image.name} if image else {}),
+        request_id=delivery.row.held_by,
+    )
     return delivery.row
 
 
@@ -79,10 +89,20 @@ def force_state(device_id: int, old: str, new: str, *, by: Actor, reason: str = 
         device, now = device_runner.lock(device_id)
         if device.state not in (old, "unknown"):
             raise ConflictError(f"{device.name} is in state {device.state}, not {old}", field="state")
+        left = device.state
         delivery = device_runner.force(device, new, now, by=by)
         why = f": {reason}" if reason else ""
         message = f"forced from {old} to {new} by {by.name}{why}"
         journal.append([journal.line(message, now, device_id=device.pk, by=by, event="forced")])
+        audit.record_asked(
+            "force_state",
+            "device",
+            device.name,
+            by=by,
+            before={"state": left},
+            after={"state": new, "reason": reason},
+            request_id=delivery.row.held_by,
+        )
         return delivery.row
 
     return transact()
