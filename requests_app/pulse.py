@@ -1,11 +1,11 @@
-"""What concerns the whole pool: expiry, requests' timers, matching, retention.
+"""What concerns the whole pool: expiry, requests' timers, matching, webhooks, retention.
 
 One pulse at a time does it, the one that holds the pool's lease row; when it dies, another takes the lease
 over within seconds.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -24,6 +24,8 @@ from requests_app.claims import match_waiting
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
 from requests_app.outages import racks_down
+from requests_app.webhooks import queue
+from requests_app.webhooks.courier import Courier
 
 # A dead holder's lease ends within 4 s, and others ask each second: the pool is looked after again within 5.
 LEASE = timedelta(seconds=4)
@@ -44,6 +46,7 @@ class PoolPulse:
     _matched: datetime | None = None
     _swept: datetime | None = None
     _pruned: datetime | None = None
+    _courier: Courier = field(default_factory=Courier)
 
     def beat(self, now: datetime) -> None:
         """Do what is due now, if the pool is ours."""
@@ -54,6 +57,8 @@ class PoolPulse:
             return
         self._expire(now)
         self._timers(now)
+        with contained("webhooks can't be sent; next try in a second"):
+            self._courier.look(now)
         if _every(_SWEEP_EVERY, self._swept, now):
             self._swept = now
             self._sweep(now)
@@ -64,6 +69,10 @@ class PoolPulse:
             self._pruned = now
             with contained("what is old can't be pruned; next try in an hour"):
                 _forget(now)
+
+    def stop(self) -> None:
+        """Let what is being sent end; takes as long as the slowest receiver, 20 s at most."""
+        self._courier.stop()
 
     def _lease(self, now: datetime) -> bool:
         if self._renewed is not None and now - self._renewed < _RENEW:
@@ -127,6 +136,7 @@ def _deliver(
 def _forget(now: datetime) -> None:
     prune(now)
     operations.prune(now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS))
+    queue.prune(now)
 
 
 def _every(pause: timedelta, last: datetime | None, now: datetime) -> bool:

@@ -51,11 +51,11 @@ class Delivery(models.Model):
     """One event for one webhook, as it will be sent. Whoever sends it owns it until `not_before`.
 
     Rows are written in the transaction of the change that they tell, and no webhook that is deleted meanwhile may make
-    that fail: hence no constraint in the database.
+    that fail: hence no constraint in the database. What a deleted webhook leaves behind, `prune` removes.
     """
 
     webhook = models.ForeignKey(
-        Webhook, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
+        Webhook, on_delete=models.DO_NOTHING, related_name="deliveries", db_constraint=False, db_index=False
     )
     message_id = models.CharField(max_length=40, unique=True, help_text="The same in every try.")
     subject = models.CharField(max_length=40, help_text="What it is about; of one subject the order is kept.")

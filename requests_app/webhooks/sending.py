@@ -19,7 +19,6 @@ ALL_SECONDS = 20.0
 # Reading on would change nothing: the status has been told.
 _MOST_BYTES = 1000
 _BODY_SECONDS = 2.0
-_LONGEST_TEXT = 200
 _GONE = 410
 _REDIRECTS = range(300, 400)
 
@@ -85,7 +84,7 @@ def _beginning(answer: httpcore.Response, deadline: Deadline) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text).strip()[:_LONGEST_TEXT]
+    return "".join(char if char.isprintable() else " " for char in text).strip()
 
 
 @cache

@@ -118,7 +118,7 @@ def ping(webhook_id: int, *, by: Actor) -> Delivery:
 
 
 def send_again(delivery_ids: Iterable[int]) -> int:
-    """Send deliveries that have ended once more, with a day's patience; give how many. Message ids stay as they were."""
+    """Send deliveries that have ended once more, with a day's patience; give how many. Message ids stay."""
     now = clock.now()
     ended = Delivery.objects.filter(pk__in=list(delivery_ids)).exclude(status=Status.WAITING)
     return ended.update(

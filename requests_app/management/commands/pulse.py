@@ -63,6 +63,7 @@ class Command(BaseCommand):
                 break
             stop.wait(pause)
         racks.pool.shutdown(wait=True)
+        pool.stop()
 
 
 def _beat(racks: RackPulse, pool: PoolPulse) -> float:
