@@ -1,8 +1,78 @@
-"""The ASGI entry point, for servers such as granian or uvicorn."""
+"""What every web process serves: one ASGI application for pages, API and waiting.
 
+Most calls are short and wait for the database only: they run in a few threads, which keep their connections to it.
+Calls that wait for news (a long poll, a stream of events) are async views: hundreds of them share one thread.
+"""
+
+import gc
 import os
-
-from django.core.asgi import get_asgi_application
+import re
+from urllib.parse import parse_qsl
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mozpool_site.settings")
-application = get_asgi_application()
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIHandler
+from django.core.wsgi import get_wsgi_application
+
+from mozpool_site.bridge import Bridge, Receive, Scope, Send
+from mozpool_site.stopping import watch_for_the_end
+
+_STREAM = re.compile(r"/api/v2/(?:.*/)?events/?")
+_LONG_POLL = re.compile(r"/api/v2/requests/[^/]+/?")
+# Objects made before a young generation is looked through: ten times Python's own number, as a call makes thousands
+# that its end frees without any help.
+_YOUNG_OBJECTS = 10_000
+
+
+def waits(scope: Scope) -> bool:
+    """Whether a call may take long because it waits for news."""
+    path = scope["path"]
+    if scope["method"] not in ("GET", "HEAD") or not path.startswith("/api/v2/"):
+        return False
+    if _STREAM.fullmatch(path):
+        return True
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return bool(_LONG_POLL.fullmatch(path)) and any(name == "wait" for name, _ in query)
+
+
+class Application:
+    """Sends each call to the side where it belongs."""
+
+    def __init__(self) -> None:
+        self._waiting: ASGIHandler = get_asgi_application()
+        self._short = Bridge(get_wsgi_application(), settings.MOZPOOL_WEB_THREADS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a call, or the server's own start and end."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif waits(scope):
+            # Not through the handler's own __call__: it would give each call a thread, and with it a connection
+            # to the database, for as long as the call waits.
+            await self._waiting.handle(scope, receive, send)
+        else:
+            await self._short(scope, receive, send)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Go through the life of this process with the server."""
+    await receive()
+    watch_for_the_end()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _settle() -> None:
+    """Load what the first call would, and spare the collector all that stays."""
+    import mozpool_site.urls  # noqa: F401, PLC0415 - needs the models, which load with the handlers
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
+
+
+application = Application()
+_settle()

@@ -66,6 +66,8 @@ class Environment:
     audit_days: int
     max_token_days: int
     max_open_requests: int
+    web_processes: int
+    web_threads: int
     worker_threads: int
     log_level: str
 
@@ -177,6 +179,16 @@ SETTINGS: tuple[Setting, ...] = (
         "MOZPOOL_MAX_OPEN_REQUESTS", "max_open_requests", "number", "100",
         "Open requests that one owner may have at a time; 0 for no limit. The admin can set another for a user.",
         env_kinds.whole_number(0, 1_000_000, "requests"),
+    ),
+    Setting(
+        "MOZPOOL_WEB_PROCESSES", "web_processes", "number", "2",
+        "Processes that the web server runs; one for each processor that it may have.",
+        env_kinds.whole_number(1, 64, "processes"),
+    ),
+    Setting(
+        "MOZPOOL_WEB_THREADS", "web_threads", "number", "4",
+        "Calls that one web process works on at a time, each with a database connection; waiting ones are free.",
+        env_kinds.whole_number(1, 64, "threads"),
     ),
     Setting(
         "MOZPOOL_WORKER_THREADS", "worker_threads", "number", "16",

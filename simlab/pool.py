@@ -42,8 +42,8 @@ class PoolPlan:
     speed: float = 1.0
     seed: Sequence[str] = ()
     lab: bool = True
-    web_workers: int = 2
-    web_threads: int = 8
+    web_processes: int = 2
+    web_threads: int = 4
     worker_threads: int = 16
     per_rack: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +84,8 @@ class Pool:
             "MOZPOOL_TRUSTED_OPERATOR_NETWORKS": "127.0.0.1/32",
             "MOZPOOL_IMAGE_HOSTS": "127.0.0.1,localhost,images.example",
             "MOZPOOL_LOG_LEVEL": "WARNING",
+            "MOZPOOL_WEB_PROCESSES": str(self.plan.web_processes),
+            "MOZPOOL_WEB_THREADS": str(self.plan.web_threads),
             "MOZPOOL_WORKER_THREADS": str(self.plan.worker_threads),
             "PYTHONUNBUFFERED": "1",
             **self.plan.environment,
@@ -143,19 +145,7 @@ class Pool:
 
     def start_web(self) -> None:
         """Serve pages and API."""
-        workers, threads = str(self.plan.web_workers), str(self.plan.web_threads)
-        gunicorn = [sys.executable, "-m", "gunicorn", "mozpool_site.wsgi", "--bind", f"127.0.0.1:{self.port}"]
-        shape = [
-            "--worker-class",
-            "gthread",
-            "--workers",
-            workers,
-            "--threads",
-            threads,
-            "--keep-alive",
-            "30",
-        ]
-        self._spawn("web", [*gunicorn, *shape, "--log-level", "warning", "--no-control-socket"])
+        self._spawn("web", [sys.executable, "-m", "mozpool_site.serve", "--bind", f"127.0.0.1:{self.port}"])
 
     def wait_for_web(self) -> None:
         """Wait until the web process answers with a healthy database."""

@@ -36,6 +36,7 @@ def test_a_secret_key_is_all_that_production_must_give() -> None:
     assert settings.static_root is None
     assert settings.trusted_networks == settings.trusted_operator_networks == settings.trusted_proxies == ()
     assert (settings.max_duration, settings.journal_days, settings.worker_threads) == (2592000, 14, 16)
+    assert (settings.web_processes, settings.web_threads) == (2, 4)
     assert settings.log_level == "INFO"
 
 
