@@ -65,3 +65,18 @@ class TooManyError(MozpoolError):
     def __init__(self, detail: str, *, field: str | None = None, retry_after: int = 60) -> None:
         super().__init__(detail, field=field)
         self.retry_after = retry_after
+
+
+class ImpossibleError(MozpoolError):
+    """No device that there is could ever meet the request: ask for something else."""
+
+    code = "impossible"
+    http_status = 422
+    exit_status = 1
+
+
+class IdempotencyMismatchError(MozpoolError):
+    """The Idempotency-Key was used for another body: a new key for a new request."""
+
+    code = "idempotency_mismatch"
+    http_status = 422

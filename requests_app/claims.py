@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from devices.models import Device, ImageBootConfig
 from lifeguard.machine import device_runner
@@ -23,7 +24,7 @@ from requests_app.outages import racks_down
 
 # How many of the best free devices are looked at in one go; about as many rivals get by without waiting.
 _CANDIDATES = 16
-# Requests looked at when one device comes free.
+# Waiting requests read in one go.
 _QUEUE = 200
 
 
@@ -38,13 +39,14 @@ def demands_of(requests: Iterable[Request]) -> list[Demand]:
 
 
 def _demand(request: Request, hardware: frozenset[int]) -> Demand:
+    asked = request.hardware_id
     return Demand(
         request_id=request.pk,
-        priority=request.priority,
+        turn=request.turn,
         image_id=request.image_id,
         boot_config=request.boot_config,
         reusable=request.image.reusable,
-        hardware=hardware,
+        hardware=hardware if asked is None else hardware & {asked},
         environment=request.environment,
         tags=frozenset(request.tags),
         device_id=request.requested_device_id,
@@ -132,8 +134,15 @@ def match_waiting() -> int:
     """Try for every waiting request, in turn; give how many got a device."""
     matched = 0
     in_vain: set[tuple[object, ...]] = set()
-    for demand in in_turn(_demands(_waiting())):
-        alike = (demand.image_id, demand.boot_config, demand.environment, demand.tags, demand.device_id)
+    for demand in _in_line(_waiting()):
+        alike = (
+            demand.image_id,
+            demand.boot_config,
+            demand.hardware,
+            demand.environment,
+            demand.tags,
+            demand.device_id,
+        )
         if alike in in_vain:
             continue
         if match_request(demand.request_id):
@@ -143,17 +152,21 @@ def match_waiting() -> int:
     return matched
 
 
-def waiting_demands(offer: Offer) -> list[Demand]:
-    """Give what waits and might want a device, in turn."""
+def waiting_demands(offer: Offer) -> Iterator[Demand]:
+    """Give what waits and might want a device, in turn, however many there are."""
     might = Q(requested_device=offer.device_id) | Q(
         requested_device=None, environment__in=(ANY, offer.environment)
     )
-    return in_turn(_demands(_waiting().filter(might)))
+    installable = ImageBootConfig.objects.filter(
+        hardware_type=offer.hardware_type_id, boot_config__active=True
+    )
+    asked = Q(hardware=None) | Q(hardware=offer.hardware_type_id)
+    return _in_line(_waiting().filter(might, asked, image__in=installable.values("image")))
 
 
-def rivals_waiting(environment: str, priority: int) -> QuerySet[Request]:
+def rivals_waiting(environment: str, turn: datetime) -> QuerySet[Request]:
     """Select requests for any device that wait, are served before a new one, and may want the same devices."""
-    rivals = Request.objects.filter(state="finding_device", requested_device=None, priority__gte=priority)
+    rivals = Request.objects.filter(state="finding_device", requested_device=None, turn__lte=turn)
     return rivals if environment == ANY else rivals.filter(environment__in=(ANY, environment))
 
 
@@ -167,9 +180,19 @@ def _sources(demand: Demand, now: datetime) -> Iterator[QuerySet[Device]]:
         free = free.exclude(rack_id__in=down)
     if demand.environment != ANY:
         free = free.filter(environment=demand.environment)
+    free = _tagged(free, demand.tags).filter(hardware_type_id__in=demand.hardware).order_by("idle_since")
     if demand.reusable:
-        yield free.filter(image_id=demand.image_id).order_by("idle_since")
-    yield free.filter(hardware_type_id__in=demand.hardware).order_by("idle_since")
+        yield free.filter(image_id=demand.image_id)
+    yield free
+
+
+def _tagged(devices: QuerySet[Device], tags: Iterable[str]) -> QuerySet[Device]:
+    """Leave out most of those without the tags: only MySQL could ask JSON itself, but a tag holds no quote."""
+    if tags:
+        devices = devices.annotate(tag_text=Cast("tags", TextField()))
+    for tag in tags:
+        devices = devices.filter(tag_text__contains=f'"{tag}"')
+    return devices
 
 
 def _offers(devices: QuerySet[Device]) -> list[Offer]:
@@ -183,8 +206,15 @@ def _offers(devices: QuerySet[Device]) -> list[Offer]:
 
 def _waiting() -> QuerySet[Request]:
     waiting = Request.objects.filter(state="finding_device").select_related("image")
-    return waiting.order_by("-priority", "pk")
+    return waiting.order_by("turn", "pk")
 
 
-def _demands(requests: QuerySet[Request]) -> list[Demand]:
-    return demands_of(requests[:_QUEUE])
+def _in_line(requests: QuerySet[Request]) -> Iterator[Demand]:
+    """Give what requests in the order of their turns want, some at a time: the last is not served before its turn."""
+    rest = requests
+    while demands := in_turn(demands_of(rest[:_QUEUE])):
+        yield from demands
+        if len(demands) < _QUEUE:
+            return
+        last = demands[-1]
+        rest = requests.filter(Q(turn__gt=last.turn) | Q(turn=last.turn, pk__gt=last.request_id))

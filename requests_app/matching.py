@@ -2,17 +2,31 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 ANY = "any"
+
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -10, 10
+# A point of priority counts like having waited for so long already. The whole range is ten minutes, as long as a
+# request searches: by then nobody who comes later, however urgent, is served before it.
+AGEING = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Devices that no request can tell apart, but by their names."""
+
+    environment: str
+    hardware_type_id: int
+    tags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What a request wants. `hardware` are the types that its image can be installed on."""
+    """What a request wants, and its turn. `hardware` are the types that will do: for its image, and for itself."""
 
     request_id: int
-    priority: int
+    turn: datetime
     image_id: int
     boot_config: str
     reusable: bool
@@ -35,16 +49,26 @@ class Offer:
     tags: frozenset[str] = field(default_factory=frozenset)
 
 
+def turn(filed: datetime, priority: int) -> datetime:
+    """Give the moment by which a request is in line: when it was filed, set back by its priority."""
+    return filed - priority * AGEING
+
+
 def fits(demand: Demand, offer: Offer) -> bool:
     """Whether a device can serve a request."""
     if demand.device_id is not None and demand.device_id != offer.device_id:
         return False
-    if demand.environment not in (ANY, offer.environment):
+    return suits(demand, Kind(offer.environment, offer.hardware_type_id, offer.tags))
+
+
+def suits(demand: Demand, kind: Kind) -> bool:
+    """Whether devices of a kind can serve a request that does not name another one."""
+    if demand.environment not in (ANY, kind.environment):
         return False
-    if not demand.tags <= offer.tags:
+    if not demand.tags <= kind.tags:
         return False
     # Even where the image is on the device already: it may be lost, and must be installed again then.
-    return offer.hardware_type_id in demand.hardware
+    return kind.hardware_type_id in demand.hardware
 
 
 def has_image(demand: Demand, offer: Offer) -> bool:
@@ -61,5 +85,5 @@ def ranked(demand: Demand, offers: Iterable[Offer]) -> list[Offer]:
 
 
 def in_turn(demands: Iterable[Demand]) -> list[Demand]:
-    """Give waiting requests in the order in which they are served: by priority, then the oldest."""
-    return sorted(demands, key=lambda demand: (-demand.priority, demand.request_id))
+    """Give waiting requests in the order in which they are served."""
+    return sorted(demands, key=lambda demand: (demand.turn, demand.request_id))

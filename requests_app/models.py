@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
-from devices.models import Device, Image
+from devices.models import Device, HardwareType, Image
 from mozpool_site.statemachine.models import MachineColumns
 from requests_app.webhooks.models import Attempt, Delivery, Webhook  # noqa: F401 - Django finds models here only
 
@@ -18,6 +18,14 @@ class Request(MachineColumns):
         Device, on_delete=models.PROTECT, null=True, blank=True, related_name="asked_for_by"
     )
     environment = models.CharField(max_length=64, default="any", help_text="any: no matter which")
+    hardware = models.ForeignKey(
+        HardwareType,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The type of hardware that was asked for; empty: any that the image can be put on.",
+    )
     tags = models.JSONField(default=list, blank=True)
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="requests")
     boot_config = models.TextField(default="{}", help_text="JSON: a value for each of the image's keys.")
@@ -25,9 +33,19 @@ class Request(MachineColumns):
     owner = models.CharField(
         max_length=100, blank=True, default="", help_text="Who filed it, as we know them."
     )
-    priority = models.SmallIntegerField(default=0, help_text="Higher goes first; within one, the oldest.")
+    priority = models.SmallIntegerField(
+        default=0, help_text="From -10 to 10; a point counts like half a minute of waiting."
+    )
+    turn = models.DateTimeField(
+        default=timezone.now,
+        editable=False,
+        help_text="Who waits is served in this order: when it was filed, set back by its priority.",
+    )
     created = models.DateTimeField(default=timezone.now, editable=False)
     expires = models.DateTimeField()
+    matched_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it got the device that it held last."
+    )
     ready_at = models.DateTimeField(null=True, blank=True, editable=False)
     ended = models.DateTimeField(null=True, blank=True, editable=False)
     task_seq = models.PositiveBigIntegerField(
@@ -44,14 +62,16 @@ class Request(MachineColumns):
     )
 
     filing_key = models.CharField(  # noqa: DJ001 - unique, so rows without one need null
-        max_length=36,
+        max_length=64,
         null=True,
         unique=True,
         default=None,
         editable=False,
-        help_text="Of the call that filed it: filed once, although a lost commit was tried again.",
+        help_text="Of the call that filed it: filed once, although a lost commit or the call itself was repeated.",
     )
-
+    filing_digest = models.CharField(
+        max_length=64, blank=True, default="", editable=False, help_text="Of that call's body."
+    )
     has_webhook = models.BooleanField(
         default=False, editable=False, help_text="Whether a webhook of its own wants to hear of it."
     )
@@ -60,7 +80,9 @@ class Request(MachineColumns):
         indexes = (
             models.Index(fields=("ended", "expires"), name="request_expiry"),
             models.Index(fields=("ended", "deadline"), name="request_due"),
-            models.Index(fields=("state", "priority", "id"), name="request_queue"),
+            models.Index(fields=("state", "turn", "id"), name="request_queue"),
+            models.Index(fields=("ready_at",), name="request_history"),
+            models.Index(fields=("owner", "id"), name="request_owner"),
         )
 
     def __str__(self) -> str:

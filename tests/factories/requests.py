@@ -6,6 +6,7 @@ from typing import Any
 from devices.models import Device, Image
 from mozpool_site import clock
 from mozpool_site.statemachine.runner import Actor
+from requests_app.matching import turn
 from requests_app.models import Request
 from requests_app.services import Order, file_request
 
@@ -23,6 +24,7 @@ def make_request(
     """Put a request into a state without asking anybody; with `device` it holds that one."""
     now = clock.now()
     ordinary: dict[str, Any] = {
+        "turn": turn(columns.get("created", now), columns.get("priority", 0)),
         "state": state,
         "deadline": now + timedelta(seconds=60) if state in ("finding_device", "pending") else None,
         "image": image,

@@ -121,7 +121,7 @@ class Requests:
         image = self.store.images[request.image]
         return Demand(
             request.pk,
-            request.priority,
+            request.turn,
             request.image,
             request.boot_config,
             image.reusable,

@@ -92,8 +92,8 @@ class Request:
     environment: str
     expires: datetime
     deadline: datetime | None
+    turn: datetime
     requested_device: int | None = None
-    priority: int = 0
     state: str = "finding_device"
     state_seq: int = 0
     counters: Mapping[str, int] = field(default_factory=dict)

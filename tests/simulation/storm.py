@@ -1,6 +1,7 @@
 """Everything that goes wrong, and everybody who asks: killed processes, a dead broker, broken boards, people."""
 
 from mozpool_site.statemachine.machine import Event
+from requests_app.matching import turn
 from tests.simulation.boards import FAULTS
 from tests.simulation.pulse import Pulses
 from tests.simulation.request_machine import Requests
@@ -94,7 +95,7 @@ class Storm:
             expires=store.after(store.random.choice([30, 900, 3600])),
             deadline=store.after(10),
             requested_device=named if named and store.devices[named].hardware in image.hardware else None,
-            priority=store.random.choice([0, 0, 0, 5]),
+            turn=turn(store.now, store.random.choice([0, 0, 0, 5])),
         )
         store.requests[request.pk] = request
         if not self.requests.try_to_match(request) and request.requested_device:

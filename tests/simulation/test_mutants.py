@@ -19,7 +19,7 @@ from tests.simulation.walk import walk_device, walk_request
 from tests.simulation.world import World
 from tests.unit.statemachine.premises import PREMISES
 
-STORMS = range(1, 5)
+STORMS = range(1, 9)
 STEPS = 30_000
 DEVICE_BOUNDS = list(mutants.retries(DEVICE))
 REQUEST_BOUNDS = list(mutants.retries(REQUEST))

@@ -38,17 +38,18 @@ _PAST = (
     """,
     """
     INSERT INTO requests_app_request (state, state_seq, state_since, counters, environment, tags, image_id,
-    boot_config, assignee, owner, priority, created, expires, ended, task_seq) SELECT 'closed', 5, @past, '{}',
-    'any', '[]', image_id, '{}', 'bench', '', 0, @past, @past, @past, 1 FROM devices_device
+    boot_config, assignee, owner, priority, turn, created, expires, ended, task_seq, filing_digest, has_webhook) SELECT
+    'closed', 5, @past, '{}', 'any', '[]', image_id, '{}', 'bench', '', 0, @past, @past, @past, @past, 1, '', 0
+    FROM devices_device
     """,
 )
 # A tenth of the pool in somebody's hands: requests and devices both rest in `ready`.
 _HELD = (
     """
     INSERT INTO requests_app_request (state, state_seq, state_since, counters, environment, tags, image_id,
-    boot_config, assignee, owner, priority, created, expires, ready_at, task_seq, last_device_id) SELECT 'ready', 4,
-    @past, '{}', 'any', '[]', image_id, '{}', 'bench', '', 0, @past, @future, @past, 1, id FROM devices_device
-    WHERE id % 10 = 0
+    boot_config, assignee, owner, priority, turn, created, expires, ready_at, task_seq, last_device_id, filing_digest,
+    has_webhook) SELECT 'ready', 4, @past, '{}', 'any', '[]', image_id, '{}', 'bench', '', 0, @past, @past, @future,
+    @past, 1, id, '', 0 FROM devices_device WHERE id % 10 = 0
     """,
     """
     UPDATE devices_device d JOIN requests_app_request r ON r.last_device_id = d.id SET d.held_by = r.id,

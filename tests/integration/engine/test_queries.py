@@ -120,7 +120,7 @@ def demand(**columns: Any) -> Demand:
     hardware = frozenset(Device.objects.values_list("hardware_type_id", flat=True)[:1])
     ordinary: dict[str, Any] = {
         "request_id": 1,
-        "priority": 0,
+        "turn": clock.now(),
         "image_id": image.pk,
         "boot_config": "{}",
         "reusable": True,
@@ -147,7 +147,7 @@ def hot() -> dict[str, Callable[[], object]]:
             claims.candidates(demand(environment="production", reusable=False), now)
         ),
         "free by name": lambda: next(claims.candidates(demand(device_id=idle.pk), now)),
-        "who waits before": lambda: claims.rivals_waiting(waiting.environment, 0).exists(),
+        "who waits before": lambda: claims.rivals_waiting(waiting.environment, now).exists(),
         "matching whoever waits": claims.match_waiting,
         "a relay board's queue": lambda: list(_due(controller.pk, now)),
         "a claim": lambda: operations.claim(queued, now),

@@ -7,10 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from requests_app.matching import ANY, Demand, Offer, fits, has_image, in_turn, ranked
+from requests_app.matching import (
+    ANY,
+    HIGHEST_PRIORITY,
+    LOWEST_PRIORITY,
+    Demand,
+    Offer,
+    fits,
+    has_image,
+    in_turn,
+    ranked,
+    turn,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DEMAND = Demand(7, 0, image_id=3, boot_config="{}", reusable=True, hardware=frozenset({1}))
+DEMAND = Demand(7, NOON, image_id=3, boot_config="{}", reusable=True, hardware=frozenset({1}))
 OFFER = Offer(40, NOON, "prod", hardware_type_id=1)
 
 
@@ -79,9 +90,30 @@ def test_without_reuse_only_idle_time_counts() -> None:
     assert [offer.device_id for offer in ranked(replace(DEMAND, reusable=False), offers)] == [2, 3]
 
 
-def test_urgent_requests_go_first_and_within_a_priority_the_oldest() -> None:
-    demands = [replace(DEMAND, request_id=i, priority=p) for i, p in ((1, 0), (2, 5), (3, 0), (4, 5))]
-    assert [demand.request_id for demand in in_turn(demands)] == [2, 4, 1, 3]
+def filed(number: int, seconds: float, priority: int = 0) -> Demand:
+    return replace(DEMAND, request_id=number, turn=turn(NOON + timedelta(seconds=seconds), priority))
+
+
+def test_of_those_who_come_together_the_urgent_go_first_and_within_a_priority_the_oldest() -> None:
+    demands = [filed(1, 0), filed(2, 1, 5), filed(3, 2), filed(4, 3, 5), filed(5, 4, -1)]
+    assert [demand.request_id for demand in in_turn(demands)] == [2, 4, 1, 3, 5]
+
+
+def test_a_point_of_priority_counts_like_half_a_minute_of_waiting() -> None:
+    assert [demand.request_id for demand in in_turn([filed(1, 0), filed(2, 29, 1)])] == [2, 1]
+    assert [demand.request_id for demand in in_turn([filed(1, 0), filed(2, 31, 1)])] == [1, 2]
+
+
+@given(
+    st.integers(LOWEST_PRIORITY, HIGHEST_PRIORITY),
+    st.lists(st.tuples(st.floats(600.001, 10_000), st.integers(LOWEST_PRIORITY, HIGHEST_PRIORITY))),
+)
+def test_after_ten_minutes_nobody_who_comes_later_is_served_first_however_urgent(
+    priority: int, later: list[tuple[float, int]]
+) -> None:
+    waiting = filed(1, 0, priority)
+    others = [filed(number, seconds, urgent) for number, (seconds, urgent) in enumerate(later, 2)]
+    assert in_turn([*others, waiting])[0] == waiting
 
 
 offers = st.lists(
@@ -99,7 +131,7 @@ offers = st.lists(
 demands = st.builds(
     Demand,
     request_id=st.integers(1, 9),
-    priority=st.integers(-1, 1),
+    turn=st.just(NOON),
     image_id=st.sampled_from([3, 4]),
     boot_config=st.just("{}"),
     reusable=st.booleans(),
