@@ -83,6 +83,7 @@ class Request(MachineColumns):
             models.Index(fields=("state", "turn", "id"), name="request_queue"),
             models.Index(fields=("ready_at",), name="request_history"),
             models.Index(fields=("owner", "id"), name="request_owner"),
+            models.Index(fields=("owner", "ended"), name="request_quota"),
         )
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from mozpool_site.errors import ConflictError, IdempotencyMismatchError, Invalid
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
+from requests_app import quota
 from requests_app.chances import demand_possible
 from requests_app.claims import could_match, match_waiting, rivals_waiting, try_to_match
 from requests_app.machine import is_failed, request_runner
@@ -84,7 +85,7 @@ def file_request(order: Order, *, by: Actor, filing: Filing | None = None) -> Re
     The request is given as it is then: with a device, waiting, or ended at once (`failed_device_busy` when
     the named device is taken, `failed_bad_device` when it is out of the pool). Raises InvalidInputError
     for a duration or priority out of range, a missing key, or a named device that the image can't be put on,
-    ImpossibleError where the filing asks for it, IdempotencyMismatchError.
+    ImpossibleError where the filing asks for it, IdempotencyMismatchError, TooManyError for one above the quota.
     """
     filing = filing or Filing()
     _check(order, named=not filing.refuse_impossible)
@@ -130,6 +131,8 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
         expires=now + timedelta(seconds=order.duration),
         has_webhook=order.webhook is not None,
     )
+    # After its row is there: the same call sent again has met that row's key before it is counted.
+    quota.check(request.owner)
     if order.webhook is not None:
         attach(request, order.webhook, now)
     outbox.tell_of_request(request, "", now)
