@@ -1,4 +1,4 @@
-"""Who may call what: every path below /api/ and /boot/, by every kind of caller."""
+"""Who may call what: every path of the legacy API and below /boot/, by every kind of caller."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,19 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
+from bmm import asking
 from devices.models import Device, Journal
 from requests_app.models import Request
 from tests.integration.api import pool
 from tests.integration.api.conftest import OLD_CLIENT, OPERATOR, STRANGER
 
 ORDER = {"assignee": "me@x", "duration": 3600, "image": "b2g", "b2gbase": "http://x/secret"}
+BODIES: dict[str, dict[str, object]] = {
+    "request": ORDER,
+    "renew": {"duration": 60},
+    "set-comments": {"comments": "loose cable"},
+    "set-environment": {"environment": "staging"},
+}
 CALLERS = ("stranger", "no role", "viewer", "requester", "operator", "admin", "old client", "operators' net")
 
 READ = (401, 403, 200, 200, 200, 200, 200, 200)
@@ -24,6 +31,11 @@ EVENT = (401, 403, 403, 403, 200, 200, 403, 200)
 # A GET that changes something: nobody but legacy mode, and there as a POST would.
 EVENT_BY_GET = (401, 403, 403, 405, 405, 405, 403, 200)
 SECRET = (401, 403, 403, 403, 200, 200, 200, 200)
+OWN_EVENT, OWN_EVENT_BY_GET = SECRET, (401, 403, 403, 405, 405, 405, 200, 200)
+OPERATE = (401, 403, 403, 403, 200, 200, 403, 200)
+OPERATE_BY_GET = (401, 403, 403, 403, 405, 405, 403, 200)
+# Whoever may is told that no worker of the rack runs.
+PING = (401, 403, 403, 403, 503, 503, 403, 503)
 TOKEN = (403,) * 8
 
 MATRIX = {
@@ -34,12 +46,29 @@ MATRIX = {
     ("GET", "/api/device/{held}/bootconfig"): SECRET,
     ("POST", "/api/device/{held}/event/foo"): EVENT,
     ("GET", "/api/device/{held}/event/foo"): EVENT_BY_GET,
+    ("GET", "/api/version"): READ,
+    ("GET", "/api/image/list"): READ,
+    ("GET", "/api/environment/list"): READ,
+    ("GET", "/api/device/{held}/log"): READ,
+    ("POST", "/api/device/{held}/set-comments"): OPERATE,
+    ("POST", "/api/device/{held}/set-environment"): OPERATE,
+    ("POST", "/api/device/{held}/state-change/pxe_power_cycling/to/ready"): OPERATE,
+    ("POST", "/api/device/{held}/power-cycle"): SECRET,
+    ("POST", "/api/device/{held}/power-off"): OPERATE,
+    ("GET", "/api/device/{held}/power-off"): OPERATE_BY_GET,
+    ("POST", "/api/device/{held}/clear-pxe"): OPERATE,
+    ("GET", "/api/device/{held}/ping"): PING,
+    ("GET", "/api/relay/relay-dead/test"): OPERATE,
+    ("GET", "/api/bmm/pxe_config/list"): OPERATE,
+    ("GET", "/api/bmm/pxe_config/fake-b2g/details"): OPERATE,
     ("GET", "/api/request/list"): READ,
     ("GET", "/api/request/{id}/details"): READ,
     ("GET", "/api/request/{id}/status"): READ,
     ("GET", "/api/request/{id}/log"): READ,
     ("POST", "/api/request/{id}/renew"): CHANGE,
     ("POST", "/api/request/{id}/return"): CHANGE,
+    ("POST", "/api/request/{id}/event/foo"): OWN_EVENT,
+    ("GET", "/api/request/{id}/event/foo"): OWN_EVENT_BY_GET,
     ("POST", "/boot/{held}/no-token/event/foo"): TOKEN,
     ("GET", "/boot/{held}/no-token/second-stage"): TOKEN,
     ("GET", "/boot/{held}/no-token/config"): TOKEN,
@@ -68,11 +97,18 @@ def request_of_old_client() -> Request:
 @pytest.mark.parametrize("slash", ["", "/"], ids=["", "slash"])
 @pytest.mark.parametrize(("method", "path", "caller", "status"), CASES)
 def test_each_call_is_for_those_whom_the_table_names(
-    method: str, path: str, caller: str, status: int, slash: str, request_of_old_client: Request
+    method: str,
+    path: str,
+    caller: str,
+    status: int,
+    slash: str,
+    request_of_old_client: Request,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(asking, "_SECONDS", 0.05)
     held = Device.objects.get(held_by=request_of_old_client.pk)
     full = path.format(held=held.name, id=request_of_old_client.pk) + slash
-    body = ORDER if path.endswith("request") else {"duration": 60}
+    body = BODIES.get(path.rpartition("/")[2], {})
     client = client_of(caller)
     answer = pool.post(client, full, body) if method == "POST" else client.get(full)
     assert answer.status_code == status, answer.content
@@ -93,7 +129,7 @@ def test_no_path_is_missing_from_the_table() -> None:
     served = {
         pattern.callback
         for route, pattern in views(get_resolver().url_patterns)
-        if route.startswith(("api/", "boot/"))
+        if route.startswith(("api/", "boot/")) and not route.startswith("api/v2/")
     }
     asked = {get_resolver().resolve(path.format(held="device1", id=1)).func for _, path in MATRIX}
     assert served == asked
@@ -208,6 +244,42 @@ def test_scripts_of_a_listed_origin_may_call_and_read_the_answer(origin: str) ->
 def test_the_list_of_origins_is_exact(origin: str) -> None:
     answer = pool.at(OLD_CLIENT, Origin=origin).get("/api/device/list/")
     assert (answer.status_code, answer.headers.get("Access-Control-Allow-Origin")) == (403, None)
+
+
+@pytest.mark.parametrize("path", [path for _, path in MATRIX if path.startswith("/api/")])
+def test_a_script_of_a_listed_origin_is_told_that_it_may_call_every_path(path: str) -> None:
+    """A preflight comes without credentials, from anywhere."""
+    origin = "http://other.server:1234"
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Sec-Fetch-Mode": "cors"}
+    for slash in ("", "/"):
+        answer = pool.at(STRANGER, **asked).options(path.format(held="device1", id=1) + slash)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+        assert answer.headers["Access-Control-Max-Age"] == "600"
+        allowed = answer.headers["Access-Control-Allow-Methods"].split(", ")
+        assert [method for method, there in MATRIX if there == path and method not in allowed] == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"},
+        {"Origin": "http://other.server:1234"},
+        {"Access-Control-Request-Method": "POST"},
+    ],
+    ids=["another origin", "no preflight", "no origin"],
+)
+def test_every_other_options_call_is_a_wrong_method(headers: dict[str, str]) -> None:
+    answer = pool.at(STRANGER, **headers).options("/api/device/device1/event/foo/")
+    assert (answer.status_code, answer.json()["error"]) == (405, "method_not_allowed")
+    assert "Access-Control-Allow-Methods" not in answer.headers
+
+
+def test_a_script_of_a_listed_origin_may_read_an_error_too() -> None:
+    origin = "http://other.server:1234"
+    answer = pool.at(OLD_CLIENT, Origin=origin).get("/api/device/nosuch/state/")
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (404, origin)
 
 
 def test_credentials_that_we_do_not_take_are_not_overlooked() -> None:
