@@ -83,6 +83,8 @@ class Pool:
             "MOZPOOL_TRUSTED_NETWORKS": "127.0.0.0/8",
             "MOZPOOL_TRUSTED_OPERATOR_NETWORKS": "127.0.0.1/32",
             "MOZPOOL_IMAGE_HOSTS": "127.0.0.1,localhost,images.example",
+            # Everybody calls from this machine, and so counts as one owner.
+            "MOZPOOL_MAX_OPEN_REQUESTS": "0",
             "MOZPOOL_LOG_LEVEL": "WARNING",
             "MOZPOOL_WEB_PROCESSES": str(self.plan.web_processes),
             "MOZPOOL_WEB_THREADS": str(self.plan.web_threads),

@@ -15,6 +15,7 @@ from tests.integration.access.people import somebody
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.django_db(transaction=True)
 def test_one_more_than_the_quota_is_refused_and_leaves_nothing(settings: Settings) -> None:
     settings.MOZPOOL_MAX_OPEN_REQUESTS = 2
     image = make_image()
