@@ -1,0 +1,277 @@
+"""Requests from filing to the end, for programs that wait and for asyncio, over one core."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Awaitable
+from typing import Callable, TypeVar
+
+import pytest
+
+from contract_server import Connect, ContractServer, Fault
+from mozpool_client import (
+    AsyncMozpool,
+    Conflict,
+    Impossible,
+    Invalid,
+    JournalLine,
+    Mozpool,
+    NotFound,
+    NotReadyInTime,
+    Request,
+    RequestEnded,
+)
+
+T = TypeVar("T")
+
+
+def in_a_loop(url: str, story: Callable[[AsyncMozpool], Awaitable[T]]) -> T:
+    """Tell a story in an event loop."""
+
+    async def told() -> T:
+        async with AsyncMozpool([url], patience=5) as pool:
+            return await story(pool)
+
+    return asyncio.run(told())
+
+
+def test_both_clients_offer_the_same() -> None:
+    def names(kind: type) -> set[str]:
+        return {name for name in vars(kind) if not name.startswith("_")}
+
+    assert names(Mozpool) - names(AsyncMozpool) == {"again", "stop"}
+    assert names(AsyncMozpool) - names(Mozpool) == set()
+    for name in names(AsyncMozpool) - {"hold", "servers"}:
+        ours = inspect.signature(getattr(Mozpool, name)).parameters
+        assert ours == inspect.signature(getattr(AsyncMozpool, name)).parameters, name
+
+
+def test_a_request_is_filed_with_what_was_wished(connect: Connect, server: ContractServer) -> None:
+    connect([server.url]).request(
+        "b2g",
+        device="panda-0001",
+        environment="staging",
+        hardware="panda",
+        tags=["gpu"],
+        boot_config={"b2gbase": "http://x/"},
+        duration=60,
+        assignee="me",
+        priority=-1,
+    )
+    assert server.calls[0].body == {
+        "image": "b2g",
+        "device": "panda-0001",
+        "environment": "staging",
+        "hardware": "panda",
+        "tags": ["gpu"],
+        "boot_config": {"b2gbase": "http://x/"},
+        "duration": 60,
+        "assignee": "me",
+        "priority": -1,
+    }
+
+
+def test_a_request_is_waited_for_by_long_looks(connect: Connect, server: ContractServer) -> None:
+    server.ready_after = 0.4
+    pool = connect([server.url])
+    seen: list[Request] = []
+    began = time.monotonic()
+    request = pool.wait_ready(pool.request("b2g"), progress=seen.append)
+    assert time.monotonic() - began < 2
+    assert [entry.state for entry in seen] == ["finding_device", "ready"]
+    assert seen[0].waiting is not None
+    assert (seen[0].waiting.reason, seen[0].waiting.place) == ("all_busy", 2)
+    assert request.device is not None
+    assert (request.device.name, request.device.address) == ("panda-0001", "10.1.0.1")
+    assert len(server.paths("GET")) == 1
+
+
+def test_waiting_outlasts_a_pool_that_is_away(connect: Connect, server: ContractServer) -> None:
+    server.ready_after = 0.5
+    pool = connect([server.url])
+    request = pool.request("b2g")
+    server.faults.extend([Fault(0), Fault(503), Fault(503), Fault(502)])
+    assert pool.wait_ready(request, timeout=10).is_ready
+
+
+def test_a_request_that_ends_while_it_is_waited_for_says_how(
+    connect: Connect, server: ContractServer
+) -> None:
+    server.ready_after = None
+    pool = connect([server.url])
+    request = pool.request("b2g")
+    threading.Timer(0.2, server.move, (1, "failed_device_not_found")).start()
+    with pytest.raises(RequestEnded, match="failed_device_not_found") as raised:
+        pool.wait_ready(request)
+    assert raised.value.request.has_ended
+
+
+def test_waiting_has_an_end_and_says_why_it_was_in_vain(connect: Connect, server: ContractServer) -> None:
+    server.ready_after = None
+    pool = connect([server.url])
+    began = time.monotonic()
+    with pytest.raises(NotReadyInTime, match="every device that fits is in use"):
+        pool.wait_ready(pool.request("b2g"), timeout=1)
+    assert 1 <= time.monotonic() - began < 3
+
+
+def test_a_server_that_does_not_wait_is_not_asked_all_the_time(
+    connect: Connect, server: ContractServer
+) -> None:
+    server.ready_after = None
+    pool = connect([server.url])
+    request = pool.request("b2g")
+    server.waits = False
+    with pytest.raises(NotReadyInTime):
+        pool.wait_ready(request, timeout=2)
+    assert len(server.paths("GET")) <= 3
+
+
+def test_the_servers_words_become_errors(connect: Connect, server: ContractServer) -> None:
+    pool = connect([server.url])
+    with pytest.raises(Invalid) as invalid:
+        pool.request("unheard-of")
+    assert (invalid.value.field, invalid.value.code, invalid.value.status) == ("image", "invalid", 400)
+    with pytest.raises(Impossible, match="no device has the tag"):
+        pool.request("b2g", tags=["impossible"])
+    with pytest.raises(Conflict) as conflict:
+        pool.request("b2g", device="taken")
+    assert conflict.value.request is not None
+    assert conflict.value.request.state == "failed_device_busy"
+    with pytest.raises(NotFound, match="no request 99"):
+        pool.get(99)
+
+
+def test_returning_twice_is_fine_and_renewing_what_has_ended_is_not(
+    connect: Connect, server: ContractServer
+) -> None:
+    pool = connect([server.url])
+    number = pool.request("b2g").id
+    assert pool.renew(number, 77).seconds_left == 77
+    assert pool.return_(number).state == "closed"
+    assert pool.return_(number).state == "closed"
+    with pytest.raises(Conflict, match="has ended"):
+        pool.renew(number, 60)
+
+
+def test_a_held_device_is_renewed_meanwhile_and_returned_at_the_end(
+    connect: Connect, server: ContractServer
+) -> None:
+    pool = connect([server.url])
+    with pool.hold("b2g", duration=1) as held:
+        assert held.device.fqdn == "panda-0001.p1.example.com"
+        time.sleep(1.2)
+        assert not held.lost
+    assert server.states() == ["closed"]
+    assert len([path for path in server.paths("POST") if path.endswith("/renew/")]) >= 2
+
+
+def test_a_held_device_is_returned_when_the_block_fails(connect: Connect, server: ContractServer) -> None:
+    with pytest.raises(KeyError), connect([server.url]).hold("b2g"):
+        raise KeyError
+    assert server.states() == ["closed"]
+
+
+def test_a_device_that_is_not_ready_in_time_is_returned(connect: Connect, server: ContractServer) -> None:
+    server.ready_after = None
+    with pytest.raises(NotReadyInTime), connect([server.url]).hold("b2g", timeout=0.3):
+        pytest.fail("it never was ready")
+    assert server.states() == ["closed"]
+
+
+def test_who_holds_a_device_hears_of_its_loss(server: ContractServer) -> None:
+    with Mozpool([server.url]).hold("b2g") as held:
+        server.move(1, "closed")
+        deadline = time.monotonic() + 5
+        while not held.lost and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert held.lost
+        with pytest.raises(RuntimeError, match="gone"):
+            _ = held.device
+
+
+def test_a_hold_that_is_refused_says_why(connect: Connect, server: ContractServer) -> None:
+    with pytest.raises(Impossible), connect([server.url]).hold("b2g", tags=["impossible"]):
+        pytest.fail("nothing is held")
+
+
+def test_events_of_a_request_come_until_it_ends(connect: Connect, server: ContractServer) -> None:
+    server.ready_after = 0.1
+    pool = connect([server.url])
+    number = pool.request("b2g").id
+    threading.Timer(0.4, server.move, (number, "closed")).start()
+    found = list(pool.follow(request=number))
+    assert [entry.state for entry in found if isinstance(entry, Request)][-1] == "closed"
+    assert [entry.message for entry in found if isinstance(entry, JournalLine)] == [
+        "entering state finding_device",
+        "entering state ready",
+        "entering state closed",
+    ]
+
+
+def test_a_stream_that_breaks_goes_on_where_it_broke(connect: Connect, server: ContractServer) -> None:
+    server.break_stream_after = 2
+    for number in range(4):
+        server.note(f"line {number}", device="panda-0001")
+    server.note("another's", device="panda-0002")
+    found: list[str] = []
+    for entry in connect([server.url]).follow(device="panda-0001"):
+        assert isinstance(entry, JournalLine)
+        found.append(entry.message)
+        if len(found) == 4:
+            break
+    assert found == ["line 0", "line 1", "line 2", "line 3"]
+    assert server.streams_broken == 1
+
+
+def test_the_whole_story_in_an_event_loop(server: ContractServer) -> None:
+    server.ready_after = 0.2
+    server.faults.append(Fault(503))
+
+    async def story(pool: AsyncMozpool) -> list[str]:
+        request = await pool.wait_ready(await pool.request("b2g", duration=60), timeout=5)
+        await pool.renew(request.id, 90)
+        closed = await pool.return_(request.id)
+        return [request.state, closed.state, (await pool.whoami()).name, (await pool.devices())[6].name]
+
+    assert in_a_loop(server.url, story) == ["ready", "closed", "tester", "panda-0007"]
+
+
+def test_a_device_is_held_in_an_event_loop(server: ContractServer) -> None:
+    async def story(pool: AsyncMozpool) -> str:
+        async with pool.hold("b2g", duration=1) as request:
+            await asyncio.sleep(0.8)
+            assert request.device is not None
+            return request.device.name
+
+    assert in_a_loop(server.url, story) == "panda-0001"
+    assert server.states() == ["closed"]
+    assert "/api/v2/requests/1/renew/" in server.paths("POST")
+
+
+def test_a_cancelled_task_returns_its_device(server: ContractServer) -> None:
+    async def story(pool: AsyncMozpool) -> None:
+        async def work() -> None:
+            async with pool.hold("b2g"):
+                await asyncio.sleep(60)
+
+        task = asyncio.create_task(work())
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    in_a_loop(server.url, story)
+    assert server.states() == ["closed"]
+
+
+def test_events_come_in_an_event_loop_too(server: ContractServer) -> None:
+    async def story(pool: AsyncMozpool) -> list[str]:
+        number = (await pool.request("b2g")).id
+        asyncio.get_running_loop().call_later(0.2, server.move, number, "closed")
+        return [entry.state async for entry in pool.follow(request=number) if isinstance(entry, Request)]
+
+    assert in_a_loop(server.url, story) == ["ready", "closed"]
