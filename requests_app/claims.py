@@ -11,6 +11,7 @@ from itertools import groupby
 
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
+from django.db.models.lookups import Contains
 
 from devices.models import Device, ImageBootConfig
 from lifeguard.machine import device_runner
@@ -188,10 +189,8 @@ def _sources(demand: Demand, now: datetime) -> Iterator[QuerySet[Device]]:
 
 def _tagged(devices: QuerySet[Device], tags: Iterable[str]) -> QuerySet[Device]:
     """Leave out most of those without the tags: only MySQL could ask JSON itself, but a tag holds no quote."""
-    if tags:
-        devices = devices.annotate(tag_text=Cast("tags", TextField()))
     for tag in tags:
-        devices = devices.filter(tag_text__contains=f'"{tag}"')
+        devices = devices.filter(Contains(Cast("tags", TextField()), f'"{tag}"'))
     return devices
 
 
