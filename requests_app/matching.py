@@ -22,6 +22,17 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What requests want that may have the same devices. `kind` is that of the device of the id `device_id`."""
+
+    hardware: frozenset[int]
+    environment: str = ANY
+    tags: frozenset[str] = frozenset()
+    device_id: int | None = None
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True)
 class Demand:
     """What a request wants, and its turn. `hardware` are the types that will do: for its image, and for itself."""
 
@@ -61,7 +72,7 @@ def fits(demand: Demand, offer: Offer) -> bool:
     return suits(demand, Kind(offer.environment, offer.hardware_type_id, offer.tags))
 
 
-def suits(demand: Demand, kind: Kind) -> bool:
+def suits(demand: Demand | Wish, kind: Kind) -> bool:
     """Whether devices of a kind can serve a request that does not name another one."""
     if demand.environment not in (ANY, kind.environment):
         return False
@@ -69,6 +80,16 @@ def suits(demand: Demand, kind: Kind) -> bool:
         return False
     # Even where the image is on the device already: it may be lost, and must be installed again then.
     return kind.hardware_type_id in demand.hardware
+
+
+def competes(one: Wish, other: Wish, kinds: Iterable[Kind]) -> bool:
+    """Whether there is a device, of `kinds` or named by one of them, that either may get."""
+    if one.device_id is not None and other.device_id is not None:
+        return one.device_id == other.device_id
+    named = one.kind or other.kind
+    if named is not None:
+        return suits(one, named) and suits(other, named)
+    return any(suits(one, kind) and suits(other, kind) for kind in kinds)
 
 
 def has_image(demand: Demand, offer: Offer) -> bool:

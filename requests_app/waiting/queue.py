@@ -1,0 +1,92 @@
+"""The queue as it stands: who waits for what, in turn. Read whole in two queries, and remembered for a second."""
+
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from devices.models import ImageBootConfig
+from requests_app.matching import Kind, Wish, competes
+from requests_app.models import Request
+
+_REMEMBERED_SECONDS = 1.0
+# Those of whom a Wish is made; rows of `Row` have them, too.
+COLUMNS = (
+    "pk", "turn", "image_id", "environment", "tags", "hardware_id", "requested_device_id",
+    "requested_device__environment", "requested_device__hardware_type_id", "requested_device__tags",
+)  # fmt: skip
+
+Row = Mapping[str, object]
+# A request's place in line: its turn, then its number.
+Key = tuple[datetime, int]
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Who waits. `installable` are the types of hardware that each image has an active boot config for."""
+
+    installable: Mapping[int, frozenset[int]]
+    waiting: Mapping[Wish, list[Key]]
+
+    def wish(self, row: Mapping[str, object]) -> Wish:
+        """Give what the request of a row of COLUMNS wants."""
+        hardware = self.installable.get(_number(row["image_id"]), frozenset())
+        if row["hardware_id"] is not None:
+            hardware &= {_number(row["hardware_id"])}
+        kind = None
+        if row["requested_device_id"] is not None:
+            kind = Kind(
+                str(row["requested_device__environment"]),
+                _number(row["requested_device__hardware_type_id"]),
+                _tags(row["requested_device__tags"]),
+            )
+        device_id = None if kind is None else _number(row["requested_device_id"])
+        return Wish(hardware, str(row["environment"]), _tags(row["tags"]), device_id, kind)
+
+    def place(self, wish: Wish, key: Key, kinds: Iterable[Kind]) -> int:
+        """Give the place, from 1, among those who may get the same devices."""
+        there = list(kinds)
+        return 1 + sum(
+            bisect_left(keys, key) for other, keys in self.waiting.items() if competes(wish, other, there)
+        )
+
+
+_known = Queue({}, {})
+_known_until = 0.0
+
+
+def queue() -> Queue:
+    """Give the queue, at most a second old."""
+    global _known, _known_until  # noqa: PLW0603 - one memory per process is the point
+    if time.monotonic() >= _known_until:
+        _known = _read()
+        _known_until = time.monotonic() + _REMEMBERED_SECONDS
+    return _known
+
+
+def forget() -> None:
+    """Look anew the next time."""
+    global _known_until  # noqa: PLW0603 - see above
+    _known_until = 0.0
+
+
+def _read() -> Queue:
+    installable: defaultdict[int, set[int]] = defaultdict(set)
+    matrix = ImageBootConfig.objects.filter(boot_config__active=True).order_by()
+    for image, hardware in matrix.values_list("image_id", "hardware_type_id"):
+        installable[image].add(hardware)
+    found = Queue({image: frozenset(types) for image, types in installable.items()}, defaultdict(list))
+    waiting: defaultdict[Wish, list[Key]] = defaultdict(list)
+    for row in Request.objects.filter(state="finding_device").order_by("turn", "pk").values(*COLUMNS):
+        waiting[found.wish(row)].append((row["turn"], row["pk"]))
+    return Queue(found.installable, waiting)
+
+
+def _number(value: object) -> int:
+    return int(str(value))
+
+
+def _tags(value: object) -> frozenset[str]:
+    return frozenset(map(str, value)) if isinstance(value, list) else frozenset()
