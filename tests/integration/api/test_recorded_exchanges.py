@@ -1,182 +1,285 @@
-"""Plays what clients said to Mozpool 4.2.1 to us, in order, and compares: status, keys, types, and what can't differ.
+"""Plays what clients said to Mozpool 4.2.1 to us, in order: statuses, keys, types and all that does not move are equal.
 
-exchanges.json was recorded from a running server. Where we differ on purpose, DIFFERENT says how.
+tests/golden/exchanges.json was recorded from a running server. Where we differ on purpose, DIFFERENT quotes the words
+of the contract that say so; nothing else may.
 """
 
 import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
+from pytest_django import Settings
 
-from devices.models import Device
-from tests.integration.api import pool
+from bmm.models import Kind, Operation, Status
+from bmm.run import run
+from devices.models import BootConfig, Device, Image, ImageBootConfig
+from devices.models.image import OWN_IMAGES
+from lifeguard.reports import report
+from lifeguard.states import DEVICE
+from requests_app.models import Request
+from requests_app.states import REQUEST
 
-RECORDED: list[dict[str, Any]] = json.loads(
-    Path(__file__).with_name("exchanges.json").read_text(encoding="utf-8")
-)
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "exchanges.json"
+RECORDED: list[dict[str, Any]] = json.loads(GOLDEN.read_text(encoding="utf-8"))
 JSON_TYPE = "application/json; charset=utf-8"
+OTHER_SERVER = "http://other.server:1234"
 
-# What other issues bring: until then these paths answer 404, and nothing here speaks of them.
-LATER = (
-    "/version", "/image/list", "/environment/list", "/pxe_config/", "/log/?", "/device/device1/log/", "/ping",
-    "/relay/", "/power-", "/clear-pxe", "/state-change/", "/set-", "/request/1/event/",
-)  # fmt: skip
+# The contract's words, the old behaviour first.
+NO_SLASH = "Paths work with and without the trailing slash. A GET without it was redirected"
+POST_NO_SLASH = f"{NO_SLASH}; a POST without it is simply served, since a redirect would lose the body"
+UNKNOWN_DEVICE = "unknown device in a request: 500, and a dead request row stays behind | 404, nothing stored"
+TAKEN = (
+    "a named device that is taken: 200, then `failed_device_busy` some 10 s later | 409 at once with the request "
+    "object in the body; the request is kept as `failed_device_busy`"
+)
+ERRORS = (
+    "bad inputs: no body, a list for a body | 400, 404 or 409 with `{error, detail}`; every error is JSON"
+)
+NO_NEXT_IMAGE = "a device without a next image: bootconfig answers the text `None` | `{}`"
+CORS = "CORS for the imaging servers' own origins only | the same list, exact, from settings"
+ACCESS = f"{CORS}; no authentication | see Access: without credentials from a browser's page of somebody else: refused"
+ANY_SERVER = (
+    "a request or device of another imaging server: 302 to that server | any server answers; no redirect"
+)
 
-# name: our status, and the keys of our answer where they are others
-SAME_AS_WITH_SLASH, ERROR = {"devices"}, {"error", "detail"}
-DIFFERENT: dict[str, tuple[int, set[str] | None]] = {
-    # A redirect helps nobody who can be answered.
-    "device_list_details_noslash": (200, SAME_AS_WITH_SLASH),
-    "device_request_noslash": (200, {"request"}),
-    # Its documentation promised so.
-    "device_request_busy_specific": (409, {"error", "detail", "field", "request"}),
-    # Nothing is stored, where the old one answered 500 and kept a dead row.
-    "device_request_unknown_device": (404, {"error", "detail", "field"}),
-    # Any server answers for any device.
-    "device_event_other_server": (200, set()),
-    # Errors are JSON.
-    "api_unknown": (404, ERROR),
-    "options_device": (405, ERROR),
-    "put_device_list": (405, ERROR),
-    "get_on_post_only": (405, ERROR),
-    # A browser that comes without credentials, from a page of somebody else's.
-    "cors_list_bad_origin": (403, ERROR),
+
+@dataclass(frozen=True)
+class Difference:
+    """Our status, the JSON that comes in the place of the recorded one (None: some error), and the row that says so."""
+
+    because: str
+    status: int
+    answer: Any = None
+
+
+def recorded(name: str) -> dict[str, Any]:
+    (found,) = (exchange for exchange in RECORDED if exchange["name"] == name)
+    return found
+
+
+def same_as(name: str) -> Any:
+    return recorded(name)["json"]
+
+
+DIFFERENT: dict[str, Difference] = {
+    "version_noslash": Difference(NO_SLASH, 200, same_as("version")),
+    "device_list_details_noslash": Difference(NO_SLASH, 200, same_as("device_list_details")),
+    "ping_noslash": Difference(NO_SLASH, 200, same_as("ping")),
+    # The seventh request of this session, for the device that is left.
+    "device_request_noslash": Difference(
+        POST_NO_SLASH,
+        200,
+        {"request": {**same_as("device_request_any")["request"], "id": 7, "assigned_device": "device2"}},
+    ),
+    "device_request_busy_specific": Difference(TAKEN, 409, same_as("device_request_busy_specific")),
+    "device_request_unknown_device": Difference(UNKNOWN_DEVICE, 404),
+    "bootconfig_none": Difference(NO_NEXT_IMAGE, 200, {}),
+    "device_event_other_server": Difference(ANY_SERVER, 200, {}),
+    "device_ping_other_server": Difference(ANY_SERVER, 200, {"success": True}),
+    "relay_test_other_server": Difference(ANY_SERVER, 200, {"success": False}),
+    "state_change_conflict": Difference(ERRORS, 409),
+    "state_change_get": Difference(ERRORS, 405),
+    "api_unknown": Difference(ERRORS, 404),
+    "options_device": Difference(ERRORS, 405),
+    "put_device_list": Difference(ERRORS, 405),
+    "get_on_post_only": Difference(ERRORS, 405),
+    "cors_get_bad_origin": Difference(CORS, 403),
+    "cors_list_bad_origin": Difference(ACCESS, 403),
 }
-# Where the old one answered the text `None`.
-EMPTY: dict[str, dict[str, Any]] = {"bootconfig_none": {}}
-# Keys that may be null.
-NULLABLE = {"comments", "image", "request_id", "inventory_id"}
+# How far something was depends on the moment; every other state must be the same.
+PASSING = {
+    "ready", "finding_device", "contact_lifeguard", "pending",
+    "pc_power_cycling", "pxe_power_cycling", "pxe_booting",
+}  # fmt: skip
+# Our version is ours; and their device1 had lost its power by then, while ours answers ping.
+WORLD = {"version.version", "version_noslash.version", "cors_get_known_origin.success"}
+OUR_STATES = {"", *DEVICE.stored(), *REQUEST.stored()}
+SOURCES = {"statemachine", "syslog", "sut", "api", "user"}
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}")
+# The recorder did not write requests' headers down; the names tell of them.
+ORIGINS = {
+    "cors_get_known_origin": OTHER_SERVER,
+    "cors_get_bad_origin": "http://evil.example",
+    "cors_list_bad_origin": "http://evil.example",
+}
 
 
-def served(exchange: dict[str, Any]) -> bool:
-    return not any(part in exchange["path"] for part in LATER)
-
-
-def headers_of(exchange: dict[str, Any]) -> dict[str, str]:
-    """Give the header that the recording's name tells of; the recorder did not write requests' headers down."""
-    return {"Origin": "http://evil.example"} if exchange["name"] == "cors_list_bad_origin" else {}
+def expectation(exchange: dict[str, Any]) -> Difference:
+    """Give what must come: what was recorded, unless DIFFERENT says otherwise."""
+    return DIFFERENT.get(exchange["name"], Difference("", exchange["status"], exchange.get("json")))
 
 
 class Replay:
-    """Sends what was recorded; requests have other numbers and devices here, so it keeps lists of which is which."""
+    """Sends what was recorded; requests may have other numbers here, so it keeps a list of which is which."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.numbers: dict[int, int] = {}
-        self.devices: dict[str, str] = {}
 
     def send(self, exchange: dict[str, Any]) -> Any:
-        path = exchange["path"]
+        headers = {"Origin": ORIGINS[exchange["name"]]} if exchange["name"] in ORIGINS else {}
         answer = self.client.generic(
-            exchange["method"], self.ours(path), exchange["request_body"] or "", headers=headers_of(exchange)
+            exchange["method"],
+            re.sub(r"(?<=/request/)\d+", lambda found: str(self.numbers[int(found[0])]), exchange["path"]),
+            exchange["request_body"] or "",
+            headers=headers,
         )
-        if path.endswith("/request/") and exchange["status"] == 200:
-            recorded, ours = exchange["json"]["request"], answer.json()["request"]
-            self.numbers[recorded["id"]] = ours["id"]
-            self.devices[recorded["assigned_device"]] = ours["assigned_device"]
+        expected = expectation(exchange).answer
+        if isinstance(expected, dict) and "request" in expected:
+            self.numbers[expected["request"]["id"]] = answer.json()["request"]["id"]
         return answer
 
-    def ours(self, path: str) -> str:
-        """Put our numbers and devices into a recorded path."""
-        _, api, kind, which, *rest = path.split("/")
-        if kind == "request" and which.isdigit():
-            which = str(self.numbers[int(which)])
-        elif kind == "device":
-            which = self.devices.get(which, which)
-        return "/".join(["", api, kind, which, *rest])
+    def as_ours(self, value: Any, key: str = "") -> Any:
+        """Put our numbers into what was recorded, and leave the row out that we don't keep (UNKNOWN_DEVICE)."""
+        if isinstance(value, list):
+            kept = [item for item in value if key != "requests" or item["id"] in self.numbers]
+            return [self.as_ours(item, "image" if key == "images" else "") for item in kept]
+        if not isinstance(value, dict):
+            return value
+        ours = {name: self.as_ours(part, name) for name, part in value.items()}
+        if "assignee" in ours:
+            ours["id"] = self.numbers[ours["id"]]
+        if "url" in ours:
+            ours["url"] = f"http://mozpool.example/api/request/{ours['id']}/"
+        if ours.get("request_id") is not None:
+            ours["request_id"] = self.numbers[ours["request_id"]]
+        if key == "image":
+            ours["id"] = Image.objects.get(name=ours["name"]).pk
+        return ours
 
 
-def shape(value: Any, key: str = "") -> Any:
-    """Reduce an answer to what a client's parser relies on: keys and types; a list to the shapes in it."""
-    if isinstance(value, dict):
-        return {name: shape(part, name) for name, part in sorted(value.items())}
-    if isinstance(value, list):
-        shapes = {json.dumps(shape(part), sort_keys=True) for part in value}
-        return [json.loads(text) for text in sorted(shapes)]
-    if key in NULLABLE:
-        return "may be null"
-    return type(value).__name__
+def compare(ours: Any, theirs: Any, where: str) -> None:
+    """Demand equal values, except of what moves by itself: there equal types and forms."""
+    key = where.rpartition(".")[2]
+    if isinstance(theirs, dict):
+        assert isinstance(ours, dict), where
+        assert set(ours) == set(theirs), where
+        for name, part in theirs.items():
+            compare(ours[name], part, f"{where}.{name}")
+    elif key == "log":
+        # What is told in it is ours; how, is theirs.
+        for line in ours:
+            assert {name: type(part) for name, part in line.items()} == {
+                "id": int,
+                "timestamp": str,
+                "source": str,
+                "message": str,
+            }, where
+            assert MOMENT.fullmatch(line["timestamp"]), where
+            assert line["source"] in SOURCES, where
+        assert [line["timestamp"] for line in ours] == sorted(line["timestamp"] for line in ours), where
+    elif isinstance(theirs, list):
+        assert len(ours) == len(theirs), where
+        for one, other in zip(ours, theirs, strict=True):
+            compare(one, other, where)
+    elif key == "expires":
+        assert MOMENT.fullmatch(ours), where
+    elif key in ("state", "device_state") and theirs in PASSING:
+        assert ours in OUR_STATES, where
+    elif where in WORLD:
+        assert type(ours) is type(theirs), where
+    else:
+        assert (ours, type(ours)) == (theirs, type(theirs)), where
 
 
-def compare(exchange: dict[str, Any], answer: Any) -> None:
+def check(exchange: dict[str, Any], answer: Any, replay: Replay) -> None:
+    """Demand the recorded answer, or the one that DIFFERENT names."""
     name = exchange["name"]
-    status, keys = DIFFERENT.get(name, (exchange["status"], None))
-    assert answer.status_code == status, (name, answer.content)
-    if status == 204:
+    different = expectation(exchange)
+    assert answer.status_code == different.status, (name, answer.content)
+    if different.status == 204:
         assert (answer.content, answer.headers.get("Content-Type")) == (b"", None), name
         return
     assert answer.headers["Content-Type"] == JSON_TYPE, name
     if exchange["method"] == "HEAD":
+        assert answer.content == b"", name
         return
-    if keys is not None:
-        assert set(answer.json()) == keys, name
-        return
-    ours: dict[str, Any] = answer.json()
-    recorded: dict[str, Any] = dict(EMPTY.get(name, exchange.get("json", {})))
-    if recorded.get("log") == []:
-        # Theirs had no line yet; ours journals ignored events of the device too.
-        assert all(set(line) == {"id", "timestamp", "source", "message"} for line in ours.pop("log")), name
-        del recorded["log"]
-    assert shape(ours) == shape(recorded), name
-    if "Cache-Control" in exchange["headers"]:
-        assert answer.headers["Cache-Control"] == exchange["headers"]["Cache-Control"], name
+    for header in ("Cache-Control", "Access-Control-Allow-Origin"):
+        if header in exchange["headers"]:
+            assert answer.headers[header] == exchange["headers"][header], name
+    ours = answer.json()
+    if different.status >= 400:
+        extra = {"field", "request"} if different.answer else {"field"}
+        assert {"error", "detail"} <= set(ours) <= {"error", "detail", *extra}, name
+        if different.answer is None:
+            return
+        ours = {"request": ours["request"]}
+    compare(ours, replay.as_ours(different.answer), name)
 
 
-def test_a_whole_session_of_2014_gets_answers_that_its_clients_understand(operator: Client) -> None:
+@contextmanager
+def pinging_worker() -> Iterator[None]:
+    """Ping as the racks' workers do. All other operations wait, as no relay board of the recording is there."""
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stop.wait(0.02):
+                queued = Operation.objects.filter(kind=Kind.PING, status=Status.QUEUED)
+                for pk in list(queued.values_list("pk", flat=True)):
+                    run(pk, report)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def as_recorded(settings: Settings) -> None:
+    """Bring the pool to the letter of the recording."""
+    settings.MOZPOOL_IMAGE_HOSTS = ("x", "z")
+    ImageBootConfig.objects.filter(image__name__in=OWN_IMAGES).delete()
+    Image.objects.filter(name__in=OWN_IMAGES).delete()
+    BootConfig.objects.filter(name__in=[f"fake-{name}" for name in OWN_IMAGES]).delete()
+    BootConfig.objects.filter(name="fake-b2g").update(contents="mobile-imaging-url=fake/b2g-second-stage.sh")
+    # The old one chose among the free devices by chance; ours takes the longest idle, so it was this one.
+    first = Device.objects.get(name="device1")
+    assert first.idle_since is not None
+    Device.objects.filter(name="device4").update(idle_since=first.idle_since + timedelta(seconds=1))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("as_recorded")
+def test_a_whole_session_of_2014_gets_the_answers_that_it_got(operator: Client) -> None:
     replay = Replay(operator)
     played = []
     # What was redirected then takes a device now, which others were to get: so it comes last.
-    for exchange in sorted(
-        filter(served, RECORDED), key=lambda each: each["name"] == "device_request_noslash"
-    ):
-        if exchange["name"] == "bootconfig":
-            # A power cycle with this boot config came before, by an endpoint that is not here yet.
-            Device.objects.filter(name=replay.devices["device4"]).update(
-                next_boot_config='{"b2gbase": "http://z"}'
-            )
-        compare(exchange, replay.send(exchange))
-        played.append(exchange["name"])
-    assert len(played) == 44
+    with pinging_worker():
+        for exchange in sorted(RECORDED, key=lambda each: each["name"] == "device_request_noslash"):
+            answer = replay.send(exchange)
+            check(exchange, answer, replay)
+            played.append(exchange["name"])
+    assert len(played) == len(set(played)) == 73
     assert set(DIFFERENT) <= set(played)
+    # No dead row of the unknown device: five of six, and the one that was redirected.
+    assert Request.objects.count() == 6
 
 
-def test_the_pool_looks_as_it_did_to_the_letter(operator: Client) -> None:
-    for name in ("device_list", "device_list_details", "device_state"):
-        (exchange,) = (each for each in RECORDED if each["name"] == name)
-        assert operator.get(exchange["path"]).json() == exchange["json"]
+def test_every_difference_is_one_and_quotes_its_reason() -> None:
+    for name, different in DIFFERENT.items():
+        exchange = recorded(name)
+        told_alike = (
+            exchange["headers"]["Content-Type"] == JSON_TYPE and exchange.get("json") == different.answer
+        )
+        assert (different.status, told_alike) != (exchange["status"], True), name
+        assert different.because, name
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "device_request_any",
-        "device_request_b2g",
-        "device_request_nodevice_env",
-        "device_request_specific_failed",
-    ],
-)
-def test_a_request_answers_as_it_did_but_for_its_number_and_device(operator: Client, name: str) -> None:
-    (exchange,) = (each for each in RECORDED if each["name"] == name)
-    ours, recorded = Replay(operator).send(exchange).json()["request"], exchange["json"]["request"]
-    assert bool(ours.pop("assigned_device")) == bool(recorded["assigned_device"])
-    expected = {key: value for key, value in recorded.items() if key != "assigned_device"}
-    expected |= {
-        "id": ours["id"],
-        "expires": ours["expires"],
-        "url": f"http://mozpool.example/api/request/{ours['id']}/",
-    }
-    assert ours == expected
-
-
-def test_an_old_client_needs_no_more_than_its_address(old_client: Client) -> None:
-    """The calls of mozpoolclient 0.1.3, in its order: request, poll, renew, return."""
-    order = {"assignee": "slave@x", "duration": 3600, "image": "android", "environment": "any"}
-    filed = pool.post(old_client, "/api/device/any/request/", order)
-    url = filed.json()["request"]["url"].removeprefix("http://mozpool.example")
-    assert old_client.get(f"{url}status/").json()["state"] == "pending"
-    assert old_client.get(f"{url}details/").json()["assigned_device"] != ""
-    assert pool.post(old_client, f"{url}renew/", {"duration": 7200}).status_code == 204
-    assert pool.post(old_client, f"{url}return/", {}).status_code == 204
-    assert old_client.get(f"{url}status/").json()["state"] == "closed"
+def test_the_pool_looks_as_it_did_to_the_letter(operator: Client, as_recorded: None) -> None:
+    for name in ("device_list", "device_list_details", "device_state", "environment_list"):
+        assert operator.get(recorded(name)["path"]).json() == recorded(name)["json"]
