@@ -5,12 +5,16 @@ from django.urls import include, path, re_path
 from django.views.generic import TemplateView
 
 import bmm.api.legacy
+import bmm.api.v2
 import devices.api.legacy
+import devices.api.v2
 import lifeguard.api.boot
 import lifeguard.api.legacy
+import mozpool_site.access.pages
 import requests_app.api.devices
 import requests_app.api.legacy
 import requests_app.api.power
+import requests_app.api.v2_devices
 from mozpool_site.api import errors, legacy
 from mozpool_site.api.health import health
 from mozpool_site.api.v2 import root
@@ -27,12 +31,16 @@ _LEGACY = [
 # The v2 API; an app's own paths come before the last, which answers whatever else is asked for there.
 _V2 = [
     *root.urlpatterns,
+    *devices.api.v2.urlpatterns,
+    *bmm.api.v2.urlpatterns,
+    *requests_app.api.v2_devices.urlpatterns,
     root.nowhere,
 ]
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("healthz", health),
+    path("", include(mozpool_site.access.pages.urlpatterns)),
     path("api/v2/", include(_V2)),
     path("api/", include(_LEGACY)),
     path("boot/", include(lifeguard.api.boot.urlpatterns)),

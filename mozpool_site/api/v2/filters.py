@@ -1,21 +1,65 @@
-"""Filters of lists by query parameters: typed by django-filter, and each of them must be one that the list knows."""
+"""Filters of lists by query parameters: typed by django-filter, and a value that can match nothing is told."""
 
 from typing import Any
 
+from django.db.models import Model, QuerySet
 from django_filters import rest_framework as django_filters
-from django_filters.utils import translate_validation
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from mozpool_site.api.values import LARGEST_ID
+from mozpool_site.errors import InvalidInputError
 
 Backend = django_filters.DjangoFilterBackend
 FilterSet = django_filters.FilterSet
+CharFilter = django_filters.CharFilter
+ChoiceFilter = django_filters.ChoiceFilter
+TimeFilter = django_filters.IsoDateTimeFilter
 
 
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
 class IdFilter(django_filters.NumberFilter):  # type: ignore[misc]
     """The number of a row: no fraction, and not larger than any row's."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=0, max_value=LARGEST_ID, decimal_places=0, **options)
+        super().__init__(min_value=1, max_value=LARGEST_ID, decimal_places=0, **options)
 
 
-__all__ = ["Backend", "FilterSet", "IdFilter", "translate_validation"]
+class TrueFalseFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
+    """`true` or `false`, and nothing else."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=(("true", "true"), ("false", "false")), **options)
+
+    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
+        """Select rows where the column says so."""
+        return qs.filter(**{self.field_name: value == "true"}) if value else qs
+
+
+class IsSetFilter(TrueFalseFilter):
+    """`true` where the column has a value, `false` where it is null."""
+
+    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
+        """Select rows where the column is set, or where it is not."""
+        return qs.filter(**{f"{self.field_name}__isnull": value == "false"}) if value else qs
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class NameFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """The name of a row that ours point at. Looked up first: a join would keep the database from our index."""
+
+    def __init__(self, model: type[Model], column: str = "name", **options: Any) -> None:
+        super().__init__(max_length=253, **options)
+        self.model_named = model
+        self.column = column
+
+    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
+        """Select rows that point at the one named. Raises InvalidInputError where there is none."""
+        if not value:
+            return qs
+        found = self.model_named._default_manager.filter(**{self.column: value})
+        key = found.values_list("pk", flat=True).first()
+        if key is None:
+            word = self.model_named._meta.verbose_name
+            raise InvalidInputError(f"there is no {word} {value!r}", field=self.field_name)
+        return qs.filter(**{f"{self.field_name}_id": key})

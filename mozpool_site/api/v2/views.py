@@ -137,8 +137,8 @@ class ApiViewSet(ViewSetMixin, ApiView, abstract=True):
         return self.action or None
 
 
-class Resource(ApiViewSet, GenericViewSet[Any], abstract=True):
-    """Rows of a table: a list by pages and single ones, read as plain values.
+class Collection(ApiViewSet, GenericViewSet[Any], abstract=True):
+    """Rows of a table, a list by pages, read as plain values.
 
     `columns` are what a row is read with; `entries` makes of rows what callers see, all at once, so that no
     row costs a query. `orderings` are columns with an index that are never null; the first is the default.
@@ -146,9 +146,6 @@ class Resource(ApiViewSet, GenericViewSet[Any], abstract=True):
 
     columns: ClassVar[Sequence[str]] = ()
     orderings: ClassVar[Sequence[str]] = ("name",)
-    # What the word for one of these is, in messages.
-    word: ClassVar[str] = "row"
-    lookup_field = "name"
     filter_backends = (Backend,)
     pagination_class = keyset.KeysetPagination
     filterset_class: Any = None
@@ -175,6 +172,14 @@ class Resource(ApiViewSet, GenericViewSet[Any], abstract=True):
         return self.reply(
             {"next": page.following, "previous": page.preceding, "results": self.entries(page.rows)}
         )
+
+
+class Resource(Collection, abstract=True):
+    """Rows of a table that can also be read one by one, by name or number."""
+
+    # What one of these is called in messages.
+    word: ClassVar[str] = "row"
+    lookup_field = "name"
 
     def retrieve(self, request: Request, **parts: str) -> HttpResponse:
         """Give one."""

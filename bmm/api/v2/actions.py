@@ -1,0 +1,114 @@
+"""What can be done to a device's hardware by hand, past Lifeguard: part of the view of devices."""
+
+import json
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from bmm import services
+from bmm.api.v2.operations import OperationSerializer, operation
+from bmm.models import Operation
+from devices.api.v2.values import values_of
+from devices.listing import device_named
+from devices.models import BootConfig, Device
+from mozpool_site.api.access import Role
+from mozpool_site.api.v2.fields import AnySerializer, Named, StrictSerializer
+from mozpool_site.api.v2.links import link
+from mozpool_site.api.v2.views import ApiViewSet
+from mozpool_site.errors import InvalidInputError
+
+
+class NothingSerializer(StrictSerializer):
+    """An empty body, or none."""
+
+
+class PowerCycleSerializer(StrictSerializer):
+    """How to boot: from the network with the boot config `netboot`, else from the device's own storage."""
+
+    netboot = Named(BootConfig, required=False, allow_null=True)
+    boot_config = serializers.DictField(
+        required=False, help_text="With `netboot`: what the booting device is told of its image."
+    )
+
+
+class FollowSerializer(AnySerializer):
+    """The operation that was begun: follow its `url` until `finished` is set."""
+
+    operation = OperationSerializer()
+
+
+class ClearedSerializer(AnySerializer):
+    """Whether there was anything to clear."""
+
+    cleared = serializers.BooleanField()
+
+
+class HardwareActions(ApiViewSet, abstract=True):
+    """Power and ping, by hand. What takes time answers 202 with an operation to follow."""
+
+    least_for_hardware = {
+        "power_cycle": Role.REQUESTER,
+        "power_off": Role.OPERATOR,
+        "ping": Role.OPERATOR,
+        "clear_netboot": Role.OPERATOR,
+    }
+
+    def demand_power_cycle(self, device: Device) -> None:
+        """Raise NotAllowedError unless the caller may cycle this device's power."""
+        raise NotImplementedError
+
+    @extend_schema(request=PowerCycleSerializer, responses={202: FollowSerializer})
+    @action(detail=True, methods=["post"], url_path="power-cycle")
+    def power_cycle(self, request: Request, name: str) -> HttpResponse:
+        """Cycle the power; for operators, and for whoever holds the device."""
+        device = device_named(name)
+        self.demand_power_cycle(device)
+        body = self._body(PowerCycleSerializer)
+        netboot, values = body.get("netboot"), body.get("boot_config", {})
+        if values and netboot is None:
+            raise InvalidInputError(
+                "boot_config: nobody would ask for it without netboot", field="boot_config"
+            )
+        return self._following(
+            services.power_cycle(
+                device.pk,
+                by=self.caller.actor,
+                boot_config=netboot,
+                boot_config_values=json.dumps(values_of(values, values), sort_keys=True),
+            )
+        )
+
+    @extend_schema(request=NothingSerializer, responses={202: FollowSerializer})
+    @action(detail=True, methods=["post"], url_path="power-off")
+    def power_off(self, request: Request, name: str) -> HttpResponse:
+        """Take the power away."""
+        self._body(NothingSerializer)
+        return self._following(services.power_off(device_named(name).pk, by=self.caller.actor))
+
+    @extend_schema(request=NothingSerializer, responses={202: FollowSerializer})
+    @action(detail=True, methods=["post"])
+    def ping(self, request: Request, name: str) -> HttpResponse:
+        """Ask the device, from its rack, whether it answers ping."""
+        self._body(NothingSerializer)
+        return self._following(services.ping(device_named(name).pk, by=self.caller.actor))
+
+    @extend_schema(request=NothingSerializer, responses=ClearedSerializer)
+    @action(detail=True, methods=["post"], url_path="clear-netboot")
+    def clear_netboot(self, request: Request, name: str) -> HttpResponse:
+        """Let the device boot from its own storage next."""
+        self._body(NothingSerializer)
+        cleared = services.clear_netboot(device_named(name).pk, by=self.caller.actor)
+        return self.reply({"cleared": cleared})
+
+    def _following(self, begun: Operation) -> HttpResponse:
+        where = {"Location": link("operations", begun.pk)}
+        return self.reply({"operation": operation(begun.pk)}, 202, where)
+
+    def _body(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)

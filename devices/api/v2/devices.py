@@ -1,0 +1,179 @@
+"""Devices as callers see them: read as plain values, filtered by what has an index, and their part of the journal.
+
+Who may see a boot config depends on who holds the device, and what may be done on layers above; the whole view is
+in requests_app/api/v2_devices.py.
+"""
+
+from typing import Any
+
+import orjson
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from devices.api.v2.journal import COLUMNS as JOURNAL_COLUMNS
+from devices.api.v2.journal import JournalSerializer, lines
+from devices.api.v2.names import HardwareFilter, HardwareName, hardware_name
+from devices.listing import device_named
+from devices.models import Device, HardwareType, Image, Journal, PowerController, Rack
+from devices.models.device import Health
+from devices.names import HOSTNAME, MAC
+from mozpool_site.api.access import Role
+from mozpool_site.api.v2 import keyset
+from mozpool_site.api.v2.fields import AnySerializer, Named, StrictModelSerializer, names
+from mozpool_site.api.v2.filters import CharFilter, ChoiceFilter, FilterSet, IsSetFilter, NameFilter
+from mozpool_site.api.v2.keyset import Row
+from mozpool_site.api.v2.links import link
+from mozpool_site.api.v2.views import Resource
+
+MOST_TAGS = 64
+# Told as they are stored.
+_PLAIN = (
+    "name", "fqdn", "mac", "address", "inventory_id", "environment", "tags", "comments", "state", "state_seq",
+    "state_since", "health", "quarantine_reason", "failures", "idle_since",
+)  # fmt: skip
+_POINTERS = ("rack_id", "hardware_type_id", "image_id", "next_image_id", "power_controller_id")
+
+
+class OutletSerializer(AnySerializer):
+    """Where a device's power comes from."""
+
+    controller = Named(PowerController)
+    outlet = serializers.CharField(max_length=64, help_text="As its driver names it, e.g. bank1:relay3.")
+
+
+class DeviceSerializer(StrictModelSerializer):
+    """A device. `request` is the number of the request that holds it; `boot_config` is null where it is not yours."""
+
+    url = serializers.URLField(read_only=True)
+    rack = Named(Rack)
+    hardware_type = HardwareName()
+    tags = names(MOST_TAGS, required=False)
+    image = Named(read_only=True, allow_null=True)
+    next_image = Named(read_only=True, allow_null=True)
+    request = serializers.IntegerField(read_only=True, allow_null=True)
+    power = OutletSerializer(required=False, allow_null=True)
+    boot_config = serializers.DictField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Device
+        fields = (
+            "url", *_PLAIN, "rack", "hardware_type", "image", "next_image", "request", "power", "boot_config",
+        )  # fmt: skip
+        read_only_fields = (
+            "state", "state_seq", "state_since", "health", "quarantine_reason", "failures", "idle_since",
+        )  # fmt: skip
+        extra_kwargs = {"comments": {"trim_whitespace": False}}
+
+
+class DeviceFilters(FilterSet):  # type: ignore[misc]
+    """What devices can be narrowed down by."""
+
+    state = CharFilter(max_length=64)
+    rack = NameFilter(Rack, field_name="rack")
+    environment = CharFilter(max_length=64)
+    hardware_type = HardwareFilter(field_name="hardware_type")
+    image = NameFilter(Image, field_name="image")
+    health = ChoiceFilter(choices=Health.choices)
+    tag = CharFilter(max_length=64, method="having_tag", help_text="One of its tags.")
+    held = IsSetFilter(field_name="held_by", help_text="Whether a request has it.")
+    idle = IsSetFilter(field_name="idle_since", help_text="Whether it is ready and held by nobody.")
+    search = CharFilter(
+        max_length=63, method="searched", help_text="The start of its name, or its whole MAC address."
+    )
+
+    def having_tag(self, queryset: QuerySet[Device], name: str, value: str) -> QuerySet[Device]:
+        """Select by a tag. Tags are plain names, so one in its quotes is found as text; SQLite knows no JSON search."""
+        return queryset.alias(tags_text=Cast("tags", CharField())).filter(tags_text__contains=f'"{value}"')
+
+    def searched(self, queryset: QuerySet[Device], name: str, value: str) -> QuerySet[Device]:
+        """Select by the start of the name, or by the MAC address however it is written."""
+        mac = value.replace(":", "").replace("-", "").lower()
+        found = Q(name__istartswith=value)
+        return queryset.filter(found | Q(mac=mac) if MAC.fullmatch(mac) else found)
+
+
+class DeviceResource(Resource, abstract=True):
+    """The devices. Subclasses know which of them the caller holds."""
+
+    queryset = Device.objects.order_by()
+    serializer_class = DeviceSerializer
+    filterset_class = DeviceFilters
+    columns = (*_PLAIN, *_POINTERS, "outlet", "held_by", "boot_config")
+    orderings = ("name", "state_since")
+    collection, word = "devices", "device"
+    parameters = {"journal": keyset.PARAMETERS}
+
+    def own_requests(self) -> frozenset[int]:
+        """Give the numbers of the caller's requests: what they hold is the caller's for a time."""
+        raise NotImplementedError
+
+    def entries(self, rows: list[Row]) -> list[dict[str, Any]]:
+        """Write devices. What they point at is looked up for all at once: joins would cost the list its index."""
+        known = _Known(rows)
+        sees_all = self.caller.may(Role.OPERATOR)
+        own = frozenset() if sees_all else self.own_requests()
+        return [known.entry(row, may_read=sees_all or row["held_by"] in own) for row in rows]
+
+    def one(self, key: str) -> QuerySet[Device]:
+        """Select a device by its name."""
+        return Device.objects.filter(name=key) if HOSTNAME.fullmatch(key) else Device.objects.none()
+
+    @extend_schema(responses=JournalSerializer(many=True))
+    @action(
+        detail=True,
+        filter_backends=[],
+        filterset_class=None,
+        columns=JOURNAL_COLUMNS,
+        orderings=("-time",),
+        serializer_class=JournalSerializer,
+    )
+    def journal(self, request: Request, name: str) -> HttpResponse:
+        """Give a page of what happened to it, the newest first."""
+        page = self.page(Journal.objects.filter(device_id=device_named(name).pk))
+        return self.reply({"next": page.following, "previous": page.preceding, "results": lines(page.rows)})
+
+
+class _Known:
+    """The names of what a page of devices points at: one query for each table."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        def numbers(*columns: str) -> set[int]:
+            return {row[column] for row in rows for column in columns} - {None}
+
+        self.racks = dict(Rack.objects.filter(pk__in=numbers("rack_id")).values_list("pk", "name"))
+        hardware = HardwareType.objects.filter(pk__in=numbers("hardware_type_id"))
+        self.hardware = {
+            pk: hardware_name(kind, model) for pk, kind, model in hardware.values_list("pk", "kind", "model")
+        }
+        images = Image.objects.filter(pk__in=numbers("image_id", "next_image_id"))
+        self.images = dict(images.values_list("pk", "name"))
+        controllers = PowerController.objects.filter(pk__in=numbers("power_controller_id"))
+        self.controllers = dict(controllers.values_list("pk", "name"))
+
+    def entry(self, row: Row, *, may_read: bool) -> dict[str, Any]:
+        """Write one device."""
+        controller = self.controllers.get(row["power_controller_id"])
+        return {
+            "url": link("devices", row["name"]),
+            **{name: row[name] for name in _PLAIN},
+            "rack": self.racks.get(row["rack_id"]),
+            "hardware_type": self.hardware.get(row["hardware_type_id"]),
+            "image": self.images.get(row["image_id"]),
+            "next_image": self.images.get(row["next_image_id"]),
+            "request": row["held_by"],
+            "power": {"controller": controller, "outlet": row["outlet"]} if controller else None,
+            "boot_config": _boot_config(row["boot_config"]) if may_read else None,
+        }
+
+
+def _boot_config(text: str) -> Any:
+    try:
+        value = orjson.loads(text) if text else None
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,65 @@
+"""What serializers share: they refuse what they do not know, and a name in the place of a row is looked up."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model
+from rest_framework import serializers
+
+if TYPE_CHECKING:
+    # Generic in the stubs only.
+    AnyModelSerializer = serializers.ModelSerializer[Any]
+    AnySerializer = serializers.Serializer[Any]
+    NameField = serializers.SlugRelatedField[Any]
+else:
+    AnyModelSerializer = serializers.ModelSerializer
+    AnySerializer = serializers.Serializer
+    NameField = serializers.SlugRelatedField
+
+
+def refuse_unknown(serializer: Any, data: object) -> None:
+    """Raise ValidationError for keys that a serializer would silently leave out: a typing error, as a rule."""
+    if not isinstance(data, dict):
+        return
+    writable = {name for name, field in serializer.fields.items() if not field.read_only}
+    if unknown := sorted(data.keys() - writable):
+        known = ", ".join(sorted(writable)) or "none"
+        told = [f"unknown, or not yours to set; there are: {known}"]
+        raise serializers.ValidationError({name[:64]: told for name in unknown[:10]})
+
+
+class StrictSerializer(AnySerializer):
+    """A body that has the declared keys and no others."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read a body."""
+        refuse_unknown(self, data)
+        return super().to_internal_value(data)
+
+
+class StrictModelSerializer(AnyModelSerializer):
+    """A row of a table, written with the declared keys and no others."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read a body."""
+        refuse_unknown(self, data)
+        return super().to_internal_value(data)
+
+
+class Named(NameField):
+    """A row that is told by its name."""
+
+    def __init__(self, model: type[Model] | None = None, **options: Any) -> None:
+        if model is not None:
+            options["queryset"] = model._default_manager.all()
+        super().__init__(slug_field="name", **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Look the row up."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def names(most: int, **options: Any) -> serializers.ListField:
+    """Make a field for a list of plain names, 64 characters each at most."""
+    return serializers.ListField(child=serializers.CharField(max_length=64), max_length=most, **options)

@@ -1,0 +1,43 @@
+"""The v2 API's devices, whole: what exists, what can be done to it, and what is whose while a request holds it."""
+
+from django.urls import URLPattern
+
+from bmm.api.v2.actions import HardwareActions
+from bmm.api.v2.devices import DeviceWriting
+from devices.models import Device
+from lifeguard.api.v2 import LifeguardActions
+from mozpool_site.api.access import Role
+from mozpool_site.api.v2.routes import resource
+from mozpool_site.errors import NotAllowedError
+from requests_app.api.ownership import own_request_ids
+
+
+class DeviceViewSet(HardwareActions, LifeguardActions, DeviceWriting):
+    """The devices, what they are up to, and what can be done to them."""
+
+    least = {
+        "list": Role.VIEWER,
+        "retrieve": Role.VIEWER,
+        "journal": Role.VIEWER,
+        "create": Role.ADMIN,
+        "partial_update": Role.OPERATOR,
+        "destroy": Role.ADMIN,
+        **HardwareActions.least_for_hardware,
+        **LifeguardActions.least_for_lifeguard,
+    }
+
+    def own_requests(self) -> frozenset[int]:
+        """Give the numbers of the caller's requests."""
+        return own_request_ids(self.caller)
+
+    def demand_power_cycle(self, device: Device) -> None:
+        """Let operators, and whoever holds the device. Raises NotAllowedError."""
+        if self.caller.may(Role.OPERATOR):
+            return
+        if device.held_by is None or device.held_by not in self.own_requests():
+            raise NotAllowedError(
+                f"a power cycle of {device.name} is for its holder and for operators", field="device"
+            )
+
+
+urlpatterns: list[URLPattern] = resource("devices", DeviceViewSet)
