@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from devices.admin_base import HistoryAdmin
 from requests_app.models import PoolLease, Request
 from requests_app.states import REQUEST
+from requests_app.webhooks.admin import DeliveryAdmin, WebhookAdmin  # noqa: F401 - they register themselves
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -193,8 +193,8 @@ def _deliveries_of_outer() -> QuerySet[Delivery]:
 
 def _pause(first: timedelta, longest: timedelta, number: int) -> timedelta:
     """Double the pause with each failure; chance parts those that failed together."""
-    pause = min(longest, first * 2 ** min(number - 1, 20))
-    return pause * random.uniform(*_JITTER)  # noqa: S311 - parts rivals, guards nothing
+    doubled: int = 2 ** min(number - 1, 20)
+    return min(longest, first * doubled) * random.uniform(*_JITTER)  # noqa: S311 - parts rivals, guards nothing
 
 
 def _without(secret: str, text: str) -> str:

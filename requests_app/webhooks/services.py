@@ -1,12 +1,12 @@
-"""What people and programs ask of webhooks: subscribe, change, ping, send again. Every change is journalled."""
+"""What people and programs ask of webhooks: subscribe, change, ping, send again. The audit trail tells who did."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from devices import journal
 from mozpool_site import clock
+from mozpool_site.access import audit
 from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
@@ -58,7 +58,7 @@ def subscribe(
             owner=by.name[:100],
             created=clock.now(),
         )
-        _note(webhook, "added", by)
+        audit.record_asked("add_webhook", "webhook", str(webhook), by=by, after=_told(webhook))
         return webhook
 
     webhook = transact()
@@ -76,11 +76,12 @@ def change(webhook_id: int, changes: Mapping[str, object], *, by: Actor) -> Webh
     @retrying
     def transact() -> Webhook:
         webhook = find(webhook_id, lock=True)
+        before = _told(webhook)
         for name, value in columns.items():
             setattr(webhook, name, value)
         webhook.save(update_fields=list(columns))
-        if changes:
-            _note(webhook, f"changed ({', '.join(sorted(changes))})", by)
+        after = {**_told(webhook), **({"secret": True} if "secret" in changes else {})}
+        audit.record_asked("change_webhook", "webhook", str(webhook), by=by, before=before, after=after)
         return webhook
 
     webhook = transact()
@@ -94,7 +95,7 @@ def remove(webhook_id: int, *, by: Actor) -> None:
     @retrying
     def transact() -> None:
         webhook = find(webhook_id, lock=True)
-        _note(webhook, "removed", by)
+        audit.record_asked("delete_webhook", "webhook", str(webhook), by=by, before=_told(webhook))
         webhook.delete()
 
     transact()
@@ -126,6 +127,13 @@ def send_again(delivery_ids: Iterable[int]) -> int:
     )
 
 
+def revive(webhook_ids: Iterable[int]) -> int:
+    """Let webhooks that were given up start as if nothing had failed; give how many. What was given up stays so."""
+    revived = Webhook.objects.filter(pk__in=list(webhook_ids)).exclude(dead_since=None).update(**_ALIVE)
+    outbox.forget()
+    return revived
+
+
 def find(webhook_id: int, *, lock: bool = False) -> Webhook:
     """Give a webhook of the pool. Raises UnknownNameError."""
     webhooks = Webhook.objects.filter(request=None)
@@ -155,7 +163,12 @@ def _checked(changes: Mapping[str, object]) -> dict[str, Any]:
     return columns
 
 
-def _note(webhook: Webhook, what: str, by: Actor) -> None:
-    # The host alone: a URL may carry a key.
-    message = f"{webhook} to {urlsplit(webhook.url).hostname} {what}"
-    journal.append([journal.line(message, clock.now(), by=by, event="webhook")])
+def _told(webhook: Webhook) -> dict[str, object]:
+    """Give what the audit trail keeps. Of the URL the host alone: the rest may be a key."""
+    host = urlsplit(webhook.url).hostname
+    return {
+        "host": host,
+        "events": webhook.events,
+        "active": webhook.active,
+        "dead": webhook.dead_since is not None,
+    }

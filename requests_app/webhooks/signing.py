@@ -11,15 +11,16 @@ def headers(
     message_id: str, event: str, body: bytes, secret: str, seconds: int
 ) -> dict[bytes | str, bytes | str]:
     """Give the headers of a try made at `seconds` (Unix time); without a secret there is no signature."""
-    signed = {"webhook-signature": f"v1,{_signature(message_id, body, secret, seconds)}"} if secret else {}
-    return {
+    told: dict[bytes | str, bytes | str] = {
         "content-type": "application/json",
         "user-agent": "Mozpool",
         "mozpool-event": event,
         "webhook-id": message_id,
         "webhook-timestamp": str(seconds),
-        **signed,
     }
+    if secret:
+        told["webhook-signature"] = f"v1,{_signature(message_id, body, secret, seconds)}"
+    return told
 
 
 def _signature(message_id: str, body: bytes, secret: str, seconds: int) -> str:
