@@ -12,6 +12,9 @@ from bmm.models import OPEN, Operation
 from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
 from devices.models import Device, PowerController
 
+# What operators may change of a device.
+FOR_OPERATORS = frozenset({"comments", "environment", "tags"})
+
 if TYPE_CHECKING:
     Lookups = Iterable[tuple[str, str]]
 
@@ -52,6 +55,12 @@ class DeviceAdmin(CarefulAdmin):
         ("For whom", {"fields": ("environment", "tags", "comments")}),
         ("Now, as its machine says", {"fields": machine_columns(Device)}),
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Let operators change comments, environment and tags; the inventory is for those who may add to it."""
+        if self.has_add_permission(request):
+            return self.readonly_fields
+        return tuple(field.name for field in Device._meta.concrete_fields if field.name not in FOR_OPERATORS)
 
     def why_kept(self, rows: Iterable[Any]) -> list[str]:
         """Keep a device that somebody has, or that the hardware side is busy with."""

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
 from devices.models import BootConfig, Device, HardwareType, Image, ImageBootConfig, Journal, Rack
+from mozpool_site.access.models import AuditEntry
 
 if TYPE_CHECKING:
     TabularInline = admin.TabularInline[Any, Any]
@@ -125,7 +126,28 @@ class JournalAdmin(HistoryAdmin):
         return (queryset.none() if device is None else queryset.filter(device_id=device)), False
 
 
+@admin.register(AuditEntry)
+class AuditEntryAdmin(HistoryAdmin):
+    """Who changed what, newest first. Searched by whom it was, or by what it was done to."""
+
+    list_display = (
+        "time",
+        "actor",
+        "address",
+        "action",
+        "target_kind",
+        "target",
+        "before",
+        "after",
+        "request_id",
+    )
+    list_filter = ("time",)
+    search_fields = ("actor__exact", "target__exact")
+    search_help_text = "A user's whole name, or the whole name of what was changed."
+
+
 __all__ = [
+    "AuditEntryAdmin",
     "BootConfigAdmin",
     "HardwareTypeAdmin",
     "ImageAdmin",

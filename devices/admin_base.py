@@ -1,7 +1,7 @@
 """What all our admin pages share, so that looking and editing harm nothing.
 
 They never write a machine's columns, never list thousands of rows to be deleted, never count a table of history, and
-never answer a refused deletion with an error page.
+never answer a refused deletion with an error page; and what they save is in the audit trail.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ from django.db.models import PROTECT, ForeignObjectRel, Model, ProtectedError, Q
 from django.db.models.deletion import CASCADE
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from mozpool_site.access.admin_audit import AuditedAdmin
+
 if TYPE_CHECKING:
     # Generic in the stubs only; the class itself cannot be subscripted.
-    ModelAdmin = admin.ModelAdmin[Any]
     AnyPaginator = Paginator[Any]
 else:
-    ModelAdmin = admin.ModelAdmin
     AnyPaginator = Paginator
 
 # Nobody turns more pages than these rows fill; counting the millions behind them takes seconds.
@@ -43,7 +43,7 @@ def machine_columns(model: type[Model]) -> tuple[str, ...]:
     return tuple(field.name for field in model._meta.concrete_fields if not field.editable)
 
 
-class CarefulAdmin(ModelAdmin):
+class CarefulAdmin(AuditedAdmin):
     """Saves only what was changed in the form, and says in time what stands against a deletion."""
 
     def why_kept(self, rows: Iterable[Any]) -> list[str]:

@@ -27,7 +27,7 @@ TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # the admin's bulk actions on a page of devices send a field for each
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "mozpool_site.access.admin_config.MozpoolAdminConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -130,6 +130,9 @@ if _TUNED is _SQLITE:
     Path(ENVIRONMENT.database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
 
 # --- Access and headers -------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["mozpool_site.access.backend.RoleBackend"]
+LOGIN_URL = LOGOUT_REDIRECT_URL = "login"
+LOGIN_REDIRECT_URL = "home"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -9,8 +9,8 @@ from mozpool_site.statemachine.runner import Actor
 
 # Names of values that no trail may keep, whoever passes them: that they changed is all that it tells.
 SECRET = frozenset({
-    "boot_config", "boot_config_values", "contents", "password", "secret", "secrets", "second_stage", "settings",
-    "token",
+    "boot_config", "boot_config_values", "contents", "digest", "next_boot_config", "password", "password1",
+    "password2", "secret", "secrets", "second_stage", "settings", "token", "usable_password",
 })  # fmt: skip
 MASK = "***"
 _LONGEST = 1000

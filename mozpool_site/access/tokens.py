@@ -79,10 +79,7 @@ def create(
     Raises InvalidInputError for a name, role or time that can't be, ConflictError for a user with too many.
     """
     name = name.strip()
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise InvalidInputError(f"name: 1 to {LONGEST_NAME} printable characters expected", field="name")
-    seconds = _lifetime(seconds)
-    cap = _cap(user, role)
+    seconds, cap = check(user, name, role, seconds)
     text = PREFIX + secrets.token_hex(_RANDOM_BYTES)
 
     @retrying
@@ -90,10 +87,7 @@ def create(
         # Locks the user's row, so that two at once don't both get the last one.
         User.objects.select_for_update().get(pk=user.pk)
         now = clock.now()
-        if Token.objects.filter(user=user, expires__gt=now).count() >= MOST:
-            raise ConflictError(
-                f"{user.get_username()} has {MOST} tokens: revoke some that are not used", field="user"
-            )
+        _check_number(user, now)
         token = Token.objects.create(
             user=user,
             name=name,
@@ -107,6 +101,16 @@ def create(
         return token
 
     return transact(), text
+
+
+def check(user: User, name: str, role: Role | None, seconds: int | None) -> tuple[int, Role]:
+    """Raise what `create` would; give the seconds and the role that a token would get."""
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidInputError(f"name: 1 to {LONGEST_NAME} printable characters expected", field="name")
+    seconds = _lifetime(seconds)
+    cap = _cap(user, role)
+    _check_number(user, clock.now())
+    return seconds, cap
 
 
 def revoke(token_id: int, *, by: Actor) -> Token:
@@ -135,6 +139,13 @@ def listed(owner: str | None = None) -> QuerySet[Token]:
 def forget(now: datetime) -> int:
     """Delete tokens that expired a month ago; give how many."""
     return Token.objects.filter(expires__lt=now - _KEPT_AFTER_EXPIRY).delete()[0]
+
+
+def _check_number(user: User, now: datetime) -> None:
+    if Token.objects.filter(user=user, expires__gt=now).count() >= MOST:
+        raise ConflictError(
+            f"{user.get_username()} has {MOST} tokens: revoke some that are not used", field="user"
+        )
 
 
 def _lifetime(seconds: int | None) -> int:
