@@ -100,7 +100,8 @@ def environ(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.input": io.BytesIO(body),
     }
     for raw_name, raw_value in scope["headers"]:
-        if b"_" in raw_name:
+        # The server makes an empty Host of none.
+        if b"_" in raw_name or (raw_name, raw_value) == (b"host", b""):
             continue
         name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
         if name not in ("CONTENT_TYPE", "CONTENT_LENGTH"):

@@ -19,7 +19,7 @@ from granian.server import Server
 from mozpool_site import env
 
 _APPLICATION = "mozpool_site.asgi:application"
-# Bytes of a request line with its headers; longer ones are answered with 431. Browsers send 8 kB at most.
+# Bytes of a request line with its headers, give or take a buffer's growth; longer ones are answered with 431.
 _LONGEST_HEAD = 32 * 1024
 _HEAD_MILLISECONDS = 15_000
 # Connections that one process keeps open, idle and waiting ones included.
@@ -66,6 +66,8 @@ def main(words: list[str] | None = None) -> int:
 
 def load() -> Any:
     """Load the application, in a new web process; it ends when the one that started it is killed."""
+    # Until the server sets its own: the inherited one would lose a signal that comes while we load.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
@@ -77,7 +79,7 @@ def load() -> Any:
 
 def _address(parser: argparse.ArgumentParser, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004 - TCP's own limit
+    if not host or not port.isdigit() or not 0 < int(port) < 65536: - TCP's own limit
         parser.error(f"--bind: HOST:PORT expected, got {text!r}")
     return host.strip("[]"), int(port)
 
