@@ -15,7 +15,7 @@ from mozpool_client.following import Followed
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
 from mozpool_client.plans import DEFAULT_DURATION, Order, Plans
 from mozpool_client.servers import Servers
-from mozpool_client.transport import USER_AGENT, begun, no_answer, request_arguments
+from mozpool_client.transport import USER_AGENT, begun, no_answer, request_arguments, trusted
 from mozpool_client.wire import Answer, Emit, Flow, NextLine, NoAnswer, Plan, Send, Sleep
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class AsyncMozpool:
         verify: Any = True,
     ) -> None:
         self._plans = Plans(Servers(servers, token, USER_AGENT, patience))
-        self._http = httpx.AsyncClient(verify=verify, follow_redirects=False)
+        self._http = httpx.AsyncClient(verify=trusted() if verify is True else verify, follow_redirects=False)
 
     async def request(  # noqa: PLR0913 -- each is a wish that somebody may have
         self,

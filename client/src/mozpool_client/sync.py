@@ -16,7 +16,7 @@ from mozpool_client.holding import Hold
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
 from mozpool_client.plans import DEFAULT_DURATION, Order, Plans
 from mozpool_client.servers import Servers
-from mozpool_client.transport import USER_AGENT, Stopped, begun, no_answer, request_arguments
+from mozpool_client.transport import USER_AGENT, Stopped, begun, no_answer, request_arguments, trusted
 from mozpool_client.wire import Answer, Emit, Flow, NextLine, NoAnswer, Plan, Send, Sleep
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Mozpool:
     def _connect(self, servers: Servers, verify: Any) -> None:
         self._plans = Plans(servers)
         self._verify = verify
-        self._http = httpx.Client(verify=verify, follow_redirects=False)
+        self._http = httpx.Client(verify=trusted() if verify is True else verify, follow_redirects=False)
         self._stopped = threading.Event()
 
     def request(  # noqa: PLR0913 -- each is a wish that somebody may have

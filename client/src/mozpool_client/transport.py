@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import platform
+import ssl
 from http import HTTPStatus
 from importlib import metadata
 from typing import Any
@@ -28,6 +30,12 @@ def version() -> str:
 
 
 USER_AGENT = f"mozpool-client/{version()} Python/{platform.python_version()}"
+
+
+@functools.lru_cache(maxsize=1)
+def trusted() -> ssl.SSLContext:
+    """Give what certificates are checked against; read once, for it takes longer than a call."""
+    return httpx.create_ssl_context()
 
 
 def request_arguments(effect: Send) -> dict[str, Any]:
