@@ -70,6 +70,9 @@ class Operation(models.Model):
             models.Index(fields=("status", "lease_until"), name="operation_lease"),
             models.Index(fields=("device", "status"), name="operation_device"),
             models.Index(fields=("finished",), name="operation_finished"),
+            # Lists, the newest first.
+            models.Index(fields=("status", "id"), name="operation_status"),
+            models.Index(fields=("kind", "id"), name="operation_kind"),
         )
 
     def __str__(self) -> str:

@@ -106,7 +106,14 @@ class Device(MachineColumns):
             models.Index(fields=("image", "idle_since"), name="device_idle_image"),
             models.Index(fields=("rack", "deadline"), name="device_due"),
             models.Index(fields=("deadline",), name="device_due_anywhere"),
-            models.Index(fields=("state",), name="device_state"),
+            # The lists of the API and the admin: each filter in the order of names, and the longest in its state.
+            models.Index(fields=("state", "name"), name="device_state_name"),
+            models.Index(fields=("rack", "name"), name="device_rack_name"),
+            models.Index(fields=("environment", "name"), name="device_environment_name"),
+            models.Index(fields=("hardware_type", "name"), name="device_hardware_name"),
+            models.Index(fields=("image", "name"), name="device_image_name"),
+            models.Index(fields=("health", "name"), name="device_health_name"),
+            models.Index(fields=("state_since",), name="device_state_since"),
         )
 
     def __str__(self) -> str:

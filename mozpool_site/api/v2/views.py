@@ -112,7 +112,9 @@ class ApiView(APIView):
         known = parse_etags(self.request.headers.get("If-None-Match", ""))
         fresh = "*" in known or etag in (one.removeprefix("W/") for one in known)
         response = (
-            HttpResponse(status=304) if fresh else HttpResponse(body, status, content_type=wire.CONTENT_TYPE)
+            HttpResponse(status=304)
+            if fresh
+            else HttpResponse(body, status=status, content_type=wire.CONTENT_TYPE)
         )
         if fresh:
             del response["Content-Type"]
