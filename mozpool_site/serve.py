@@ -26,6 +26,7 @@ _HEAD_MILLISECONDS = 15_000
 _CONNECTIONS = 4096
 # Calls in hand get so long after SIGTERM; above what the database may take (settings.py), below systemd's 40.
 _STOP_SECONDS = 30
+_LAST_PORT = 65535
 # prctl(2): the kernel sends this signal to a process whose parent dies.
 _PR_SET_PDEATHSIG = 1
 
@@ -79,7 +80,7 @@ def load() -> Any:
 
 def _address(parser: argparse.ArgumentParser, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536: - TCP's own limit
+    if not host or not port.isdigit() or not 0 < int(port) <= _LAST_PORT:
         parser.error(f"--bind: HOST:PORT expected, got {text!r}")
     return host.strip("[]"), int(port)
 
