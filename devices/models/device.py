@@ -113,7 +113,8 @@ class Device(MachineColumns):
             models.Index(fields=("hardware_type", "name"), name="device_hardware_name"),
             models.Index(fields=("image", "name"), name="device_image_name"),
             models.Index(fields=("health", "name"), name="device_health_name"),
-            models.Index(fields=("state_since",), name="device_state_since"),
+            models.Index(fields=("state_since",), name="device_since"),
+            models.Index(fields=("state", "state_since"), name="device_state_since"),
         )
 
     def __str__(self) -> str:

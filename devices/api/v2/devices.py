@@ -29,6 +29,7 @@ from mozpool_site.api.v2.filters import CharFilter, ChoiceFilter, FilterSet, IsS
 from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.views import Resource
+from mozpool_site.errors import InvalidInputError
 
 MOST_TAGS = 64
 # Told as they are stored.
@@ -85,6 +86,19 @@ class DeviceFilters(FilterSet):  # type: ignore[misc]
     search = CharFilter(
         max_length=63, method="searched", help_text="The start of its name, or its whole MAC address."
     )
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow down. Raises InvalidInputError for what no index orders: the list would take seconds in a large pool."""
+        given = {name for name, value in self.form.cleaned_data.items() if value}
+        by_time = str(self.data.get("ordering", "")).removeprefix("-") == "state_since"
+        if by_time and given - {"state"} and "rack" not in given:
+            told = sorted(given - {"state"})[0]
+            raise InvalidInputError(
+                f"ordering by state_since goes with state alone, or with rack: not with {told}",
+                field="ordering",
+            )
+        narrowed: QuerySet[Any] = super().filter_queryset(queryset)
+        return narrowed
 
     def having_tag(self, queryset: QuerySet[Device], name: str, value: str) -> QuerySet[Device]:
         """Select by a tag. Tags are plain names, so one in its quotes is found as text; SQLite knows no JSON search."""

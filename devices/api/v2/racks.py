@@ -1,5 +1,6 @@
 """Racks and types of hardware."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -27,6 +28,10 @@ _LEAST = {
 _RACK = ("name", "imaging_server", "address", "base_url", "vlan_note")
 
 
+# Devices speak nothing else.
+_HttpURLField = partial(forms.URLField, assume_scheme="http")
+
+
 class RackSerializer(StrictModelSerializer):
     """A rack: devices that share an imaging server and a VLAN."""
 
@@ -42,7 +47,7 @@ class RackViewSet(Writable):
 
     queryset = Rack.objects.all()
     serializer_class = RackSerializer
-    form_class = forms.modelform_factory(Rack, fields=_RACK, field_classes={"base_url": forms.URLField})
+    form_class = forms.modelform_factory(Rack, fields=_RACK, field_classes={"base_url": _HttpURLField})
     columns = _RACK
     collection, word = "racks", "rack"
     least = _LEAST
