@@ -10,11 +10,14 @@ import devices.api.legacy
 import devices.api.v2
 import lifeguard.api.boot
 import lifeguard.api.legacy
+import mozpool_site.access.api
 import mozpool_site.access.pages
 import requests_app.api.devices
 import requests_app.api.legacy
 import requests_app.api.power
+import requests_app.api.v2
 import requests_app.api.v2_devices
+import requests_app.webhooks.api
 from mozpool_site.api import errors, legacy
 from mozpool_site.api.health import health
 from mozpool_site.api.v2 import root
@@ -31,9 +34,12 @@ _LEGACY = [
 # The v2 API; an app's own paths come before the last, which answers whatever else is asked for there.
 _V2 = [
     *root.urlpatterns,
+    *mozpool_site.access.api.urlpatterns,
     *devices.api.v2.urlpatterns,
     *bmm.api.v2.urlpatterns,
     *requests_app.api.v2_devices.urlpatterns,
+    *requests_app.webhooks.api.urlpatterns,
+    *requests_app.api.v2.urlpatterns,
     root.nowhere,
 ]
 
