@@ -21,7 +21,8 @@ from mozpool_site.errors import UnknownNameError
 from mozpool_site.transactions import retrying
 from requests_app.webhooks import services
 from requests_app.webhooks.events import MOST_PATTERNS
-from requests_app.webhooks.models import LONGEST_URL, Attempt, Delivery, Status, Webhook
+from requests_app.webhooks.models import Attempt, Delivery, Status, Webhook
+from requests_app.webhooks.targets import LONGEST_URL
 
 _COLUMNS = (
     "url", "events", "active", "owner", "created", "failures", "paused_until", "dead_since", "dead_reason",

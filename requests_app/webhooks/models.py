@@ -3,8 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
-# The longest URL that every proxy on the way takes, and an index of MySQL does not have to.
-LONGEST_URL = 500
+from requests_app.webhooks.targets import LONGEST_URL
 
 
 class Webhook(models.Model):

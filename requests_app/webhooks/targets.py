@@ -19,8 +19,8 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 
 from mozpool_site.errors import InvalidInputError
-from requests_app.webhooks.models import LONGEST_URL
 
+LONGEST_URL = 500
 # Standard Webhooks: a secret is 24 to 64 random bytes, in base64 behind this.
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 _SECRET_BYTES = range(24, 65)
