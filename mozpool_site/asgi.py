@@ -7,20 +7,24 @@ Calls that wait for news (a long poll, a stream of events) are async views: hund
 import gc
 import os
 import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import IO, Any
 from urllib.parse import parse_qsl
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mozpool_site.settings")
 
 from django.conf import settings
-from django.core.asgi import get_asgi_application
-from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.wsgi import get_wsgi_application
+from django.http.response import HttpResponseBase
 
 from mozpool_site.bridge import Bridge, Receive, Scope, Send
 from mozpool_site.stopping import watch_for_the_end
 
 _STREAM = re.compile(r"/api/v2/(?:.*/)?events/?")
 _LONG_POLL = re.compile(r"/api/v2/requests/[^/]+/?")
+_WAITING_ROUTES = "requests_app.api.v2.urls_waiting"
 # Objects made before a young generation is looked through: ten times Python's own number, as a call makes thousands
 # that its end frees without any help.
 _YOUNG_OBJECTS = 10_000
@@ -37,12 +41,25 @@ def waits(scope: Scope) -> bool:
     return bool(_LONG_POLL.fullmatch(path)) and any(name == "wait" for name, _ in query)
 
 
+class WaitingHandler(ASGIHandler):
+    """Serves calls that wait by their own routes: async views, where the same paths have short ones else."""
+
+    def create_request(
+        self, scope: Mapping[str, Any], body_file: IO[bytes]
+    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponseBase]:
+        """Make the request, or the answer that refuses it, and name the routes."""
+        made = super().create_request(scope, body_file)
+        if made[0] is not None:
+            made[0].urlconf = _WAITING_ROUTES
+        return made
+
+
 class Application:
     """Sends each call to the side where it belongs."""
 
     def __init__(self) -> None:
-        self._waiting: ASGIHandler = get_asgi_application()
         self._short = Bridge(get_wsgi_application(), settings.MOZPOOL_WEB_THREADS)
+        self._waiting = WaitingHandler()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a call, or the server's own start and end."""
@@ -67,7 +84,8 @@ async def _live(receive: Receive, send: Send) -> None:
 
 def _settle() -> None:
     """Load what the first call would, and spare the collector all that stays."""
-    import mozpool_site.urls  # noqa: F401, PLC0415 - needs the models, which load with the handlers
+    for routes in (settings.ROOT_URLCONF, _WAITING_ROUTES):
+        import_module(routes)
 
     gc.collect()
     gc.freeze()

@@ -31,7 +31,7 @@ def _asked(request: Request) -> Asked:
     return Asked(
         image=request.image.name,
         installable=frozenset(matrix.values_list("hardware_type_id", flat=True)),
-        hardware_names={hardware.pk: str(hardware) for hardware in HardwareType.objects.order_by()},
+        hardware_names={type_.pk: f"{type_.kind}/{type_.model}" for type_ in HardwareType.objects.order_by()},
         hardware=request.hardware_id,
         device=device.name if device else None,
         kind=Kind(device.environment, device.hardware_type_id, frozenset(device.tags)) if device else None,

@@ -70,6 +70,12 @@ def filing_for(idempotency_key: str, body: bytes, *, by: Actor) -> Filing:
 
 def filed_before(filing: Filing) -> Request | None:
     """Give the request that the same call filed already. Raises IdempotencyMismatchError where its body was another."""
+    if not filing.digest:
+        return None  # nobody repeats a call that has no name
+    return _filed(filing)
+
+
+def _filed(filing: Filing) -> Request | None:
     request = Request.objects.select_related("image").filter(filing_key=filing.key).first()
     if request is not None and request.filing_digest != filing.digest:
         raise IdempotencyMismatchError(
@@ -79,30 +85,37 @@ def filed_before(filing: Filing) -> Request | None:
     return request
 
 
-def file_request(order: Order, *, by: Actor, filing: Filing | None = None) -> Request:
-    """File a request and try at once to find its device; a `filing` that was there before gives its request.
+def file_request(order: Order, *, by: Actor) -> Request:
+    """File a request and try at once to find its device.
 
     The request is given as it is then: with a device, waiting, or ended at once (`failed_device_busy` when
     the named device is taken, `failed_bad_device` when it is out of the pool). Raises InvalidInputError
     for a duration or priority out of range, a missing key, or a named device that the image can't be put on,
-    ImpossibleError where the filing asks for it, IdempotencyMismatchError, TooManyError for one above the quota.
+    TooManyError for one above the quota.
     """
-    filing = filing or Filing()
+    return file_once(order, by=by, filing=Filing())[0]
+
+
+def file_once(order: Order, *, by: Actor, filing: Filing) -> tuple[Request, bool]:
+    """File a request as file_request does, unless the same call filed it before; then give that one, and True.
+
+    Raises ImpossibleError where the filing refuses what nothing could ever meet, and IdempotencyMismatchError.
+    """
     _check(order, named=not filing.refuse_impossible)
     boot_config = _canonical(order)
     try:
         request = _file(order, boot_config, by, filing)
     except IntegrityError:
         # The database died after the commit and before its answer, or the caller sent the same again meanwhile.
-        before = filed_before(filing)
+        before = _filed(filing)
         if before is None:
             raise
-        return before
+        return before, bool(filing.digest)
     if request.state == "finding_device" and order.device is None and could_match(request):
         # Something is free, but others were here first.
         match_waiting()
         request.refresh_from_db()
-    return request
+    return request, False
 
 
 @retrying

@@ -48,10 +48,10 @@ def _read(since: datetime) -> History:
     taken: defaultdict[int, list[float]] = defaultdict(list)
     for image, begin, end in prepared.values_list("image_id", "matched_at", "ready_at")[:_MOST]:
         # Where a second device was needed after `ready`, the first one's time is not known any more.
-        if end >= begin:
+        if begin and end and end >= begin:
             taken[image].append((end - begin).total_seconds())
     used = matched.filter(ended__gte=since).order_by("-ended").values_list("matched_at", "ended")[:_MOST]
-    times = [(end - begin).total_seconds() for begin, end in used]
+    times = [(end - begin).total_seconds() for begin, end in used if begin and end]
     return History(
         {image: median(seconds) for image, seconds in taken.items()}, median(times) if times else None
     )

@@ -1,0 +1,207 @@
+"""Streams of events: what happens to one request, or in the pool, as it happens (text/event-stream).
+
+An event has the number of a line to resume after, so that a client that was cut off sends it as Last-Event-ID; lines
+of the last seconds may then come twice, none is left out. Where the web server can't wait (Django's own), a stream
+ends after what is there already.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request as Call
+
+from devices.api.v2.journal import lines as as_lines
+from devices.listing import device_named
+from devices.models import Journal
+from mozpool_site.api.access import Caller, Role
+from mozpool_site.api.endpoint import with_and_without_slash
+from mozpool_site.api.v2 import wire
+from mozpool_site.api.v2.routes import single
+from mozpool_site.api.v2.views import ApiView
+from mozpool_site.api.values import LARGEST_ID
+from mozpool_site.errors import InvalidInputError
+from requests_app.api.v2 import rendering, waiting
+from requests_app.api.v2.rendering import Entry
+from requests_app.waiting.watcher import LINE, Line, Wanted, Watch, in_thread, watcher
+
+_TYPE = "text/event-stream"
+_HEARTBEAT = 15.0
+# Milliseconds after which a browser that was cut off comes again.
+_RETRY = "retry: 2000\n\n"
+_PAGE = 500
+_STREAM = OpenApiResponse(OpenApiTypes.STR, description="Events `state` and `journal`; their data is JSON.")
+_LAST = OpenApiParameter(
+    "Last-Event-ID", OpenApiTypes.STR, "header", description="Resume the journal behind it."
+)
+
+
+def _event(name: str, data: object, number: int | None = None) -> str:
+    identity = "" if number is None else f"id: {number}\n"
+    return f"{identity}event: {name}\ndata: {wire.encode(data).decode()}\n\n"
+
+
+def _last_event(request: HttpRequest) -> int | None:
+    """Give the number to resume after. Raises InvalidInputError."""
+    text = request.headers.get("Last-Event-ID", "").strip()
+    if not text:
+        return None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID)) else -1
+    if not 0 <= number <= LARGEST_ID:
+        raise InvalidInputError("Last-Event-ID: the id of an event expected", field="Last-Event-ID")
+    return number
+
+
+def _wanted(request: HttpRequest) -> Wanted:
+    """Read which lines of the pool's journal are wanted. Raises InvalidInputError, UnknownNameError."""
+    name, number = request.GET.get("device"), request.GET.get("request")
+    return Wanted(
+        None if name is None else device_named(name).pk, None if number is None else waiting.number_in(number)
+    )
+
+
+def _missed(wanted: Wanted, after: int | None) -> Iterator[list[Line]]:
+    """Give the wanted lines behind one, by pages, the oldest first; none for who comes for the first time."""
+    found: QuerySet[Journal] = Journal.objects.order_by("pk")
+    if wanted.device is not None:
+        found = found.filter(device_id=wanted.device)
+    if wanted.request is not None:
+        found = found.filter(request_id=wanted.request)
+    while after is not None:
+        page = list(found.filter(pk__gt=after).values(*LINE)[:_PAGE])
+        after = page[-1]["id"] if len(page) == _PAGE else None
+        if page:
+            yield page
+
+
+def _lines_as_events(rows: Iterable[Line], resume: int | None = None) -> str:
+    """Write lines; one behind which others may yet come names the number to resume after instead of its own."""
+    written = as_lines([dict(row) for row in rows])
+    return "".join(
+        _event("journal", line, line["id"] if resume is None else min(line["id"], resume)) for line in written
+    )
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream: of a request, or (`number` None) of the pool."""
+
+    caller: Caller
+    wanted: Wanted
+    last: int | None
+    number: int | None = None
+
+    async def run(self) -> AsyncIterator[str]:
+        """Give events until a request has ended, the process ends, or the client is too slow."""
+        with watcher().watch(self.number, self.wanted) as watch:
+            yield _RETRY
+            entry = None
+            if self.number is not None:
+                entry = await waiting.load(self.number, self.caller)
+                watch.seq = entry["state_seq"] if watch.seq is None else watch.seq
+                yield _event("state", entry)
+            known: set[int] = set()
+            async for page in self._pages():
+                known.update(line["id"] for line in page)
+                yield await in_thread(partial(_lines_as_events, page))
+            async for text in self._live(watch, entry, known):
+                yield text
+
+    async def _pages(self) -> AsyncIterator[list[Line]]:
+        pages = _missed(self.wanted, self.last)
+        while page := await in_thread(lambda: next(pages, None)):
+            yield page
+
+    async def _live(self, watch: Watch, entry: Entry | None, known: set[int]) -> AsyncIterator[str]:
+        while not watch.over and (entry is None or entry["ended"] is None):
+            if not await watch.news(_HEARTBEAT):
+                yield ": still here\n\n"
+                continue
+            if entry is not None and watch.seq not in (None, entry["state_seq"]):
+                entry = await waiting.load(entry["id"], self.caller)
+                watch.seq = entry["state_seq"]
+                yield _event("state", entry)
+            fresh = [line for line in watch.take_lines() if line["id"] not in known]
+            if fresh:
+                yield await in_thread(partial(_lines_as_events, fresh, watch.resume))
+
+
+def _answer(request: HttpRequest, content: Any) -> HttpResponseBase:
+    """Make the answer; a HEAD is told what a GET would give, and ends."""
+    if request.method == "HEAD":
+        response: HttpResponseBase = HttpResponse(content_type=_TYPE)
+    else:
+        response = StreamingHttpResponse(content, content_type=_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    # Proxies such as nginx would else keep events back until they have a bufferful.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+@waiting.problems_told
+async def request_stream(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa: A002 - as the schema calls it
+    """Stream what happens to a request."""
+    caller = await waiting.caller_of(request, ())
+    number, last = waiting.number_in(id), _last_event(request)
+    await waiting.load(number, caller)
+    return _answer(request, Stream(caller, Wanted(request=number), last, number).run())
+
+
+@waiting.problems_told
+async def pool_stream(request: HttpRequest) -> HttpResponseBase:
+    """Stream the journal of the pool, or of one device or request."""
+    caller = await waiting.caller_of(request, ("device", "request"))
+    last = _last_event(request)
+    wanted = await in_thread(lambda: _wanted(request))
+    return _answer(request, Stream(caller, wanted, last).run())
+
+
+class RequestEvents(ApiView):
+    """What happens to a request, as it happens."""
+
+    least = {"get": Role.VIEWER}
+
+    @extend_schema(operation_id="requests_events", responses={(200, _TYPE): _STREAM}, parameters=[_LAST])
+    def get(self, request: Call, **parts: str) -> HttpResponseBase:
+        """Stream the request's state, then each change and each line of its journal; ends when it has ended."""
+        inner = request._request  # noqa: SLF001 - headers are all that it needs
+        number, last = waiting.number_in(parts["id"]), _last_event(inner)
+        begin = _RETRY + _event("state", rendering.entry_of(number, self.caller))
+        pages = _missed(Wanted(request=number), last)
+        return _answer(inner, [begin, *(_lines_as_events(page) for page in pages)])
+
+
+class PoolEvents(ApiView):
+    """What happens in the pool, as it happens."""
+
+    least = {"get": Role.VIEWER}
+    parameters = {"get": frozenset({"device", "request"})}
+
+    @extend_schema(
+        operation_id="events",
+        responses={(200, _TYPE): _STREAM},
+        parameters=[_LAST, OpenApiParameter("device", str), OpenApiParameter("request", int)],
+    )
+    def get(self, request: Call) -> HttpResponseBase:
+        """Stream the journal, of one device or request if you like."""
+        inner = request._request  # noqa: SLF001 - headers and query are all that it needs
+        pages = _missed(_wanted(inner), _last_event(inner))
+        return _answer(inner, [_RETRY, *(_lines_as_events(page) for page in pages)])
+
+
+urlpatterns: list[URLPattern] = [
+    *single("requests/<str:id>/events", RequestEvents),
+    *single("events", PoolEvents),
+]
+waiting_urlpatterns: list[URLPattern] = [
+    *waiting.urlpatterns,
+    *with_and_without_slash("requests/<str:id>/events", request_stream),  # type: ignore[arg-type]
+    *with_and_without_slash("events", pool_stream),  # type: ignore[arg-type]
+]
