@@ -91,7 +91,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("url", models.CharField(max_length=500, verbose_name="URL")),
-                ("secret", models.CharField(blank=True, default="", help_text="Signs; nobody is shown it.", max_length=100)),
+                (
+                    "secret",
+                    models.CharField(
+                        blank=True, default="", help_text="Signs; nobody is shown it.", max_length=100
+                    ),
+                ),
                 (
                     "events",
                     models.JSONField(
