@@ -17,13 +17,23 @@ class SettingSpec:
     default: SettingValue | None = None
     secret: bool = False
     help: str = ""
+    # The only values that there are; empty: any.
+    choices: tuple[str, ...] = ()
+    # The bounds of a number, both included.
+    least: float = 0
+    most: float = 1e9
 
     def read(self, value: object) -> SettingValue:
         """Give the value in the declared type; a wrong one raises Misconfigured and does not show it."""
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            value = float(value)
         # bool is a subclass of int, and true is no number of relays.
         if isinstance(value, (str, int, float, bool)) and type(value) is self.type:
+            if self.choices and value not in self.choices:
+                raise Misconfigured(f"setting {self.name}: one of {', '.join(self.choices)} expected")
+            # Not a number (JSON's NaN) is not between them either.
+            if isinstance(value, (int, float)) and not self.least <= value <= self.most:
+                raise Misconfigured(f"setting {self.name}: {self.least:g} to {self.most:g} expected")
             return value
         raise Misconfigured(
             f"setting {self.name}: a {self.type.__name__} expected, got a {type(value).__name__}",

@@ -1,7 +1,7 @@
-"""What every power driver shares; a driver itself is only `open`, `close`, `set`, `get` and `answers`.
+"""What every power driver shares; a driver itself is little more than `set`, `get` and `answers`.
 
 Here live the one connection for a whole batch, reading each switch back and trying it once more, the rests
-that boards need, and never leaving a device off in silence.
+that boards need, the pause between two devices that go on, and never leaving a device off in silence.
 """
 
 import re
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import ClassVar, Self
 
 from bmm.deadline import Deadline
+from bmm.drivers.address import parse_address
 from bmm.drivers.power.sweep import Results, Sweep
 from bmm.drivers.settings import SettingSpec, read_settings
 from bmm.errors import HardwareError, Misconfigured, OutOfTime, Refused
@@ -19,6 +20,15 @@ from bmm.errors import HardwareError, Misconfigured, OutOfTime, Refused
 # After a connection that was not accepted, even where the board itself asks for no rest: else asking again
 # and again for a board that is down would keep a core busy.
 _RETRY_SECONDS = 0.5
+_LOOK_AGAIN_SECONDS = 0.2
+
+# What an outlet's power is: on or off, None where the controller cannot tell, or the error that asking met.
+Power = bool | HardwareError | None
+
+# For the drivers whose devices differ in how long they must be without power.
+OFF_SECONDS = SettingSpec(
+    "off_seconds", float, default=3.0, most=10, help="Seconds that a power cycle leaves a device off."
+)
 
 
 class PowerDriver(ABC):
@@ -31,8 +41,19 @@ class PowerDriver(ABC):
     # The texts that name an outlet, and the same in words for whoever wrote another one.
     outlet_pattern: ClassVar[re.Pattern[str]]
     outlet_grammar: ClassVar[str]
+    # What the address is, for forms.
+    address_help: ClassVar[str] = "host or host:port"
     settings: ClassVar[tuple[SettingSpec, ...]] = ()
+    # A person does the switching; see bmm/by_hand.py.
+    by_hand: ClassVar[bool] = False
 
+    # False where the controller cannot tell whether an outlet is on: what it accepts then counts as done.
+    verifies: bool = True
+    # The longest time from an accepted command until reading shows it. Where it is not 0, a whole batch is told
+    # first and read back afterwards, so that the times do not add up.
+    settle_seconds: float = 0.0
+    # Between two devices going on: all at once could blow the fuse that they share.
+    stagger_seconds: float = 0.0
     # How long the devices stay without power in a cycle: their capacitors must run empty.
     off_seconds: float = 1.0
     # How long the controller wants to be left alone between two connections.
@@ -51,19 +72,21 @@ class PowerDriver(ABC):
         """Take an address as the driver defines it and the settings that it declares; else Misconfigured."""
         self.address = address
         self.values = read_settings(self.settings, settings or {})
+        if OFF_SECONDS in self.settings:
+            self.off_seconds = self.number(OFF_SECONDS.name)
         self._sleep = sleep
         self._is_open = False
         self._held = False
         self._rested: Deadline | None = None
+        self._next_on: Deadline | None = None
+        self._told: set[str] = set()
 
     # -- what a driver writes ------------------------------------------------------------------------------
 
-    @abstractmethod
-    def open(self, deadline: Deadline) -> None:
-        """Make the one connection; raises Unreachable or Misconfigured."""
+    def open(self, deadline: Deadline) -> None:  # noqa: B027 - many hold no connection
+        """Make the one connection, where there is one; raises Unreachable or Misconfigured."""
 
-    @abstractmethod
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - as above
         """Close it, also when it is half open or closed already; raises nothing."""
 
     @abstractmethod
@@ -72,13 +95,34 @@ class PowerDriver(ABC):
 
     @abstractmethod
     def get(self, outlet: str, deadline: Deadline) -> bool:
-        """Ask the hardware whether the outlet's device has power; raises Unreachable or Garbled."""
+        """Ask the hardware whether the outlet's device has power; raises Unreachable or Garbled.
+
+        Not called where `verifies` is False.
+        """
 
     @abstractmethod
     def answers(self, deadline: Deadline) -> bool:
         """Ask for a sign of life that touches no outlet; False for an answer that is the wrong one."""
 
+    def every_outlet(self) -> list[str]:
+        """Name all outlets that there can be; none where the grammar alone cannot say."""
+        return []
+
     # -- what everybody else uses --------------------------------------------------------------------------
+
+    @classmethod
+    def check_address(cls, address: str) -> str:
+        """Give back an address that this driver can have; any other raises Misconfigured."""
+        parse_address(address, 1)
+        return address
+
+    def text(self, name: str) -> str:
+        """Give the value of a setting that is text."""
+        return str(self.values[name])
+
+    def number(self, name: str) -> float:
+        """Give the value of a setting that is a number."""
+        return float(self.values[name])
 
     @classmethod
     def check_outlet(cls, outlet: str) -> str:
@@ -94,9 +138,8 @@ class PowerDriver(ABC):
         """
         results, sound = self._sort(wanted)
         with self._line():
-            results.update(
-                self._sweep(sound, lambda outlet: self._put(outlet, wanted[outlet], deadline), deadline)
-            )
+            sweep = Sweep(self, lambda outlet: self._put(outlet, wanted[outlet], deadline), deadline)
+            results.update(self._run(sweep, sound, lambda outlet: wanted[outlet]))
         return {outlet: results[outlet] for outlet in wanted}
 
     def power_on(self, outlets: Collection[str], deadline: Deadline) -> Results:
@@ -120,10 +163,15 @@ class PowerDriver(ABC):
             results.update(self._cycle(sound, deadline))
         return {outlet: results[outlet] for outlet in outlets}
 
-    def read(self, outlets: Collection[str], deadline: Deadline) -> dict[str, bool | HardwareError]:
-        """Ask for the state of each outlet in one connection: True for power on, or the error that it met."""
+    def read(self, outlets: Collection[str], deadline: Deadline) -> dict[str, Power]:
+        """Ask for the power of each outlet in one connection: True for on, or the error that it met.
+
+        None is what nobody can tell: the controller does not (`verifies` is False).
+        """
         failed, sound = self._sort(outlets)
-        states: dict[str, bool | HardwareError] = {}
+        states: dict[str, Power] = {}
+        if not self.verifies:
+            return {outlet: failed.get(outlet) for outlet in outlets}
 
         def note(outlet: str) -> None:
             states[outlet] = self.get(outlet, deadline.sooner(self.answer_seconds))
@@ -207,14 +255,45 @@ class PowerDriver(ABC):
         sweep.run(outlets)
         return sweep.results
 
+    def _run(self, sweep: Sweep, outlets: Collection[str], wanted: Callable[[str], bool]) -> Results:
+        """Make a pass that switches; where reading lags behind, after one that only tells each what to do."""
+        self._told.clear()
+        if self.settle_seconds and self.verifies:
+
+            def tell(outlet: str) -> None:
+                self._tell(outlet, wanted(outlet), sweep.deadline)
+                self._told.add(outlet)
+
+            # The list is shared: what may have been switched off is known at every moment.
+            Sweep(self, tell, sweep.deadline, sweep.insist, tried=sweep.tried).run(outlets)
+        sweep.run(outlets)
+        return sweep.results
+
+    def _tell(self, outlet: str, on: bool, deadline: Deadline) -> None:
+        if on and self._next_on is not None:
+            self._pause(self._next_on.remaining(), deadline)
+        self.set(outlet, on, deadline.sooner(self.answer_seconds))
+        if on:
+            self._next_on = Deadline.after(self.stagger_seconds)
+
     def _put(self, outlet: str, on: bool, deadline: Deadline) -> None:
         """Switch an outlet and read it back, once more if it reads wrong; then it is Refused."""
         for _ in range(2):
-            self.set(outlet, on, deadline.sooner(self.answer_seconds))
-            if self.get(outlet, deadline.sooner(self.answer_seconds)) is on:
+            if outlet not in self._told:
+                self._tell(outlet, on, deadline)
+            self._told.discard(outlet)
+            if not self.verifies or self._reads(outlet, on, deadline):
                 return
         word, other = ("on", "off") if on else ("off", "on")
         raise Refused(f"{outlet} of {self.address} was switched {word} twice and still reads {other}")
+
+    def _reads(self, outlet: str, on: bool, deadline: Deadline) -> bool:
+        settled = deadline.sooner(self.settle_seconds)
+        while self.get(outlet, deadline.sooner(self.answer_seconds)) is not on:
+            if settled.expired:
+                return False
+            self._pause(_LOOK_AGAIN_SECONDS, settled)
+        return True
 
     def _cycle(self, outlets: Collection[str], deadline: Deadline) -> Results:
         spendable = deadline.remaining() - self.off_seconds - self.rest_seconds
@@ -232,11 +311,11 @@ class PowerDriver(ABC):
         on = Sweep(self, lambda outlet: self._put(outlet, True, deadline), deadline, insist=True)
         # In a finally, so that even an interrupt in the middle gives the devices their power back.
         try:
-            off.run(outlets)
+            self._run(off, outlets, lambda _: False)
             if off.tried:
                 self._pause(self.off_seconds, deadline)
         finally:
-            on.run(off.tried)
+            self._run(on, off.tried, lambda _: True)
         return {outlet: _verdict(outlet, off.results[outlet], on.results.get(outlet)) for outlet in outlets}
 
     def _pause(self, seconds: float, deadline: Deadline) -> None:

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from bmm.drivers.power.base import Power
 from bmm.errors import HardwareError, Misconfigured
 from bmm.management.board import Board, find_board, find_outlets
 from devices import journal
@@ -104,7 +105,7 @@ class Command(MozpoolCommand):
         if errors:
             self.fail(f"{len(errors)} of {len(found)} outlets failed: {errors[0]}. {errors[0].advice}", 1)
 
-    def _show(self, board: Board, found: dict[str, bool | HardwareError], *, as_json: bool) -> None:
+    def _show(self, board: Board, found: dict[str, Power], *, as_json: bool) -> None:
         names = {outlet: device.name for outlet, device in board.devices.items()}
         if as_json:
             self.show_json(
@@ -125,9 +126,11 @@ class Command(MozpoolCommand):
         )
 
 
-def _word(power: bool | HardwareError) -> str:
+def _word(power: Power) -> str:
     if isinstance(power, HardwareError):
         return f"unknown: {power}"
+    if power is None:
+        return "unknown: this controller cannot tell"
     return "on" if power else "off"
 
 
