@@ -17,6 +17,7 @@ from bmm import operations
 from bmm.runner_identity import runner_name
 from devices.models import Device
 from devices.retention import prune
+from mozpool_site.access import retention as access
 from mozpool_site.contained import POISON_PAUSE, contained
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
@@ -135,6 +136,7 @@ def _deliver(
 
 def _forget(now: datetime) -> None:
     prune(now)
+    access.prune(now)
     operations.prune(now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS))
     queue.prune(now)
 

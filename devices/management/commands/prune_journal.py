@@ -1,4 +1,4 @@
-"""`manage.py prune_journal`: drops old lines of the journal now, as the pulse does every hour."""
+"""`manage.py prune_journal`: drops old lines of the journal and the audit trail now, as the pulse does every hour."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from devices.retention import prune
 from mozpool_site import clock
+from mozpool_site.access import retention as access
 
 _MOST_DAYS = 36_500
 
@@ -17,7 +18,8 @@ class Command(BaseCommand):
 
     help = (
         "Drop lines of the journal that are older than so many days. On MySQL and MariaDB whole days are dropped as "
-        "partitions, and those of the coming week are made. The pulse does the same every hour; doing it twice is fine."
+        "partitions, and those of the coming week are made. The audit trail is pruned, too, "
+        "as MOZPOOL_AUDIT_DAYS says. The pulse does the same every hour; doing it twice is fine."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,9 +34,15 @@ class Command(BaseCommand):
 
     def handle(self, *, days: int, **_: Any) -> None:
         """Prune and tell."""
-        dropped = prune(clock.now(), days=days)
+        now = clock.now()
+        dropped = prune(now, days=days)
         lines = "1 line" if dropped == 1 else f"{dropped} lines"
         self.stdout.write(f"dropped {lines} older than {days} days")
+        if entries := access.prune(now):
+            number = "1 entry" if entries == 1 else f"{entries} entries"
+            self.stdout.write(
+                f"dropped {number} of the audit trail older than {settings.MOZPOOL_AUDIT_DAYS} days"
+            )
 
 
 def _days(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -13,9 +14,8 @@ class CallerAuthentication(BaseAuthentication):
     """Finds the Caller by token, session or network; `request.auth` is it, ANYBODY for a stranger."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller]:
-        """Give the user, unread, and the caller. Raises NotAuthenticatedError, NotAllowedError."""
-        inner = request._request  # noqa: SLF001 - identify() knows Django's requests
-        return inner.user, identify(inner)
+        """Give nobody as the user, whom nothing here asks about, and the caller. Raises as `identify` does."""
+        return AnonymousUser(), identify(request._request)  # noqa: SLF001 - it knows Django's requests
 
     def authenticate_header(self, request: Request) -> str:
         """Name the scheme for WWW-Authenticate, which makes DRF answer 401 and not 403."""

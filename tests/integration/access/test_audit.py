@@ -1,15 +1,22 @@
 """The audit trail: written with the change or not at all, and never a secret in it."""
 
+from datetime import timedelta
+from io import StringIO
+
 import pytest
+from django.core.management import call_command
 from django.db import transaction
+from pytest_django import Settings
 
 from bmm import services as bmm
 from devices.models import BootConfig, Device
 from lifeguard import services as lifeguard
+from mozpool_site import clock
 from mozpool_site.access import audit
 from mozpool_site.access.models import AuditEntry
 from mozpool_site.errors import ConflictError
 from mozpool_site.statemachine.runner import MACHINE, Actor
+from requests_app.pulse import PoolPulse
 from tests.factories import file_order, make_controller, make_device, make_image
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +119,22 @@ def test_long_and_odd_values_are_kept_as_far_as_they_go() -> None:
     assert {name: entry.after[name] for name in ("odd", "none", "list", "script")} == {
         "odd": "{1}", "none": None, "list": ["a", 1], "script": "<b>",
     }  # fmt: skip
+
+
+def test_the_trail_is_kept_for_its_days_and_pruned_with_the_journal(settings: Settings) -> None:
+    settings.MOZPOOL_AUDIT_DAYS = 30
+    now = clock.now()
+    for days in (31, 32, 29):
+        audit.record(f"{days} days ago", "thing", "it", by=OPS)
+        AuditEntry.objects.filter(action=f"{days} days ago").update(time=now - timedelta(days=days))
+    out = StringIO()
+    call_command("prune_journal", stdout=out)
+    assert "dropped 2 entries of the audit trail older than 30 days\n" in out.getvalue()
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["29 days ago"]
+
+
+def test_the_pulse_prunes_the_trail() -> None:
+    audit.record("old", "thing", "it", by=OPS)
+    AuditEntry.objects.update(time=clock.now() - timedelta(days=366))
+    PoolPulse().beat(clock.now())
+    assert told() == []

@@ -21,7 +21,9 @@ def test_one_more_than_the_quota_is_refused_and_leaves_nothing(settings: Setting
     image = make_image()
     first = file_order(image)
     file_order(image)
-    with pytest.raises(TooManyError, match="tester has 2 open requests, and may have 2: return some") as caught:
+    with pytest.raises(
+        TooManyError, match="tester has 2 open requests, and may have 2: return some"
+    ) as caught:
         file_order(image)
     assert caught.value.retry_after == 60
     assert Request.objects.count() == 2
