@@ -24,7 +24,7 @@ from devices.models.device import Health
 from devices.names import HOSTNAME, MAC
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2 import keyset
-from mozpool_site.api.v2.fields import AnySerializer, Named, StrictModelSerializer, names
+from mozpool_site.api.v2.fields import Named, StrictModelSerializer, WholeSerializer, names
 from mozpool_site.api.v2.filters import CharFilter, ChoiceFilter, FilterSet, IsSetFilter, NameFilter
 from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
@@ -40,7 +40,7 @@ _PLAIN = (
 _POINTERS = ("rack_id", "hardware_type_id", "image_id", "next_image_id", "power_controller_id")
 
 
-class OutletSerializer(AnySerializer):
+class OutletSerializer(WholeSerializer):
     """Where a device's power comes from."""
 
     controller = Named(PowerController)

@@ -10,7 +10,7 @@ from devices.api.v2.names import HardwareName, hardware_name
 from devices.models import BootConfig, Image, ImageBootConfig
 from devices.names import SLUG
 from mozpool_site.api.access import Role
-from mozpool_site.api.v2.fields import Named, StrictModelSerializer, StrictSerializer, names
+from mozpool_site.api.v2.fields import Named, StrictModelSerializer, WholeSerializer, names
 from mozpool_site.api.v2.filters import FilterSet, TrueFalseFilter
 from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
@@ -25,7 +25,7 @@ _IMAGE = (
 _BOOT_CONFIG = ("name", "description", "contents", "second_stage", "active")
 
 
-class InstallableSerializer(StrictSerializer):
+class InstallableSerializer(WholeSerializer):
     """The boot config that installs an image on a type of hardware."""
 
     hardware_type = HardwareName()

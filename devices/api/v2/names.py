@@ -1,6 +1,6 @@
 """How the v2 API names what has no name of its own: a type of hardware is `kind/model`, as the commands write it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as django_filters
@@ -10,6 +10,12 @@ from rest_framework import serializers
 
 from devices.models import HardwareType
 from mozpool_site.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    # Generic in the stubs only.
+    AnyField = serializers.Field[Any, Any, Any, Any]
+else:
+    AnyField = serializers.Field
 
 
 def hardware_name(kind: str, model: str) -> str:
@@ -23,19 +29,20 @@ def hardware_type_named(name: str) -> HardwareType | None:
     return HardwareType.objects.filter(kind=kind, model=model).first()
 
 
-class HardwareName(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class HardwareName(AnyField):
     """A type of hardware by its name."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=129, **options)
-
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> HardwareType:
         """Look the type up."""
-        name = super().to_internal_value(data)
-        found = hardware_type_named(name)
+        found = hardware_type_named(data) if isinstance(data, str) else None
         if found is None:
-            raise serializers.ValidationError(f"there is no hardware type {name!r}")
+            raise serializers.ValidationError(f"there is no hardware type {str(data)[:129]!r}")
         return found
+
+    def to_representation(self, value: Any) -> str:
+        """Give the name."""
+        return hardware_name(value.kind, value.model)
 
 
 @extend_schema_field(OpenApiTypes.STR)

@@ -36,6 +36,18 @@ class StrictSerializer(AnySerializer):
         return super().to_internal_value(data)
 
 
+class WholeSerializer(StrictSerializer):
+    """A part of a body that is given whole or not at all, also where the body changes only what it names."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read the part."""
+        if isinstance(data, dict):
+            missing = [name for name, field in self.fields.items() if field.required and name not in data]
+            if missing:
+                raise serializers.ValidationError({name: ["this is missing"] for name in missing})
+        return super().to_internal_value(data)
+
+
 class StrictModelSerializer(AnyModelSerializer):
     """A row of a table, written with the declared keys and no others."""
 

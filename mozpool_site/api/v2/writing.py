@@ -36,7 +36,7 @@ class Writable(Resource, abstract=True):
         model = self.get_queryset().model
 
         def make() -> Any:
-            row = self.saved(model(), values)
+            row = self.saved(model(), dict(values))
             audit.record(
                 f"create_{self._kind}", self._kind, str(row), by=self.caller.actor, after=_told(values)
             )
@@ -54,7 +54,7 @@ class Writable(Resource, abstract=True):
             self.demand_unchanged(self.entry(key))
             values = self.read(request, row)
             before = _told({name: getattr(row, name, None) for name in values})
-            changed = self.saved(row, values)
+            changed = self.saved(row, dict(values))
             audit.record(
                 f"change_{self._kind}",
                 self._kind,
@@ -107,8 +107,8 @@ class Writable(Resource, abstract=True):
         if row.pk is None:
             return form.save()
         columns = {field.name for field in row._meta.concrete_fields}
-        changed = set(form.changed_data)
-        # Secret settings have a field of their own in the form, and none in the row.
+        # A form tidies text up; what the body does not name stays as it is. Secrets are kept among the settings.
+        changed = set(form.changed_data) & values.keys()
         changed |= {"settings"} if "secrets" in changed else set()
         form.instance.save(update_fields=sorted(columns & changed))
         return form.instance
