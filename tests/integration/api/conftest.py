@@ -9,6 +9,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests.integration.api import pool
+from tests.integration.api.unchanged import unchanged
+
+__all__ = ["old_client", "operator", "recorded_pool", "stranger", "unchanged"]
 
 OLD_CLIENT, OPERATOR, STRANGER = "10.1.0.5", "10.2.0.5", "192.0.2.5"
 
