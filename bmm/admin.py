@@ -1,5 +1,6 @@
 """Admin pages of devices, power controllers and operations: whatever the drivers have a say in."""
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,23 @@ class PowerControllerAdmin(CarefulAdmin):
     search_fields = ("name", "address")
     autocomplete_fields = ("rack",)
     readonly_fields = machine_columns(PowerController)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show who may only look the settings that are no secrets, in the place of all of them."""
+        if self.has_change_permission(request, obj):
+            return super().get_fields(request, obj)
+        return ("name", "rack", "driver", "address", "open_settings", *self.readonly_fields)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Have the open settings shown, where they are."""
+        shown = () if self.has_change_permission(request, obj) else ("open_settings",)
+        return (*self.readonly_fields, *shown)
+
+    @admin.display(description="settings")
+    def open_settings(self, controller: PowerController) -> str:
+        """Give the settings without the secret ones."""
+        return json.dumps(PowerControllerForm(instance=controller).initial["settings"])
+
     fields = ("name", "rack", "driver", "address", "settings", "secrets", *machine_columns(PowerController))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -92,6 +92,8 @@ class PowerControllerForm(ControllerModelForm):
         self._stored: dict[str, Any] = dict(stored) if isinstance(stored, dict) else {}
         hidden = self._secret_names(self.instance.driver) & self._stored.keys()
         self.initial["settings"] = {name: value for name, value in self._stored.items() if name not in hidden}
+        if "driver" not in self.fields:
+            return  # somebody who may look only: there is nothing to fill in
         self.fields["driver"].help_text = f"One of: {', '.join(driver_names())}."
         self.fields["secrets"].help_text = (
             "A JSON object of secret settings to set or replace; null removes one. Never shown again. "
