@@ -69,11 +69,18 @@ def _tell_inline(formset: Any, form: Form, before: Values, after: Values) -> Non
 
 def _difference(form: Form, *, change: bool) -> tuple[Values, Values]:
     """Give what changed in a form, before and after; of a new row what was filled in. Secrets are masked."""
-    names = [name for name in form.changed_data if name in form.cleaned_data]
-    after = {name: _masked(name, _shown(form.fields[name], form.cleaned_data[name])) for name in names}
-    if not change:
-        return {}, after
-    return {name: _masked(name, _shown(form.fields[name], form.initial.get(name))) for name in names}, after
+    before: Values = {}
+    after: Values = {}
+    for name in form.changed_data:
+        if name in form.cleaned_data:
+            field = form.fields[name]
+            # A row that is chosen is told by its name, which is no secret, even where its contents are.
+            key = (
+                f"{name}_name" if isinstance(field, forms.ModelChoiceField) and name in audit.SECRET else name
+            )
+            before[key] = _masked(key, _shown(field, form.initial.get(name)))
+            after[key] = _masked(key, _shown(field, form.cleaned_data[name]))
+    return (before if change else {}), after
 
 
 def _masked(name: str, value: object) -> object:

@@ -144,7 +144,7 @@ def test_what_is_added_on_the_page_of_another_row_is_told_by_name() -> None:
     (told,) = (
         value for name, value in entry.after.items() if name.startswith("image boot config android on")
     )
-    assert told == {"hardware_type": "panda es-b3", "boot_config": "panda-other"}
+    assert told == {"hardware_type": "panda es-b3", "boot_config_name": "panda-other"}
 
 
 def test_deleting_is_told_with_what_was_deleted() -> None:
