@@ -220,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.dumps(problem).encode() if fault.body is None else fault.body
         self._raw(fault.status, body, fault.headers)
 
-    def _route(self, seen: Seen) -> tuple[int, Any]:  # noqa: PLR0911 -- one line for each path
+    def _route(self, seen: Seen) -> tuple[int, Any]:  # noqa: C901, PLR0911 -- one line for each path
         words = seen.path.removeprefix("/api/v2/").strip("/").split("/")
         if words == ["requests"] and seen.method == "POST":
             return self._file(seen)
@@ -232,6 +232,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._page(seen, [_device(f"panda-{n:04}", self.server.url) for n in range(1, 8)])
         if words[0] == "devices" and words[2:] == ["power-cycle"]:
             return 202, {"operation": self._operation(words[1])}
+        if words[0] == "devices" and words[2:] == ["journal"]:
+            return self._page(
+                seen, [line for line in reversed(self.server.journal) if line["device"] == words[1]]
+            )
+        if words == ["operations", "7"]:
+            return 200, {**self._operation("panda-0001"), "status": "done"}
+        if words == ["login"]:
+            return self._login(seen)
         if words == ["events"]:
             return self._stream(lambda line: line["device"] == seen.query["device"][0], None)
         if words == ["images"]:
@@ -244,6 +252,12 @@ class _Handler(BaseHTTPRequestHandler):
             "status": 404,
             "detail": "there is no such path",
         }
+
+    def _login(self, seen: Seen) -> tuple[int, Any]:
+        if (seen.body["username"], seen.body["password"]) != ("ada", "secret words"):
+            detail = "name or password is wrong"
+            return 401, {"code": "not_authenticated", "title": "Who?", "status": 401, "detail": detail}
+        return 201, {"token": "mzp_made", "name": "ada", "role": "operator", "expires": NOW}
 
     def _operation(self, device: str) -> dict[str, Any]:
         return {"id": 7, "device": device, "kind": "power_cycle", "status": "queued", "finished": None}
@@ -289,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return 409, {"code": "conflict", "title": "Ended", "status": 409, "detail": detail}
             row["seconds_left"] = seen.body["duration"]
         if rest == ["journal"]:
-            return self._page(seen, [line for line in server.journal if line["request"] == number])
+            return self._page(seen, [line for line in reversed(server.journal) if line["request"] == number])
         if rest == ["events"]:
             return self._stream(lambda line: line["request"] == number, number)
         if "wait" in seen.query and server.waits:

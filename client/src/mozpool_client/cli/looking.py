@@ -108,7 +108,8 @@ def log(context: Context, /, what: str, follow: bool, lines: int, as_json: bool)
         for line in found:
             _show(line, as_json=as_json)
         if follow:
-            after = found[-1].id if found else _newest(pool, device, request)
+            seen = found or _last_lines(pool, device, request, 1)
+            after = max((line.id for line in seen), default=0)
             for entry in pool.follow(device=device, request=request, after=after):
                 if isinstance(entry, JournalLine):
                     _show(entry, as_json=as_json)
@@ -150,12 +151,9 @@ def power_cycle(
 def _last_lines(pool: Mozpool, device: str | None, request: int | None, lines: int) -> list[JournalLine]:
     if not lines:
         return []
-    found = pool.journal(device=device, request=request, limit=lines, ordering="-id")
-    return sorted(found, key=lambda line: line.id)
-
-
-def _newest(pool: Mozpool, device: str | None, request: int | None) -> int:
-    return max((line.id for line in _last_lines(pool, device, request, 1)), default=0)
+    # The newest come first.
+    found = pool.journal(device=device, request=request, limit=lines)
+    return sorted(found, key=lambda line: (line.time, line.id))
 
 
 def _show(line: JournalLine, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ import click
 from mozpool_client.cli.options import Context, Duration, wishes
 from mozpool_client.cli.output import err
 from mozpool_client.cli.progress import Progress
-from mozpool_client.cli.session import Rules, Session
+from mozpool_client.cli.session import NOT_EXECUTABLE, NOT_FOUND, Rules, Session
 from mozpool_client.models import Request
 from mozpool_client.plans import Order
 
@@ -21,7 +21,6 @@ from mozpool_client.plans import Order
 _HOLD_SECONDS = 600
 # GitHub Actions kills ten seconds after its first signal: the device is to be given back by then.
 _GRACE_SECONDS = 5
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
@@ -95,4 +94,4 @@ def _unstartable(program: str) -> int | None:
     found = os.sep in program and Path(program).exists()
     what = "is not executable" if found else "is not there"
     err().print(f"mozpool: {program} {what}", style="red", markup=False)
-    return _NOT_EXECUTABLE if found else _NOT_FOUND
+    return NOT_EXECUTABLE if found else NOT_FOUND

@@ -6,19 +6,18 @@ happens at a moment for which it is not prepared.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import Callable, Union
 
 from mozpool_client.cli.output import local
+from mozpool_client.cli.signals import signals_to
 from mozpool_client.errors import MozpoolError, RequestEnded
 from mozpool_client.following import check_ready
 from mozpool_client.holding import Keeper
@@ -26,7 +25,8 @@ from mozpool_client.models import Request
 from mozpool_client.plans import Order
 from mozpool_client.sync import Mozpool
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# A shell's statuses for a program that is not there, and for one that can't be run.
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
 # Seconds in which the device is given back although servers are away; it expires by itself if that is too short.
 _RETURN_SECONDS = 20.0
 # Seconds between looks whether all of the command's processes are gone.
@@ -83,11 +83,14 @@ class Command:
             return False
         return True
 
-    def end_group(self, grace: float) -> None:
-        """End what the command left running: nobody may go on using the device."""
-        if not self.send(signal.SIGTERM):
-            return
-        ends = time.monotonic() + grace
+    def end_group(self, ends: float | None, grace: float) -> None:
+        """End what the command left running: nobody may go on using the device.
+
+        What has had its signal is killed at `ends`, on the monotonic clock; None: it gets one now, and `grace` seconds.
+        """
+        if ends is None:
+            self.send(signal.SIGTERM)
+            ends = time.monotonic() + grace
         while self.send(0) and time.monotonic() < ends:
             time.sleep(_LOOK_SECONDS)
         self.send(signal.SIGKILL)
@@ -117,7 +120,7 @@ class Session:
 
         Raises MozpoolError when there was no device to run it with.
         """
-        with self._signals_kept():
+        with signals_to(lambda number: self._inbox.put(Signalled(number))):
             try:
                 self._keeper.start()
                 request = self._wait()
@@ -148,22 +151,27 @@ class Session:
                 return latest
 
     def _run(self, words: Sequence[str], request: Request) -> int:
-        command = Command(words, environment(request))
+        try:
+            command = Command(words, environment(request))
+        except OSError as error:
+            self._warn(f"{words[0]} can't be started: {error.strerror}")
+            return NOT_EXECUTABLE
         threading.Thread(target=lambda: self._inbox.put(Exited(command.wait())), daemon=True).start()
         try:
             status = self._watch(command, request)
         finally:
-            command.end_group(self._rules.grace)
+            command.end_group(self._kill_at, self._rules.grace)
         return status or int(self._lost and self._rules.abort_on_loss)
 
     def _watch(self, command: Command, request: Request) -> int:
         """Pass on what concerns the command until it has ended; give its status."""
         state = request.state
+        killed = False
         while True:
-            message = self._next(self._kill_at)
+            message = self._next(None if killed else self._kill_at)
             if message is None:
-                self._kill_at = None
                 command.send(signal.SIGKILL)
+                killed = True
             elif isinstance(message, Exited):
                 return message.status
             elif isinstance(message, Signalled):
@@ -208,23 +216,6 @@ class Session:
                     f"request {request.id} could not be given back ({error}); it ends by itself, at "
                     f"{local(request.expires)} or sooner: mozpool return {request.id}"
                 )
-
-    @contextlib.contextmanager
-    def _signals_kept(self) -> Iterator[None]:
-        """Put signals into the inbox; those that whoever started us ignores (nohup) stay ignored."""
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        kept = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-        for number in kept:
-            signal.signal(number, self._note)
-        try:
-            yield
-        finally:
-            for number in kept:
-                signal.signal(number, before[number])
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        # SimpleQueue.put may be interrupted by itself, unlike Queue.put.
-        self._inbox.put(Signalled(number))
 
 
 def environment(request: Request) -> dict[str, str]:
