@@ -1,6 +1,7 @@
 """Errors as HTTP tells them: JSON with `error` (a code that never changes), `detail`, and perhaps `field`."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -31,6 +32,8 @@ def answer(error: MozpoolError) -> JsonResponse:
     response = told(error.http_status, error.code, error.detail, error.field)
     if isinstance(error, TooManyError):
         response["Retry-After"] = str(error.retry_after)
+    elif error.http_status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(RETRY_AFTER)
     return response
 
 

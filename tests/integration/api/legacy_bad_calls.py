@@ -66,6 +66,7 @@ NO_NAMES: list[object] = [None, 7, [], {}, True, "", " ", "x" * 101]
 NO_SUCH_NAMES = ["nosuch", "%00", "device1%27", "..%2fdevice1", "%F0%9F%98%80", "x" * 300]
 NO_NUMBERS = ["", "0", "-1", "abc", "1.5", "1e3", "%00", "+1", "%20", "0x10", "%D9%A1", "10001", "9" * 40]
 NO_TEXTS: list[object] = [None, 7, 1.5, True, [], {}, ["text"]]
+NO_REASONS: list[object] = [None, "", 7, [], "x" * 301]
 NO_ENVIRONMENTS = ["", " ", "any", "a b", "a/b", "-a", "a\nb", "\u00e9", "x" * 65, "../x", "\U0001f600"]
 BROKEN_TEXTS = {"NUL": b"a\\u0000b", "half a character": b"\\ud83d", "other half": b"\\ude00x"}
 PXE_CONFIGS: list[object] = ["", " ", 7, True, [], {}, ["fake-b2g"], "x" * 65]
@@ -190,7 +191,7 @@ CASES = [
     *(
         Bad(400, "/api/device/device1/state-change/ready/to/locked_out/", {"reason": reason}, "reason",
             why=f"reason {reason!r:.20}")
-        for reason in (None, "", 7, [], "x" * 301)
+        for reason in NO_REASONS
     ),
     *(
         Bad(400, "/api/device/device1/power-cycle/", {"pxe_config": value}, "pxe_config", why=f"pxe {value!r:.30}")
