@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 KEEP = timedelta(days=7)
 _HEADS = 8
+# Webhooks with something waiting that one look goes through; there are threads for eight.
+_LOOKED_AT = 64
 _SLICE = 1000
 # Characters of an answer or an error that the log keeps.
 _LONGEST_TEXT = 200
@@ -55,11 +57,28 @@ def served(now: datetime) -> QuerySet[Webhook]:
 
 
 def webhooks_due(now: datetime) -> list[int]:
-    """Give the webhooks that have something due, in no order."""
-    waiting = Delivery.objects.filter(status=Status.WAITING).order_by()
-    wanted = list(waiting.values_list("webhook_id", flat=True).distinct())
-    due = Exists(waiting.filter(webhook=OuterRef("pk"), not_before__lte=now))
-    return list(served(now).filter(due, pk__in=wanted).values_list("pk", flat=True)) if wanted else []
+    """Give webhooks that have something due, each found by a step along an index.
+
+    A receiver that was away for a day has hundreds of thousands of rows waiting, which no look may read. It begins
+    anywhere, so that among very many webhooks none is passed over for ever.
+    """
+    start = random.randint(0, Webhook.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)  # noqa: S311 - chance, not secrecy
+    waiting = Delivery.objects.filter(status=Status.WAITING)
+    found: list[int] = []
+    for part, last in (
+        (waiting.filter(webhook_id__gt=start), start),
+        (waiting.filter(webhook_id__lte=start), 0),
+    ):
+        rows, after = part.order_by("webhook_id").values_list("webhook_id", flat=True), last
+        while len(found) < _LOOKED_AT:
+            webhook_id = rows.filter(webhook_id__gt=after).first()
+            if webhook_id is None:
+                break
+            found.append(webhook_id)
+            after = webhook_id
+    awake = list(served(now).filter(pk__in=found).values_list("pk", flat=True)) if found else []
+    due = waiting.filter(not_before__lte=now).order_by("not_before")
+    return [pk for pk in awake if due.filter(webhook=pk)[:1].exists()]
 
 
 def claim_next(webhook_id: int, now: datetime) -> Delivery | None:
