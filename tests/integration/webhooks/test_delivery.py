@@ -4,13 +4,14 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from devices.models import Journal
 from mozpool_site import clock
 from requests_app.services import return_request
-from requests_app.webhooks import queue, sending
+from requests_app.webhooks import outbox, queue, sending
 from requests_app.webhooks.courier import deliver_next
 from requests_app.webhooks.models import Attempt, Delivery, Status, Webhook
 from requests_app.webhooks.queue import PATIENCE
@@ -337,3 +338,30 @@ def test_a_week_after_its_end_a_message_is_forgotten_with_its_log(
     assert list(Webhook.objects.all()) == [webhook]
     connections.close_all()
     assert subscribe(url=receiver.url, events=["device.*"], by=ROOT).active
+
+
+def test_a_look_finds_the_due_one_however_much_waits_for_others(webhook: Webhook, receiver: Receiver) -> None:
+    now = clock.now()
+    away = subscribe(url=receiver.url, events=["device.*"], by=ROOT)
+    Delivery.objects.bulk_create(
+        outbox.deliver(away.pk, f"device:{n}", "device.ready", now, {}) for n in range(3000)
+    )
+    Webhook.objects.filter(pk=away.pk).update(paused_until=now + timedelta(hours=1))
+    ping(webhook.pk, by=ROOT)
+    with CaptureQueriesContext(connection) as captured:
+        assert queue.webhooks_due(clock.now()) == [webhook.pk]
+    # One for each webhook that has something waiting, and a few more: no more than that whatever waits.
+    assert len(captured) <= 8
+
+
+def test_each_look_begins_elsewhere_so_that_many_webhooks_all_get_their_turn(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "_LOOKED_AT", 3)
+    hooks = {subscribe(url=receiver.url, events=["*"], by=ROOT).pk for _ in range(12)}
+    for pk in hooks:
+        ping(pk, by=ROOT)
+    seen: set[int] = set()
+    for _ in range(400):
+        seen |= set(queue.webhooks_due(clock.now()))
+    assert seen == hooks
