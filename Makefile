@@ -69,12 +69,14 @@ bench: $(ALL) ## measure what docs/benchmarks.md states
 	$(PY) -m tests.bench
 
 .PHONY: docs
-docs: $(ALL) ## write the generated documents again: docs/settings.md, docs/states.md
+docs: $(ALL) ## write the generated documents again: docs/settings.md, docs/states.md, docs/openapi.yaml
 	@mkdir -p docs var
 	$(DEVELOPMENT) $(PY) manage.py describe_settings > var/settings.md
 	mv var/settings.md docs/settings.md
 	$(DEVELOPMENT) $(PY) manage.py describe_states > var/states.md
 	mv var/states.md docs/states.md
+	$(DEVELOPMENT) $(PY) manage.py spectacular --validate --fail-on-warn --file var/openapi.yaml
+	mv var/openapi.yaml docs/openapi.yaml
 
 .PHONY: format
 format: $(ALL) ## format the code, and fix what ruff can fix

@@ -78,6 +78,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Static files: a fresh clone works without `collectstatic`; a server that names a folder gets hashed copi
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = ENVIRONMENT.static_root
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 _STATIC_STORAGE = (

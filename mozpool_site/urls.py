@@ -20,7 +20,7 @@ import requests_app.api.v2_devices
 import requests_app.webhooks.api
 from mozpool_site.api import errors, legacy
 from mozpool_site.api.health import health
-from mozpool_site.api.v2 import root
+from mozpool_site.api.v2 import documents, root
 
 _LEGACY = [
     *legacy.urlpatterns,
@@ -34,6 +34,7 @@ _LEGACY = [
 # The v2 API; an app's own paths come before the last, which answers whatever else is asked for there.
 _V2 = [
     *root.urlpatterns,
+    *documents.urlpatterns,
     *mozpool_site.access.api.urlpatterns,
     *devices.api.v2.urlpatterns,
     *bmm.api.v2.urlpatterns,

@@ -1,6 +1,5 @@
 """Racks and types of hardware."""
 
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -28,8 +27,11 @@ _LEAST = {
 _RACK = ("name", "imaging_server", "address", "base_url", "vlan_note")
 
 
-# Devices speak nothing else.
-_HttpURLField = partial(forms.URLField, assume_scheme="http")
+class HttpURLField(forms.URLField):
+    """A URL that is HTTP unless it says otherwise: devices speak nothing else."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(assume_scheme="http", **options)
 
 
 class RackSerializer(StrictModelSerializer):
@@ -47,7 +49,7 @@ class RackViewSet(Writable):
 
     queryset = Rack.objects.all()
     serializer_class = RackSerializer
-    form_class = forms.modelform_factory(Rack, fields=_RACK, field_classes={"base_url": _HttpURLField})
+    form_class = forms.modelform_factory(Rack, fields=_RACK, field_classes={"base_url": HttpURLField})
     columns = _RACK
     collection, word = "racks", "rack"
     least = _LEAST
