@@ -3,7 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from django.http import HttpResponse, JsonResponse
+import orjson
+from django.http import HttpResponse
 
 from mozpool_site.api.access import Role
 from mozpool_site.api.endpoint import READ, Call, endpoint, with_and_without_slash
@@ -16,9 +17,9 @@ MASK = "***"
 _NUMBER = re.compile(r"[0-9]{1,12}")
 
 
-def answer(data: object, status: int = 200) -> JsonResponse:
-    """Answer with JSON."""
-    return JsonResponse(data, status=status, safe=False, content_type=JSON_TYPE)
+def answer(data: object, status: int = 200) -> HttpResponse:
+    """Answer with JSON; orjson writes a list of thousands of devices in a tenth of the time."""
+    return HttpResponse(orjson.dumps(data), status=status, content_type=JSON_TYPE)
 
 
 def nothing() -> HttpResponse:

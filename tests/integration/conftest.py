@@ -25,8 +25,9 @@ def django_db_modify_db_settings(
 @pytest.fixture(autouse=True)
 def nothing_remembered_of_racks() -> None:
     """Let no test see what the one before found: its racks had the same numbers."""
-    from devices import queues  # noqa: PLC0415 - Django had to be set up first
+    from devices import queues, snapshots  # noqa: PLC0415 - Django had to be set up first
     from requests_app import outages  # noqa: PLC0415
 
     queues.forget()
+    snapshots.forget()
     outages.forget()

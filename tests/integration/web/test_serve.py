@@ -62,7 +62,7 @@ def test_head_has_the_length_and_no_body(server: WebServer) -> None:
     with server.connect() as connection:
         connection.sendall(head("HEAD", STATE) + head("GET", STATE))
         first = read_answer(connection, has_body=False)
-        assert (first.status, first.headers["content-length"]) == (200, "18")
+        assert (first.status, first.headers["content-length"]) == (200, "17")
 
 
 def test_connections_are_kept_for_the_next_call(server: WebServer) -> None:
