@@ -84,8 +84,9 @@ def call(
             connection.request(
                 method, target, body.encode() or None, {"Connection": "close", **(headers or {})}
             )
-            response = connection.getresponse()
-            text = response.read(_LONGEST_ANSWER + 1)
+            # Closed here: it would keep the socket open for as long as anybody remembers it.
+            with contextlib.closing(connection.getresponse()) as response:
+                text = response.read(_LONGEST_ANSWER + 1)
         except (http.client.HTTPException, ValueError) as error:
             if deadline.expired:
                 raise OutOfTime(f"{peer} did not answer in time") from error
@@ -125,14 +126,16 @@ def _connection(
         # For the Host header alone: the connection itself is made below.
         connection.default_port = _PORTS["https"]
     sock = _connect(host, port, deadline)
+    if parts.scheme == "https":
+        sock = _wrap(sock, host, verify=verify)
     # Timeouts count from packet to packet; a peer that drips would be heard for ever.
     end = threading.Timer(deadline.remaining(), _cut, [sock])
     end.daemon = True
     end.start()
     try:
-        connection.sock = (
-            _secured(sock, host, port, deadline, verify=verify) if parts.scheme == "https" else sock
-        )
+        if isinstance(sock, ssl.SSLSocket):
+            _shake_hands(sock, f"{host}:{port}", deadline)
+        connection.sock = sock
         yield connection
     finally:
         end.cancel()
@@ -150,23 +153,30 @@ def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
         raise Unreachable(f"{host}:{port}: {error.strerror or error}") from error
 
 
-def _secured(sock: socket.socket, host: str, port: int, deadline: Deadline, *, verify: bool) -> socket.socket:
+def _wrap(sock: socket.socket, host: str, *, verify: bool) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     try:
-        return context.wrap_socket(sock, server_hostname=host)
+        return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    except OSError as error:
+        sock.close()
+        raise Unreachable(f"{host}: {error}") from error
+
+
+def _shake_hands(sock: ssl.SSLSocket, peer: str, deadline: Deadline) -> None:
+    try:
+        sock.do_handshake()
     except ssl.SSLCertVerificationError as error:
-        raise Misconfigured(
-            f"{host}:{port}: its certificate is not trusted: {error.verify_message}"
-        ) from error
+        raise Misconfigured(f"{peer}: its certificate is not trusted: {error.verify_message}") from error
     except (OSError, ValueError) as error:
         if deadline.expired:
-            raise OutOfTime(f"{host}:{port} did not answer in time") from error
-        raise Unreachable(f"{host}:{port} does not speak TLS with us: {error}") from error
+            raise OutOfTime(f"{peer} did not answer in time") from error
+        raise Unreachable(f"{peer} does not speak TLS with us: {error}") from error
 
 
 def _cut(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+        # Of an SSLSocket, too, this is the plain one: it waits for nobody.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -265,7 +265,11 @@ class PowerDriver(ABC):
                 self._told.add(outlet)
 
             # The list is shared: what may have been switched off is known at every moment.
-            Sweep(self, tell, sweep.deadline, sweep.insist, tried=sweep.tried).run(outlets)
+            first = Sweep(self, tell, sweep.deadline, sweep.insist, tried=sweep.tried)
+            first.run(outlets)
+            if not sweep.insist:
+                sweep.results.update({outlet: error for outlet, error in first.results.items() if error})
+                outlets = [outlet for outlet in outlets if outlet not in sweep.results]
         sweep.run(outlets)
         return sweep.results
 

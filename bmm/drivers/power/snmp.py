@@ -46,8 +46,8 @@ LOGIN = (
     OFF_SECONDS,
 )
 # What an agent says about us (RFC 3416, 3), and about the outlet.
-_NOT_ALLOWED = {"noAccess", "notWritable", "readOnly", "authorizationError", "noCreation"}
-_NOT_THERE = {"noSuchName", "inconsistentName"}
+_NOT_ALLOWED = {"noAccess", "notWritable", "readOnly", "authorizationError"}
+_NOT_THERE = {"noSuchName", "inconsistentName", "noCreation"}
 # What only other credentials or another version will change (RFC 3414, 3.2).
 _OUR_MISTAKES = (
     errind.UnknownUserName, errind.WrongDigest, errind.AuthenticationError, errind.AuthenticationFailure,

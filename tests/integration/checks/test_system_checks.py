@@ -34,7 +34,7 @@ def test_a_sound_pool_has_no_complaints(pool: list[Device]) -> None:
 
 def test_a_driver_that_is_not_installed_stops_the_check_command(pool: list[Device]) -> None:
     PowerController.objects.update(driver="apc")
-    with pytest.raises(SystemCheckError, match=r"relay-1-1: unknown power driver 'apc'; known are: proxr"):
+    with pytest.raises(SystemCheckError, match=r"relay-1-1: unknown power driver 'apc'; known are: .*proxr"):
         call_command("check", databases=["default"], stdout=StringIO(), stderr=StringIO())
 
 

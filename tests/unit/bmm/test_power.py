@@ -384,7 +384,7 @@ def test_an_installed_package_adds_its_driver_by_an_entry_point(
     monkeypatch.syspath_prepend(str(tmp_path))
     assert driver_class("rack-switch").__name__ == "Switch"
     assert driver_class("proxr") is ProXRDriver
-    assert driver_names() == ["gone", "number", "proxr", "rack-switch"]
+    assert {"gone", "number", "proxr", "rack-switch"} <= set(driver_names())
     with pytest.raises(
         Misconfigured, match="'number': rack_switch_plugin:not_a_class is no PowerDriver class"
     ):
