@@ -91,12 +91,11 @@ class Invalid(MozpoolError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
-        told = "; ".join(f"{problem.field}: {problem.detail}" for problem in self.problems)
-        if told and told not in self.detail:
-            return f"{self.detail} ({told})"
-        if self.field and not self.detail.startswith(self.field):
-            return f"{self.field}: {self.detail}"
-        return self.detail
+        words = self.detail
+        if self.field and not words.startswith(self.field):
+            words = f"{self.field}: {words}"
+        others = [problem for problem in self.problems if problem.detail not in self.detail]
+        return "; ".join([words, *(f"{problem.field}: {problem.detail}" for problem in others)])
 
 
 class Impossible(Invalid):
