@@ -3,7 +3,7 @@
 A view can't be made without saying who may use it, so a forgotten permission is a TypeError at import.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import wraps
 
@@ -84,8 +84,8 @@ def with_and_without_slash(route: str, view: View) -> list[URLPattern]:
 def _serve(
     function: View, methods: tuple[str, ...], least: Role, request: HttpRequest, parts: dict[str, str]
 ) -> HttpResponse:
-    if request.method == "OPTIONS" and _is_preflight(request):
-        return _preflight(methods)
+    if request.method == "OPTIONS" and is_preflight(request):
+        return preflight(methods)
     if request.method not in methods:
         return errors.wrong_method(methods)
     caller = identify(request) if least > Role.NOBODY else ANYBODY
@@ -94,16 +94,17 @@ def _serve(
     return function(Call(request, caller, body), **parts)
 
 
-def _is_preflight(request: HttpRequest) -> bool:
+def is_preflight(request: HttpRequest) -> bool:
     """Whether a browser asks for a script of a listed origin if it may call. It never sends credentials with it."""
     return "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META and listed_origin(request) is not None
 
 
-def _preflight(methods: tuple[str, ...]) -> HttpResponse:
+def preflight(methods: Iterable[str], headers: str = "Authorization, Content-Type") -> HttpResponse:
+    """Answer it: with these methods and headers the script may call."""
     response = HttpResponse(status=204)
     del response["Content-Type"]
     response["Access-Control-Allow-Methods"] = ", ".join(methods)
-    response["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+    response["Access-Control-Allow-Headers"] = headers
     response["Access-Control-Max-Age"] = str(_PREFLIGHT_AGE)
     return response
 

@@ -7,7 +7,7 @@ from django_filters import rest_framework as django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from mozpool_site.api.values import LARGEST_ID
+from mozpool_site.api.values import LARGEST_ID, row_id
 from mozpool_site.errors import InvalidInputError
 
 Backend = django_filters.DjangoFilterBackend
@@ -18,11 +18,18 @@ TimeFilter = django_filters.IsoDateTimeFilter
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
-class IdFilter(django_filters.NumberFilter):  # type: ignore[misc]
-    """The number of a row: no fraction, and not larger than any row's."""
+class IdFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """The number of a row, in digits, and not larger than any row's."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=1, max_value=LARGEST_ID, decimal_places=0, **options)
+    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
+        """Select by it. Raises InvalidInputError for what can be no row's number."""
+        if not value:
+            return qs
+        number = row_id(value)
+        if number is None:
+            name = self.field_name.removesuffix("_id")
+            raise InvalidInputError(f"{name}: a number from 1 to {LARGEST_ID} expected", field=name)
+        return qs.filter(**{self.field_name: number})
 
 
 class TrueFalseFilter(django_filters.ChoiceFilter):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from mozpool_site.api.v2.problems import CONTENT_TYPE, KINDS
 
 _METHODS = ("get", "post", "patch", "delete")
+_FIRST_PROBLEM = 400
 _MAYBE_MANY = {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}}
 COMPONENTS: dict[str, Any] = {
     "Fault": {
@@ -76,7 +77,15 @@ def with_problems(result: dict[str, Any], generator: Any, request: Any, public: 
             if method in _METHODS:
                 for status in _statuses(path, method, operation):
                     operation["responses"].setdefault(str(status), _problem(status))
+                _fill_in(operation["responses"])
     return result
+
+
+def _fill_in(responses: dict[str, Any]) -> None:
+    """Say that what a view described in words alone is a problem, too."""
+    for status, response in responses.items():
+        if status.isdigit() and int(status) >= _FIRST_PROBLEM and "content" not in response:
+            response["content"] = _problem(int(status))["content"]
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[int]:

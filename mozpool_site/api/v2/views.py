@@ -17,12 +17,16 @@ from rest_framework.viewsets import GenericViewSet, ViewSetMixin
 
 from mozpool_site.api import bodies
 from mozpool_site.api.access import Caller, Role, listed_origin
+from mozpool_site.api.endpoint import is_preflight, preflight
 from mozpool_site.api.v2 import handler, keyset, wire
 from mozpool_site.api.v2.auth import CallerAuthentication, LeastRole
 from mozpool_site.api.v2.filters import Backend
 from mozpool_site.api.v2.schema import Schema
 from mozpool_site.errors import InvalidInputError, MozpoolError, UnknownNameError
 
+# What scripts may send, and what they may read of an answer, besides what browsers always let them.
+_SENT_BY_SCRIPTS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
+_READ_BY_SCRIPTS = "ETag, Idempotent-Replayed, Location, Retry-After"
 _METHODS = ("get", "post", "patch", "delete")
 _ACTIONS = ("list", "create", "retrieve", "partial_update", "destroy")
 
@@ -47,6 +51,7 @@ class ApiView(APIView):
     content_negotiation_class = wire.AlwaysJSON
     throttle_classes = ()
     metadata_class = None
+    http_method_names = ["get", "head", "post", "patch", "delete"]
     schema = Schema()
 
     def __init_subclass__(cls, *, abstract: bool = False, **options: Any) -> None:
@@ -87,6 +92,12 @@ class ApiView(APIView):
         if "HTTP_TRANSFER_ENCODING" in request.META:
             bodies.read(request._request)  # noqa: SLF001 - DRF takes a body without a length for none at all
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Serve a call, and a browser's question whether a script of a listed origin may make it."""
+        if request.method == "OPTIONS" and is_preflight(request):
+            return _addressed(request, preflight(self.allowed_methods, _SENT_BY_SCRIPTS))
+        return super().dispatch(request, *args, **kwargs)
+
     def get_exception_handler(self) -> Callable[..., HttpResponse | None]:
         """Give the one that writes problems."""
         return handler.handle
@@ -94,12 +105,7 @@ class ApiView(APIView):
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Let nobody keep what was meant for one caller, and let listed origins' scripts read it."""
         response = super().finalize_response(request, response, *args, **kwargs)
-        response.setdefault("Cache-Control", "no-store")
-        patch_vary_headers(response, ("Authorization", "Cookie", "Origin"))
-        inner: HttpRequest = getattr(request, "_request", request)
-        if origin := listed_origin(inner):
-            response["Access-Control-Allow-Origin"] = origin
-        return response
+        return _addressed(getattr(request, "_request", request), response)
 
     def reply(
         self, data: object, status: int = 200, headers: Mapping[str, str] | None = None
@@ -136,7 +142,7 @@ class ApiViewSet(ViewSetMixin, ApiView, abstract=True):
     @property
     def declared_action(self) -> str | None:
         """The action; None for a method that the path does not have."""
-        return self.action or None
+        return self.action if self.action != "metadata" else None
 
 
 class Collection(ApiViewSet, GenericViewSet[Any], abstract=True):
@@ -197,6 +203,16 @@ class Resource(Collection, abstract=True):
     def one(self, key: str) -> QuerySet[Any]:
         """Select the row of a name or number from a path; nothing for what can't be one."""
         raise NotImplementedError
+
+
+def _addressed(request: HttpRequest, response: Any) -> Any:
+    """Say for whom an answer is, and that scripts of a listed origin may read it."""
+    response.setdefault("Cache-Control", "no-store")
+    patch_vary_headers(response, ("Authorization", "Cookie", "Origin"))
+    if origin := listed_origin(request):
+        response["Access-Control-Allow-Origin"] = origin
+        response["Access-Control-Expose-Headers"] = _READ_BY_SCRIPTS
+    return response
 
 
 def etag_of(body: bytes) -> str:

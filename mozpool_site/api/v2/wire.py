@@ -1,7 +1,7 @@
 """JSON on the wire: one encoder for every answer of the v2 API, and the reader of bodies that the legacy API has."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 from rest_framework.negotiation import BaseContentNegotiation
@@ -51,9 +51,6 @@ class JSONParser(BaseParser):
 
 class AlwaysJSON(BaseContentNegotiation):
     """Gives JSON whatever the Accept header says: there is nothing else to choose."""
-
-    # DRF asks for the first of each.
-    renderer_class: ClassVar[type[BaseRenderer]] = JSONRenderer
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         """Give the parser of the body's content type; None (415) where there is none."""

@@ -77,8 +77,9 @@ class Writable(Resource, abstract=True):
             self.demand_unchanged(self.entry(key))
             if kept := self.why_kept(row):
                 raise ConflictError(kept)
-            audit.record(f"delete_{self._kind}", self._kind, str(row), by=self.caller.actor)
+            name = str(row)
             row.delete()
+            audit.record(f"delete_{self._kind}", self._kind, name, by=self.caller.actor)
             return row
 
         self._write(delete)
