@@ -7,7 +7,6 @@ Exit statuses: 0 done; 1 the world is not as the call assumes; 2 the call is wro
 from __future__ import annotations
 
 import functools
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -133,8 +132,4 @@ class Group(click.Group):
             sys.exit(error.exit_status)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:
-            # Whoever read our output has seen enough. Python would complain once more when it flushes at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         sys.exit(status if isinstance(status, int) else 0)
