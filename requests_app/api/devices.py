@@ -1,7 +1,6 @@
 """The legacy API's view of devices where it depends on who holds them: the list, and the next boot config."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.http import HttpResponse
 
@@ -18,12 +17,6 @@ _COLUMNS = (
     "pk", "name", "fqdn", "inventory_id", "mac", "rack_id", "state", "comments", "image_id", "boot_config",
     "environment", "held_by", "power_controller_id", "outlet",
 )  # fmt: skip
-_RACK, _IMAGE = _COLUMNS.index("rack_id"), _COLUMNS.index("image_id")
-# The same as old clients know them; the last two columns become one.
-_KEYS = (
-    "id", "name", "fqdn", "inventory_id", "mac_address", "imaging_server", "state", "comments", "image", "boot_config",
-    "environment", "request_id", "relay_info",
-)  # fmt: skip
 # What an address without a port means to a driver; old clients want to be told.
 _DEFAULT_PORTS = {"proxr": ":2101"}
 
@@ -35,28 +28,35 @@ def listing(call: Call) -> HttpResponse:
         return answer({"devices": list(Device.objects.order_by("name").values_list("name", flat=True))})
     sees_all = call.caller.may(Role.OPERATOR)
     own = frozenset() if sees_all else own_request_ids(call.caller)
-    return answer({"devices": [_entry(row, sees_all=sees_all, own=own) for row in _rows()]})
+    return answer({"devices": list(_entries(sees_all=sees_all, own=own))})
 
 
-def _rows() -> Iterator[tuple[Any, ...]]:
+def _entries(*, sees_all: bool, own: frozenset[int]) -> Iterator[dict[str, object]]:
     """Read all devices. Racks, images and controllers are few: reading them apart is cheaper than a join for each."""
+    # Devices first: whatever they point at is there when it is read, unless it went away in between.
+    rows = list(Device.objects.order_by("pk").values_list(*_COLUMNS))
     servers = dict(Rack.objects.order_by().values_list("pk", "imaging_server"))
     images = dict(Image.objects.order_by().values_list("pk", "name"))
-    boards = {
-        pk: (address, driver)
-        for pk, address, driver in PowerController.objects.order_by().values_list("pk", "address", "driver")
-    }
-    for row in Device.objects.order_by("pk").values_list(*_COLUMNS):
-        *columns, board, outlet = row
-        columns[_RACK], columns[_IMAGE] = servers[row[_RACK]], images.get(row[_IMAGE])
-        address, driver = boards.get(board, (None, None))
-        yield *columns, _relay_info(address, driver, outlet)
-
-
-def _entry(row: tuple[Any, ...], *, sees_all: bool, own: frozenset[int]) -> dict[str, object]:
-    entry = dict(zip(_KEYS, row, strict=True))
-    entry["boot_config"] = shown(entry["boot_config"], allowed=sees_all or entry["request_id"] in own)
-    return entry
+    controllers = PowerController.objects.order_by().values_list("pk", "address", "driver")
+    boards = {pk: (address, driver) for pk, address, driver in controllers}
+    for (
+        pk, name, fqdn, inventory_id, mac, rack, state, comments, image, boot_config, environment, holder, board, outlet
+    ) in rows:  # fmt: skip
+        yield {
+            "id": pk,
+            "name": name,
+            "fqdn": fqdn,
+            "inventory_id": inventory_id,
+            "mac_address": mac,
+            "imaging_server": servers.get(rack, ""),
+            "relay_info": _relay_info(*boards.get(board, (None, None)), outlet),
+            "state": state,
+            "comments": comments,
+            "image": images.get(image),
+            "boot_config": boot_config if sees_all else shown(boot_config, allowed=holder in own),
+            "environment": environment,
+            "request_id": holder,
+        }
 
 
 @endpoint(*READ, least=Role.VIEWER)
