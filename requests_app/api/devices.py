@@ -42,6 +42,7 @@ def _entries(*, sees_all: bool, own: frozenset[int]) -> Iterator[dict[str, objec
     for (
         pk, name, fqdn, inventory_id, mac, rack, state, comments, image, boot_config, environment, holder, board, outlet
     ) in rows:  # fmt: skip
+        address, driver = boards.get(board, (None, None))
         yield {
             "id": pk,
             "name": name,
@@ -49,7 +50,7 @@ def _entries(*, sees_all: bool, own: frozenset[int]) -> Iterator[dict[str, objec
             "inventory_id": inventory_id,
             "mac_address": mac,
             "imaging_server": servers.get(rack, ""),
-            "relay_info": _relay_info(*boards.get(board, (None, None)), outlet),
+            "relay_info": _relay_info(address, driver, outlet),
             "state": state,
             "comments": comments,
             "image": images.get(image),
