@@ -303,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return 409, {"code": "conflict", "title": "Ended", "status": 409, "detail": detail}
             row["seconds_left"] = seen.body["duration"]
         if rest == ["journal"]:
-            return self._page(seen, [line for line in reversed(server.journal) if line["request"] == number])
+            return self._page(seen, [line for line in server.journal if line["request"] == number])
         if rest == ["events"]:
             return self._stream(lambda line: line["request"] == number, number)
         if "wait" in seen.query and server.waits:
@@ -329,7 +329,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
-        told = int(self.headers.get("Last-Event-ID") or 0)
+        resume = self.headers.get("Last-Event-ID")
+        # Who comes for the first time is told only what is new.
+        told = len(server.journal) if resume is None else int(resume)
         seq = None
         sent = 0
         end = time.monotonic() + 20
@@ -342,7 +344,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._event("state", None, row)
             for line in lines:
                 told = line["id"]
-                self._event("journal", told, line)
+                # As the real one: a line may come again after a break, for its event names an earlier number.
+                self._event("journal", max(0, told - 1), line)
                 sent += 1
                 if server.break_stream_after == sent:
                     server.break_stream_after = None

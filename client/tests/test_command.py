@@ -181,9 +181,9 @@ def test_a_followed_log_of_a_device_ends_by_ctrl_c(server: ContractServer) -> No
 
 
 def test_a_power_cycle_is_asked_for_and_waited_for(server: ContractServer) -> None:
-    done = mozpool("power-cycle", "panda-0001", "--set", "a=1", "--wait", url=server.url)
+    done = mozpool("power-cycle", "panda-0001", "--netboot", "x", "--set", "a=1", "--wait", url=server.url)
     assert done.stdout == "operation 7 on panda-0001 is done\n"
-    assert server.calls[0].body == {"boot_config": {"a": "1"}}
+    assert server.calls[0].body == {"netboot": "x", "boot_config": {"a": "1"}}
 
 
 def test_login_stores_a_token_that_nobody_else_can_read(server: ContractServer, tmp_path: Path) -> None:

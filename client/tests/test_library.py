@@ -203,7 +203,7 @@ def test_events_of_a_request_come_until_it_ends(connect: Connect, server: Contra
     pool = connect([server.url])
     number = pool.request("b2g").id
     threading.Timer(0.4, server.move, (number, "closed")).start()
-    found = list(pool.follow(request=number))
+    found = list(pool.follow(request=number, after=0))
     assert [entry.state for entry in found if isinstance(entry, Request)][-1] == "closed"
     assert [entry.message for entry in found if isinstance(entry, JournalLine)] == [
         "entering state finding_device",
@@ -218,7 +218,7 @@ def test_a_stream_that_breaks_goes_on_where_it_broke(connect: Connect, server: C
         server.note(f"line {number}", device="panda-0001")
     server.note("another's", device="panda-0002")
     found: list[str] = []
-    for entry in connect([server.url]).follow(device="panda-0001"):
+    for entry in connect([server.url]).follow(device="panda-0001", after=0):
         assert isinstance(entry, JournalLine)
         found.append(entry.message)
         if len(found) == 4:

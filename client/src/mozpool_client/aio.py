@@ -137,9 +137,11 @@ class AsyncMozpool:
         """See `Mozpool.images`."""
         return await self._do(self._plans.images())
 
-    async def power_cycle(self, device: str, boot_config: Mapping[str, Any] | None = None) -> Operation:
+    async def power_cycle(
+        self, device: str, *, netboot: str | None = None, boot_config: Mapping[str, Any] | None = None
+    ) -> Operation:
         """See `Mozpool.power_cycle`."""
-        return await self._do(self._plans.power_cycle(device, boot_config))
+        return await self._do(self._plans.power_cycle(device, netboot, boot_config))
 
     async def operation(self, number: int) -> Operation:
         """See `Mozpool.operation`."""
@@ -157,7 +159,7 @@ class AsyncMozpool:
         return await self._do(self._plans.journal(device, request, filters, limit))
 
     def follow(
-        self, *, device: str | None = None, request: int | None = None, after: int = 0
+        self, *, device: str | None = None, request: int | None = None, after: int | None = None
     ) -> AsyncIterator[Followed]:
         """See `Mozpool.follow`."""
         return self._flow(following.follow(self._plans, device=device, request=request, after=after))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Union
 
@@ -23,6 +24,8 @@ _BRIEF = 5.0
 # Three heartbeats of a stream missed.
 _SILENT = 45.0
 _RECONNECT = 1.0
+# Lines that a server repeats after a break; it repeats seconds, not hours.
+_REMEMBERED = 1000
 
 Followed = Union[JournalLine, Request]
 
@@ -107,19 +110,22 @@ def _long_look(plans: Plans, request: Request, seconds: float) -> Plan[Request |
 
 
 def follow(
-    plans: Plans, *, request: int | None = None, device: str | None = None, after: int = 0
+    plans: Plans, *, request: int | None = None, device: str | None = None, after: int | None = None
 ) -> Flow[Followed]:
-    """Emit each line of the journal after line `after`, and the request at each change, as they come.
+    """Emit each line of the journal, and the request at each change, as they come; old lines above `after` first.
 
     One request's events end with it; those of a device or the whole pool never do. A stream that breaks is
     begun again where it broke.
     """
     path = "events/" if request is None else f"requests/{request:d}/events/"
     params = {} if device is None else {"device": device}
+    resume = None if after is None else str(after)
+    # After a break the server may repeat lines of the last seconds, rather than leave one out.
+    known: deque[int] = deque(maxlen=_REMEMBERED)
     # The last lines of the journal may come after the state that they tell of; the server ends the stream then.
     ended = False
-    while True:
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": str(after)} if after else {})}
+    while not ended:
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": resume} if resume is not None else {})}
         yield from _begin(plans, path, params, headers)
         decoder = Decoder()
         while True:
@@ -127,18 +133,19 @@ def follow(
             if not isinstance(line, str):
                 break
             event = decoder.feed(line)
-            found = None if event is None else _read(event)
+            if event is None:
+                continue
+            resume = event.id or resume
+            found = _read(event)
+            if found is None or (isinstance(found, JournalLine) and found.id in known):
+                continue
             if isinstance(found, JournalLine):
-                if found.id <= after:
-                    continue
-                after = found.id
-            if found is not None:
-                yield Emit(found)
-            if isinstance(found, Request):
+                known.append(found.id)
+            else:
                 ended = found.has_ended
-        if ended:
-            return
-        yield Sleep(_RECONNECT)
+            yield Emit(found)
+        if not ended:
+            yield Sleep(_RECONNECT)
 
 
 def _begin(plans: Plans, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Plan[None]:

@@ -119,9 +119,13 @@ class Plans:
         """List images."""
         return self._list("images/", models.read_image, {}, None)
 
-    def power_cycle(self, device: str, boot_config: Mapping[str, Any] | None) -> Plan[Operation]:
+    def power_cycle(
+        self, device: str, netboot: str | None, boot_config: Mapping[str, Any] | None
+    ) -> Plan[Operation]:
         """Switch a device off and on; twice is not as good as once."""
-        body = {} if boot_config is None else {"boot_config": dict(boot_config)}
+        body: dict[str, Any] = {} if netboot is None else {"netboot": netboot}
+        if boot_config:
+            body["boot_config"] = dict(boot_config)
         path = f"devices/{_part(device, 'device')}/power-cycle/"
         return self._ask("POST", path, models.read_started, body=body, repeatable=False)
 

@@ -142,9 +142,15 @@ class Mozpool:
         """List images."""
         return self._do(self._plans.images())
 
-    def power_cycle(self, device: str, boot_config: Mapping[str, Any] | None = None) -> Operation:
-        """Switch a device off and on; gives the operation to follow. It is tried again only if it can't have begun."""
-        return self._do(self._plans.power_cycle(device, boot_config))
+    def power_cycle(
+        self, device: str, *, netboot: str | None = None, boot_config: Mapping[str, Any] | None = None
+    ) -> Operation:
+        """Switch a device off and on; give the operation to follow.
+
+        It boots from the network with the boot config `netboot`, which is told `boot_config`; else from its own
+        storage. The call is tried again only if it can't have begun.
+        """
+        return self._do(self._plans.power_cycle(device, netboot, boot_config))
 
     def operation(self, number: int) -> Operation:
         """Look at an operation."""
@@ -162,11 +168,11 @@ class Mozpool:
         return self._do(self._plans.journal(device, request, filters, limit))
 
     def follow(
-        self, *, device: str | None = None, request: int | None = None, after: int = 0
+        self, *, device: str | None = None, request: int | None = None, after: int | None = None
     ) -> Iterator[Followed]:
-        """Give what happens as it happens: lines of the journal with ids above `after`, and the request's changes.
+        """Give what happens as it happens: lines of the journal, and the request's changes.
 
-        A request's events end with it; others never do.
+        `after`: first the old lines with ids above this. A request's events end with it; others never do.
         """
         return self._flow(following.follow(self._plans, device=device, request=request, after=after))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -23,6 +24,8 @@ from mozpool_client.models import JournalLine, Operation
 from mozpool_client.sync import Mozpool
 
 _POLL_SECONDS = 1.0
+# Longer than a transaction that writes a line takes.
+_LATE = timedelta(seconds=10)
 # Operations in these states change no more.
 _ENDED = frozenset({"done", "failed", "lost", "superseded"})
 
@@ -108,35 +111,41 @@ def log(context: Context, /, what: str, follow: bool, lines: int, as_json: bool)
         for line in found:
             _show(line, as_json=as_json)
         if follow:
-            seen = found or _last_lines(pool, device, request, 1)
-            after = max((line.id for line in seen), default=0)
-            for entry in pool.follow(device=device, request=request, after=after):
-                if isinstance(entry, JournalLine):
+            shown = {line.id for line in found}
+            for entry in pool.follow(device=device, request=request, after=_resume(found)):
+                if isinstance(entry, JournalLine) and entry.id not in shown:
                     _show(entry, as_json=as_json)
 
 
 @click.command("power-cycle")
 @click.argument("device")
+@click.option("--netboot", metavar="NAME", help="Boot from the network with this boot config.")
 @click.option(
     "--set",
     "values",
     metavar="KEY=VALUE",
     type=KeyValue(),
     multiple=True,
-    help="A value of the boot config to boot with; may be repeated.",
+    help="With --netboot: a value that the booting device is told; may be repeated.",
 )
 @click.option("--wait", is_flag=True, help="Wait until it is done.")
 @json_option
 @click.pass_obj
 def power_cycle(
-    context: Context, /, device: str, values: tuple[tuple[str, str], ...], wait: bool, as_json: bool
+    context: Context,
+    /,
+    device: str,
+    netboot: str | None,
+    values: tuple[tuple[str, str], ...],
+    wait: bool,
+    as_json: bool,
 ) -> None:
     """Switch a device off and on.
 
     It has to be one that you hold, or you have to be an operator.
     """
     with context.pool() as pool:
-        operation = pool.power_cycle(device, dict(values) or None)
+        operation = pool.power_cycle(device, netboot=netboot, boot_config=dict(values))
         while wait and operation.status not in _ENDED:
             time.sleep(_POLL_SECONDS)
             operation = pool.operation(operation.id)
@@ -149,11 +158,19 @@ def power_cycle(
 
 
 def _last_lines(pool: Mozpool, device: str | None, request: int | None, lines: int) -> list[JournalLine]:
+    """Give the last lines, the oldest first. A request's journal comes whole: the server tells its beginning first."""
     if not lines:
         return []
-    # The newest come first.
-    found = pool.journal(device=device, request=request, limit=lines)
-    return sorted(found, key=lambda line: (line.time, line.id))
+    found = pool.journal(device=device, request=request, limit=None if request is not None else lines)
+    return sorted(found, key=lambda line: (line.time, line.id))[-lines:]
+
+
+def _resume(found: list[JournalLine]) -> int | None:
+    """Give the id to follow after: a line of the last seconds may yet come in with a lower number than its like."""
+    if not found:
+        return None
+    late = found[-1].time - _LATE
+    return min(line.id for line in found if line.time >= late) - 1
 
 
 def _show(line: JournalLine, *, as_json: bool) -> None:
