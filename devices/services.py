@@ -4,6 +4,7 @@ from devices import journal
 from devices.models import Device
 from devices.names import ANY, SLUG
 from mozpool_site import clock
+from mozpool_site.access import audit
 from mozpool_site.errors import InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
@@ -48,6 +49,15 @@ def _change(device_id: int, column: str, value: str, by: Actor) -> None:
     message = f"{column} changed from {_shown(old)} to {_shown(value)}"
     line = journal.line(message, clock.now(), device_id=device_id, by=by, event=f"set_{column}")
     journal.append([line])
+    audit.record_asked(
+        f"set_{column}",
+        "device",
+        device.name,
+        by=by,
+        before={column: old},
+        after={column: value},
+        request_id=device.held_by,
+    )
 
 
 def _shown(text: str) -> str:

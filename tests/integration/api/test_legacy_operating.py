@@ -11,6 +11,7 @@ from bmm import asking
 from bmm.models import Kind, Operation, Status
 from devices.models import BootConfig, Device, Image, Journal, PowerController
 from devices.models.image import Verification
+from mozpool_site.access.models import AuditEntry
 from mozpool_site.version import VERSION
 from requests_app.models import Request
 from tests.integration.api import pool
@@ -93,6 +94,14 @@ def test_the_journal_says_who_changed_the_comments_from_what_to_what(operator: C
         "comments changed from 'loose cable' to 'mended'",
     )
     assert Journal.objects.filter(device_id=1).count() == 2
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.actor, entry.address, entry.action, entry.target) == (
+        "legacy@10.2.0.5",
+        "10.2.0.5",
+        "set_comments",
+        "device1",
+    )
+    assert (entry.before, entry.after) == ({"comments": "loose cable"}, {"comments": "mended"})
 
 
 def test_a_device_that_serves_another_environment_is_given_to_it(operator: Client) -> None:
