@@ -78,7 +78,7 @@ class Plug:
             return OK, {"id": int(outlet), "source": "HTTP_in", "output": was, "temperature": {"tC": 41.0}}
         return MISSING, {"code": 404, "message": "No handler"}
 
-    def _plain(self, method: str, path: str, _: dict[str, str]) -> tuple[int, Any]:
+    def _plain(self, method: str, path: str, query: dict[str, str]) -> tuple[int, Any]:
         outlet, _, what = path.removeprefix("/outlet/").partition("/")
         if outlet not in self.outlets:
             return MISSING, "no such outlet"

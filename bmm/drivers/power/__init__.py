@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from bmm.drivers.power.base import PowerDriver
+from bmm.drivers.power.command import CommandDriver
+from bmm.drivers.power.ipmi import IpmiDriver
+from bmm.drivers.power.libvirt import LibvirtDriver
+from bmm.drivers.power.manual import ManualDriver
 from bmm.drivers.power.pdudaemon import PduDaemonDriver
 from bmm.drivers.power.plugs import Shelly2Driver, ShellyDriver, TasmotaDriver
 from bmm.drivers.power.proxr import ProXRDriver
@@ -22,6 +26,10 @@ __all__ = ["DRIVERS", "PowerDriver", "driver_class", "driver_names", "make_drive
 ENTRY_POINTS = "mozpool.power_drivers"
 
 DRIVERS: Mapping[str, type[PowerDriver]] = {
+    "command": CommandDriver,
+    "ipmi": IpmiDriver,
+    "libvirt": LibvirtDriver,
+    "manual": ManualDriver,
     "pdudaemon": PduDaemonDriver,
     "proxr": ProXRDriver,
     "shelly": ShellyDriver,
@@ -44,6 +52,8 @@ _SNMP = ("bmm.drivers.power.snmp_kinds", "pysnmp")
 
 # A dictionary of its own, so that nobody imports what is not there. All of it: pip install -r requirements-power.txt
 LATER: Mapping[str, Later] = {
+    "qemu": Later("bmm.drivers.power.qemu", "QemuDriver", "qemu.qmp"),
+    "redfish": Later("bmm.drivers.power.redfish", "RedfishDriver", "sushy"),
     "snmp": Later(_SNMP[0], "GenericSnmpDriver", _SNMP[1]),
     "snmp-apc": Later(_SNMP[0], "ApcDriver", _SNMP[1]),
     "snmp-apc-masterswitch": Later(_SNMP[0], "ApcMasterSwitchDriver", _SNMP[1]),

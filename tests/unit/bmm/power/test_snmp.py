@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ KINDS = [
 ]
 
 
-def driver_for(agent: Twin, name: str = "snmp-apc", **settings: object) -> PowerDriver:
+def driver_for(agent: Twin, name: str = "snmp-apc", **settings: Any) -> PowerDriver:
     driver = make_driver(name, agent.address, {"off_seconds": 0.1, **(settings or WRITER)})
     driver.settle_seconds = 0.6
     return driver
@@ -60,7 +61,7 @@ def test_a_switch_of_another_kind_is_driven_by_the_variables_in_the_settings(pdu
 
 
 @pytest.mark.parametrize("login", [WRITER, {**WRITER, "version": "1"}, V3])
-def test_every_version_of_the_protocol_switches_and_tells(pdu: Twin, login: dict[str, object]) -> None:
+def test_every_version_of_the_protocol_switches_and_tells(pdu: Twin, login: dict[str, Any]) -> None:
     driver = driver_for(pdu, **login)
     assert driver.test(Deadline.after(5)) is True
     assert driver.cycle(["1", "2"], Deadline.after(10)) == {"1": None, "2": None}
@@ -109,7 +110,7 @@ def test_devices_go_on_one_after_the_other_where_the_fuse_is_small(pdu: Twin) ->
     ],
 )
 def test_a_login_that_is_not_accepted_is_told_apart_from_silence_where_it_can_be(
-    pdu: Twin, login: dict[str, object], kind: type[HardwareError], words: str
+    pdu: Twin, login: dict[str, Any], kind: type[HardwareError], words: str
 ) -> None:
     error = driver_for(pdu, **login).power_off(["1"], Deadline.after(9))["1"]
     assert type(error) is kind

@@ -1,0 +1,87 @@
+"""A server's own service processor (BMC) by IPMI over the network, through the program ipmitool."""
+
+import re
+from typing import ClassVar
+
+from bmm.deadline import Deadline
+from bmm.drivers.address import parse_address
+from bmm.drivers.power.base import OFF_SECONDS, PowerDriver
+from bmm.drivers.program import run
+from bmm.drivers.settings import SettingSpec
+from bmm.errors import Garbled, HardwareError, Misconfigured, Refused, Unreachable
+
+_PORT = 623
+_STATE = re.compile(r"^Chassis Power is (on|off)$", re.MULTILINE)
+_DONE = re.compile(r"^Chassis Power Control: ", re.MULTILINE)
+# What ipmitool -v says where only other credentials help (IPMI 2.0, 13.24: RMCP+ status codes).
+_OUR_MISTAKES = (
+    "unauthorized name",
+    "HMAC is invalid",
+    "Insufficient privilege",
+    "Set Session Privilege Level",
+)
+# With these it waits twice as long from try to try: 1 + 2 s.
+_TRY_SECONDS, _TRIES = "1", "2"
+
+
+class IpmiDriver(PowerDriver):
+    """One BMC: its address is "host" or "host:port", the port 623 unless given, and its one outlet `chassis`."""
+
+    outlet_pattern = re.compile("chassis")
+    outlet_grammar = "chassis"
+    settings: ClassVar[tuple[SettingSpec, ...]] = (
+        SettingSpec("user", str, help="A user of the BMC with the privilege below."),
+        SettingSpec("password", str, default="", secret=True, help="20 characters at most."),
+        SettingSpec("interface", str, default="lanplus", choices=("lanplus", "lan"), help="lan: IPMI 1.5."),
+        SettingSpec("cipher_suite", str, default="auto", choices=("auto", "3", "17"), help="auto may cost 3 s."),
+        SettingSpec("privilege", str, default="OPERATOR", choices=("OPERATOR", "ADMINISTRATOR")),
+        OFF_SECONDS,
+    )  # fmt: skip
+    answer_seconds = 8.0
+    # A BMC takes an order at once, and its host goes when its supply does.
+    settle_seconds = 5.0
+
+    def every_outlet(self) -> list[str]:
+        """Name the one."""
+        return ["chassis"]
+
+    def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
+        """Have the BMC switch its host hard."""
+        self.check_outlet(outlet)
+        if not _DONE.search(self._power("on" if on else "off", deadline)):
+            raise Garbled(f"{self.address}: ipmitool does not say what it did")
+
+    def get(self, outlet: str, deadline: Deadline) -> bool:
+        """Ask the BMC for its host's power."""
+        self.check_outlet(outlet)
+        found = _STATE.search(self._power("status", deadline))
+        if not found:
+            raise Garbled(f"{self.address}: ipmitool does not say whether it is on")
+        return found[1] == "on"
+
+    def answers(self, deadline: Deadline) -> bool:
+        """Ask for the power: there is no lesser question that needs the password too."""
+        return self.get("chassis", deadline) in (True, False)
+
+    def _power(self, verb: str, deadline: Deadline) -> str:
+        host, port = parse_address(self.address, _PORT)
+        suite = self.text("cipher_suite")
+        ended = run(
+            [
+                "ipmitool", "-v", "-I", self.text("interface"), "-H", host, "-p", str(port), "-U", self.text("user"),
+                "-E", "-L", self.text("privilege"), "-N", _TRY_SECONDS, "-R", _TRIES,
+                *(() if suite == "auto" else ("-C", suite)), "chassis", "power", verb,
+            ],
+            deadline,
+            {"IPMI_PASSWORD": self.text("password")},
+        )  # fmt: skip
+        if ended.status:
+            raise self._judged(ended.complaint)
+        return ended.out
+
+    def _judged(self, words: str) -> HardwareError:
+        if any(mistake in words for mistake in _OUR_MISTAKES):
+            return Misconfigured(f"{self.address} does not accept our IPMI login: {words}")
+        if "Chassis Power" in words:
+            return Refused(f"{self.address}: {words}")
+        return Unreachable(f"{self.address} does not answer IPMI: {words}")

@@ -1,0 +1,248 @@
+"""Servers by Redfish and IPMI, virtual machines by QMP and libvirt, and commands: each against the real thing."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bmm.deadline import Deadline
+from bmm.drivers import program
+from bmm.drivers.power import PowerDriver, command, make_driver
+from bmm.errors import Garbled, HardwareError, Misconfigured, OutOfTime, Refused, Unreachable
+from tests.servers.process import free_port
+from tests.unit.bmm.power.machines import Bmc, Libvirt, Qemu, script
+from tests.unit.bmm.power.twins import Twin
+from tests.unit.bmm.tcp_server import Talker
+
+REDFISH = {"user": "admin", "password": "sesame", "https": False}
+IPMI = {"user": "mozpool", "password": "sesame", "cipher_suite": "3"}
+
+
+def driver_for(name: str, address: str, **settings: Any) -> PowerDriver:
+    driver = make_driver(name, address, {"off_seconds": 0.1, **settings})
+    driver.settle_seconds = min(driver.settle_seconds, 1.0)
+    return driver
+
+
+def test_a_system_behind_redfish_is_tested_cycled_and_read() -> None:
+    with Twin("redfish", "--lag", "0.3") as service:
+        driver = driver_for("redfish", service.address, **REDFISH)
+        assert driver.test(Deadline.after(5)) is True
+        assert driver.cycle(["1"], Deadline.after(15)) == {"1": None}
+        assert service.orders == [("1", False), ("1", True)]
+        assert driver.power_off(["2"], Deadline.after(10)) == {"2": None}
+        # Off already: told nothing, and no complaint of the service.
+        assert driver.power_off(["2"], Deadline.after(10)) == {"2": None}
+        assert driver.read(["1", "2"], Deadline.after(5)) == {"1": True, "2": False}
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "outlet", "kind", "told"),
+    [
+        ((), {**REDFISH, "password": "wrong"}, "1", Misconfigured, "401"),
+        ((), REDFISH, "7", Misconfigured, "not found"),
+        (("--resets", "On,GracefulShutdown"), REDFISH, "1", Misconfigured, "cannot be forced off"),
+        (("--stuck", "1"), REDFISH, "1", Refused, "still reads on"),
+    ],
+)
+def test_redfish_failures_are_named_by_what_to_do(
+    words: tuple[str, ...], settings: dict[str, Any], outlet: str, kind: type[HardwareError], told: str
+) -> None:
+    with Twin("redfish", *words) as service:
+        error = driver_for("redfish", service.address, **settings).power_off([outlet], Deadline.after(15))[
+            outlet
+        ]
+    assert type(error) is kind
+    assert told in str(error)
+
+
+def test_a_redfish_service_that_is_silent_is_given_up_at_the_deadline() -> None:
+    with Talker() as silent:
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="Read timed out"):
+            driver_for("redfish", silent.address, **REDFISH).test(Deadline.after(1))
+        assert time.monotonic() - began < 2
+    with pytest.raises(Unreachable):
+        driver_for("redfish", f"127.0.0.1:{free_port()}", **REDFISH).test(Deadline.after(1))
+
+
+@pytest.fixture(scope="module")
+def bmc() -> Iterator[Bmc]:
+    with Bmc() as running:
+        yield running
+
+
+def test_a_bmc_is_tested_cycled_and_read_by_ipmi(bmc: Bmc) -> None:
+    driver = driver_for("ipmi", bmc.url, **IPMI)
+    assert driver.test(Deadline.after(8)) is True
+    assert driver.cycle(["chassis"], Deadline.after(15)) == {"chassis": None}
+    assert bmc.told == ["0", "1"]
+    assert driver.power_off(["chassis"], Deadline.after(8)) == {"chassis": None}
+    assert driver.read(["chassis"], Deadline.after(5)) == {"chassis": False}
+
+
+@pytest.mark.parametrize("change", [{"password": "wrong"}, {"user": "nobody"}])
+def test_a_bmc_that_does_not_accept_the_login_says_so(bmc: Bmc, change: dict[str, str]) -> None:
+    error = driver_for("ipmi", bmc.url, **{**IPMI, **change}).power_off(["chassis"], Deadline.after(15))[
+        "chassis"
+    ]
+    assert isinstance(error, Misconfigured)
+    assert "does not accept our IPMI login" in str(error)
+
+
+def test_the_password_of_a_bmc_is_in_no_argument_list(bmc: Bmc, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    script(tmp_path, "ipmitool", f'echo "$@" >{seen}; echo "Chassis Power is on"')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        assert driver_for("ipmi", bmc.url, **IPMI).read(["chassis"], Deadline.after(5)) == {"chassis": True}
+    assert "-E" in seen.read_text()
+    assert "sesame" not in seen.read_text()
+
+
+def test_no_bmc_at_the_address_is_unreachable() -> None:
+    began = time.monotonic()
+    error = driver_for("ipmi", f"127.0.0.1:{free_port()}", **IPMI).read(["chassis"], Deadline.after(3))[
+        "chassis"
+    ]
+    assert isinstance(error, Unreachable)
+    assert time.monotonic() - began < 4
+
+
+def test_a_program_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    error = driver_for("ipmi", "127.0.0.1", **IPMI).read(["chassis"], Deadline.after(3))["chassis"]
+    assert isinstance(error, Misconfigured)
+    assert str(error) == "the program ipmitool is not installed on this host"
+
+
+@pytest.fixture(scope="module")
+def libvirt() -> Iterator[str]:
+    with Libvirt() as daemon:
+        held = daemon.stay_connected()
+        try:
+            yield daemon.url
+        finally:
+            held.communicate()
+
+
+def test_a_domain_of_libvirt_is_tested_cycled_and_read(libvirt: str) -> None:
+    driver = driver_for("libvirt", libvirt)
+    assert driver.test(Deadline.after(5)) is True
+    assert driver.cycle(["test"], Deadline.after(15)) == {"test": None}
+    assert driver.power_off(["test"], Deadline.after(5)) == {"test": None}
+    assert driver.read(["test"], Deadline.after(5)) == {"test": False}
+    assert driver.power_on(["test"], Deadline.after(5)) == {"test": None}
+    assert driver.read(["test"], Deadline.after(5)) == {"test": True}
+
+
+def test_a_domain_that_is_not_there_and_a_libvirt_that_is_not_there_differ(libvirt: str) -> None:
+    missing = driver_for("libvirt", libvirt).read(["nobody"], Deadline.after(5))["nobody"]
+    assert isinstance(missing, Misconfigured)
+    with pytest.raises(Unreachable):
+        driver_for("libvirt", "test+unix:///default?socket=/nowhere/at-all").test(Deadline.after(5))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "qemu+ext:///system?command=/bin/sh",
+        "qemu+ssh://root@vmhost/system?netcat=/bin/sh",
+        "qemu+ssh://-oProxyCommand=x/system",
+        "qemu+ssh://root:secret@vmhost/system",
+        "qemu:///system#x",
+        "qemu:///sys tem",
+        "esx://vmhost/system",
+        "vmhost",
+        "-c",
+        "",
+    ],
+)
+def test_an_address_that_would_have_virsh_do_anything_else_is_refused(address: str) -> None:
+    with pytest.raises(Misconfigured):
+        driver_for("libvirt", address).check_address(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["qemu:///system", "qemu+ssh://root@vmhost.example.com:2222/system", "qemu+tls://10.1.0.9/system"],
+)
+def test_addresses_that_libvirt_documents_are_taken(address: str) -> None:
+    assert driver_for("libvirt", address).check_address(address) == address
+
+
+def test_a_machine_of_qemu_is_cycled_and_read_by_its_monitor() -> None:
+    with Qemu() as machine:
+        host, _, port = machine.url.partition(":")
+        driver = driver_for("qemu", host)
+        assert driver.read([port], Deadline.after(5)) == {port: False}
+        assert driver.power_on([port], Deadline.after(5)) == {port: None}
+        assert driver.cycle([port], Deadline.after(10)) == {port: None}
+        assert driver.read([port], Deadline.after(5)) == {port: True}
+        assert driver.power_off([port], Deadline.after(5)) == {port: None}
+        assert driver.test(Deadline.after(5)) is True
+
+
+def test_what_is_no_monitor_is_told_from_nobody() -> None:
+    with Talker(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")) as other:
+        port = str(other.port)
+        assert isinstance(driver_for("qemu", "127.0.0.1").read([port], Deadline.after(3))[port], Garbled)
+    with Talker() as silent:
+        port = str(silent.port)
+        assert isinstance(driver_for("qemu", "127.0.0.1").read([port], Deadline.after(1))[port], OutOfTime)
+    port = str(free_port())
+    assert type(driver_for("qemu", "127.0.0.1").read([port], Deadline.after(3))[port]) is Unreachable
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Path]:
+    """Allow a command that keeps each outlet's state in a file, and one that cannot tell."""
+    switch = script(tmp_path, "switch", f'printf "%s" "$2" >"{tmp_path}/$1"; [ "$1" != broken ]')
+    state = script(tmp_path, "state", f'cat "{tmp_path}/$1"')
+    lists = {"on": [switch, "{outlet}", "on"], "off": [switch, "{outlet}", "off"]}
+    command.allow({"shelf": {**lists, "state": [state, "{outlet}"]}, "blind": lists})
+    yield tmp_path
+    command.allow({})
+
+
+def test_a_command_switches_and_another_tells(shelf: Path) -> None:
+    driver = driver_for("command", "localhost", command="shelf")
+    assert driver.cycle(["lamp", "fan"], Deadline.after(10)) == {"lamp": None, "fan": None}
+    assert (shelf / "lamp").read_text() == "on"
+    assert driver.verifies is True
+    assert driver_for("command", "localhost", command="blind").verifies is False
+    error = driver.power_off(["broken"], Deadline.after(5))["broken"]
+    assert isinstance(error, Refused)
+
+
+@pytest.mark.parametrize("outlet", ["a;b", "$(id)", "a b", "-x", "../a", "a\nb", ""])
+def test_an_outlet_is_one_argument_of_plain_characters(shelf: Path, outlet: str) -> None:
+    driver = driver_for("command", "localhost", command="shelf")
+    assert isinstance(driver.power_off([outlet], Deadline.after(5))[outlet], Misconfigured)
+
+
+def test_only_what_the_installation_allows_can_be_chosen(shelf: Path) -> None:
+    with pytest.raises(Misconfigured, match="there are: blind, shelf"):
+        driver_for("command", "localhost", command="/bin/sh")
+
+
+def test_a_program_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    hang = script(tmp_path, "hang", f"sleep 60 & echo $! >{tmp_path}/child; wait")
+    began = time.monotonic()
+    with pytest.raises(OutOfTime):
+        program.run([hang], Deadline.after(0.5))
+    assert time.monotonic() - began < 1.5
+    child = (tmp_path / "child").read_text().strip()
+    ended = subprocess.run(["ps", "-o", "stat=", "-p", child], capture_output=True, text=True, check=False)
+    assert ended.stdout.strip() in ("", "Z", "Zs")
+
+
+def test_what_a_person_switches_is_never_claimed_to_be_done_by_a_driver() -> None:
+    driver = make_driver("manual", "shelf 3, behind the door")
+    error = driver.power_off(["plug 4"], Deadline.after(1))["plug 4"]
+    assert isinstance(error, Misconfigured)
+    assert "is switched by hand" in str(error)
+    assert driver.read(["plug 4"], Deadline.after(1)) == {"plug 4": None}
