@@ -67,7 +67,7 @@ REQUEST = Spec(
         State(name="new", doc="Just filed.", passes_to=Goto("finding_device")),
         State(
             name="finding_device",
-            doc="Waits for a free device that fits; oldest first within a priority.",
+            doc="Waits for a free device that fits; a point of priority counts like half a minute of waiting.",
             timeout=10,
             on_timeout=Choose(
                 "named_device_failed",

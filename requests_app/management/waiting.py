@@ -97,6 +97,6 @@ class RequestWatch:
         request = Request.objects.filter(pk=self.request_id, state="finding_device").first()
         if request is None:
             return ""
-        before = Q(priority__gt=request.priority) | Q(priority=request.priority, pk__lt=request.pk)
+        before = Q(turn__lt=request.turn) | Q(turn=request.turn, pk__lt=request.pk)
         ahead = Request.objects.filter(before, state="finding_device").count()
         return f", place {ahead + 1} in the queue"

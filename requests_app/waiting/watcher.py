@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from django.db import close_old_connections
-from django.db.models import Max
+from django.db.models import Min
 
 from devices.models import Journal
+from mozpool_site import clock
 from mozpool_site.stopping import asked_to_stop, stopping
 from mozpool_site.transactions import UNAVAILABLE
 from requests_app.models import Request
@@ -28,8 +30,6 @@ Line = Mapping[str, Any]
 PAUSE = 0.5
 # A transaction that writes the journal may take so long until its lines are seen: longer than a wait for a lock.
 LOOK_BACK = 10.0
-# Numbers that the first look takes for the last seconds'.
-_FIRST_LOOK_BACK = 5000
 # Lines that somebody who reads slowly may be behind; then the stream ends, and is resumed by its last line.
 _MOST_BEHIND = 2000
 LINE = (
@@ -70,25 +70,32 @@ class Watch:
     """What somebody waits for: a change of a request's `state_seq` (-1: it is gone), lines of the journal, or both.
 
     `resume` is the number of the line after which to go on, once all of `lines` are taken: a line that may yet come
-    has a larger number.
+    has a larger number. It is None until the first look: what happens after that is not missed.
     """
 
     number: int | None = None
     wanted: Wanted | None = None
     seq: int | None = None
     lines: list[Line] = field(default_factory=list)
-    resume: int = 0
+    resume: int | None = None
     over: bool = False
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def news(self, seconds: float) -> bool:
         """Wait for the next news, for so long; False when there were none."""
         try:
-            await asyncio.wait_for(self._heard.wait(), seconds)
+            # Not wait_for: in Python 3.11 it forgets that it was cancelled when the news come at that moment.
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
         except TimeoutError:
             return False
         self._heard.clear()
         return True
+
+    async def begun(self) -> None:
+        """Wait for the first look."""
+        while self.resume is None and not self.over:
+            await self.news(PAUSE)
 
     async def differs(self, seq: int, seconds: float) -> bool:
         """Wait until `state_seq` is another one, for so long at most."""
@@ -108,7 +115,7 @@ class Watch:
         if seq is not None and seq != self.seq:
             self.seq = seq
             self._heard.set()
-        if lines:
+        if lines or (self.resume is None and self.wanted is not None):
             self.lines += lines
             self._heard.set()
         self.resume = resume
@@ -132,8 +139,7 @@ class Tail:
         """Give number, device and request of each line that was not there before; the first time none. One query."""
         first = self._floor is None
         if self._floor is None:
-            newest = Journal.objects.aggregate(newest=Max("pk"))["newest"] or 0
-            self._floor = max(0, newest - _FIRST_LOOK_BACK)
+            self._floor = _settled()
         after = Journal.objects.filter(pk__gt=self._floor).order_by("pk")
         rows = [row for row in after.values_list("pk", "device_id", "request_id") if row[0] not in self._seen]
         now = time.monotonic()
@@ -157,6 +163,16 @@ class Tail:
         self._seen = {number: when for number, when in self._seen.items() if number > (self._floor or 0)}
 
 
+def _settled() -> int:
+    """Give the number of the newest line that is so old that none before it can still come."""
+    old = Journal.objects.filter(time__lte=clock.now() - timedelta(seconds=LOOK_BACK))
+    newest = old.order_by("-time", "-pk").values_list("pk", flat=True).first()
+    if newest is not None:
+        return newest
+    oldest: int | None = Journal.objects.aggregate(oldest=Min("pk"))["oldest"]
+    return 0 if oldest is None else oldest - 1
+
+
 class Watcher:
     """Looks for all who wait in one event loop, as long as anybody does."""
 
@@ -164,6 +180,7 @@ class Watcher:
         self._watches: set[Watch] = set()
         self._task: asyncio.Task[None] | None = None
         self._tail: Tail | None = None
+        self._hurry = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -175,6 +192,9 @@ class Watcher:
         self._watches.add(watch)
         if stopping():
             watch.end()
+        if wanted is not None:
+            # A stream begins with the first look.
+            self._hurry.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
         try:
@@ -190,7 +210,9 @@ class Watcher:
                     await self._look()
                 except UNAVAILABLE as error:
                     logger.warning("the database is away; who waits goes on waiting: %s", error)
-                await asyncio.wait((stop,), timeout=PAUSE)
+                hurry = asyncio.ensure_future(self._hurry.wait())
+                await asyncio.wait((stop, hurry), timeout=PAUSE, return_when=asyncio.FIRST_COMPLETED)
+                hurry.cancel()
         finally:
             stop.cancel()
             self._tail = None
@@ -198,6 +220,7 @@ class Watcher:
             watch.end()
 
     async def _look(self) -> None:
+        self._hurry.clear()
         watches = tuple(self._watches)
         numbers = {watch.number for watch in watches if watch.number is not None}
         wanted = {watch.wanted for watch in watches if watch.wanted is not None}

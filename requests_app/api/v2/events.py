@@ -101,7 +101,8 @@ class Stream:
     async def run(self) -> AsyncIterator[str]:
         """Give events until a request has ended, the process ends, or the client is too slow."""
         with watcher().watch(self.number, self.wanted) as watch:
-            yield _RETRY
+            await watch.begun()
+            yield f"{_RETRY}: what happens from now on is told\n\n"
             entry = None
             if self.number is not None:
                 entry = await waiting.load(self.number, self.caller)

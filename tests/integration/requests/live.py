@@ -42,7 +42,9 @@ class Live:
         with self.http.stream("GET", path, headers=headers) as answer:
             assert answer.status_code == 200, answer.read()
             assert answer.headers["content-type"] == "text/event-stream"
-            yield events(answer.iter_lines())
+            stream = events(answer.iter_lines())
+            assert next(stream) == ("", ": what happens from now on is told", "")
+            yield stream
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, Any, str]]:

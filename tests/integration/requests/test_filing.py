@@ -155,7 +155,7 @@ def test_a_request_brings_its_own_webhook(alice: Client, settings: Settings) -> 
     assert refused(alice, 400, webhook={"url": "https://evil.example/1"})["field"] == "webhook"
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "no image": ({"image": None}, 400, "image"),
     "an unknown image": ({"image": "nosuch"}, 404, "image"),
     "an image that is a number": ({"image": 5}, 400, "image"),
