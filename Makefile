@@ -46,6 +46,7 @@ lint: $(ALL) ## every check that runs no test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(DEVELOPMENT) $(PY) -m mypy
+	cd client && ../$(PY) -m mypy
 	$(DEVELOPMENT) .venv/bin/lint-imports
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
@@ -57,11 +58,17 @@ lint: $(ALL) ## every check that runs no test
 test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end
 	scripts/test-packages
 	$(PYTEST) -q -n 2 tests/unit tests/architecture
+	$(PYTEST) -q -n 2 client/tests
 	$(PYTEST) -q -n 2 tests/simulation
 	$(PYTEST) -q tests/servers
 	$(PYTEST) -q -n 2 --dist loadfile tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/e2e
+
+.PHONY: client
+client: $(ALL) ## build the client's sdist and wheel into client/dist
+	rm -rf client/dist
+	$(PY) -m build --no-isolation client
 
 .PHONY: bench
 bench: $(ALL) ## measure what docs/benchmarks.md states
@@ -85,5 +92,5 @@ format: $(ALL) ## format the code, and fix what ruff can fix
 
 .PHONY: clean
 clean: ## remove what make has made: .venv, var, caches
-	rm -rf .venv var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv var staticfiles client/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
