@@ -60,6 +60,7 @@ class Environment:
     cors_origins: tuple[str, ...]
     image_hosts: tuple[str, ...]
     webhook_hosts: tuple[str, ...]
+    power_commands: dict[str, dict[str, list[str]]]
     boot_keys: tuple[bytes, ...]
     max_duration: int
     journal_days: int
@@ -149,6 +150,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Hosts that webhooks may be sent to; one that only a leading dot covers must have a public address. Empty: "
         "no webhooks.",
         env_kinds.hosts,
+    ),
+    Setting(
+        "MOZPOOL_POWER_COMMANDS", "power_commands", "JSON", "",
+        "Programs of your own that power controllers with the driver `command` may run, by name: argument lists for "
+        "`on`, `off` and perhaps `state`, which prints on or off. `{outlet}` and `{address}` are filled in. Empty: none.",
+        env_kinds.power_commands,
     ),
     Setting(
         "MOZPOOL_BOOT_KEYS", "boot_keys", "keys of at least 32 characters", "",

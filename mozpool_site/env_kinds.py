@@ -4,6 +4,7 @@ The message never repeats the text itself, because the text may be a secret; env
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,31 @@ def one_of(*words: str) -> Callable[[str], str]:
         raise ValueError(msg)
 
     return read
+
+
+def power_commands(text: str) -> dict[str, dict[str, list[str]]]:
+    """Read JSON: name of a kind of switch -> `on`, `off` and perhaps `state` -> argument list, not empty."""
+    msg = (
+        'JSON such as {"usbrelay": {"on": ["usbrelay", "{outlet}=1"], "off": [...], "state": [...]}} expected'
+    )
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        raise ValueError(msg) from None
+    if not isinstance(found, dict):
+        raise ValueError(msg)  # noqa: TRY004 - one error for all junk
+    for lists in found.values():
+        if not isinstance(lists, dict) or not {"on", "off"} <= lists.keys() <= {"on", "off", "state"}:
+            raise ValueError(msg)
+        for words in lists.values():
+            # A word with NUL in it could not be handed to any program.
+            if not (isinstance(words, list) and words and all(_is_argument(word) for word in words)):
+                raise ValueError(msg)
+    return found
+
+
+def _is_argument(word: object) -> bool:
+    return isinstance(word, str) and bool(word) and "\0" not in word
 
 
 def absolute_path(text: str) -> Path:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import ipaddress
+import json
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,28 @@ def test_every_setting_has_its_field_and_every_field_its_setting() -> None:
 def test_every_default_passes_its_own_check() -> None:
     checked: dict[str, Any] = {s.name: s.check(s.default) for s in SETTINGS if not s.derived}
     assert len(checked) >= 10
+
+
+def test_power_commands_are_argument_lists_by_name_and_verb() -> None:
+    lists = {"usbrelay": {"on": ["usbrelay", "{outlet}=1"], "off": ["usbrelay", "{outlet}=0"]}}
+    assert read({**GOOD, "MOZPOOL_POWER_COMMANDS": json.dumps(lists)}).power_commands == lists
+    assert read(GOOD).power_commands == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "usbrelay",
+        "[]",
+        '{"a": ["usbrelay"]}',
+        '{"a": {"on": ["x"]}}',
+        '{"a": {"on": ["x"], "off": []}}',
+        '{"a": {"on": ["x"], "off": "x off"}}',
+        '{"a": {"on": ["x"], "off": [1]}}',
+        '{"a": {"on": ["x"], "off": ["x\\u0000"]}}',
+        '{"a": {"on": ["x"], "off": ["x"], "reboot": ["x"]}}',
+    ],
+)
+def test_power_commands_of_any_other_form_are_refused(text: str) -> None:
+    (line,) = problems(MOZPOOL_POWER_COMMANDS=text)
+    assert line.startswith("MOZPOOL_POWER_COMMANDS: JSON such as ")
