@@ -73,7 +73,7 @@ def measure(quick: bool) -> Section:
                 busiest = max(busiest, found.generator)
                 costs = ", ".join(f"{name} {value:.1f} ms" for name, value in found.cost.items())
     return Section(
-        "Filing a request that finds a free device, over HTTP, on MariaDB (gunicorn: 2 processes of 8 threads)",
+        "Filing a request that finds a free device, over HTTP, on MariaDB (2 web processes of 4 threads)",
         lines,
         [
             "Each round: every answer was 200 and named a device; each has its row, each device one holder.",

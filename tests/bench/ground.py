@@ -23,6 +23,8 @@ PRODUCTION = {
     "MOZPOOL_DEBUG": "false",
     "MOZPOOL_HTTPS": "false",
     "MOZPOOL_SECRET_KEY": secrets.token_hex(40),
+    # The load generator is one owner.
+    "MOZPOOL_MAX_OPEN_REQUESTS": "0",
 }
 Rows = tuple[tuple[object, ...], ...]
 
