@@ -77,3 +77,32 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.device} (#{self.pk}, {self.status})"
+
+
+class HandTask(models.Model):
+    """Something that a person is asked to do, because the outlet's controller is one that people are.
+
+    `open_for` repeats the device while the task is open: unique, so a device has one at a time. A task that is not
+    open and not done was called off.
+    """
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="hand_tasks")
+    controller = models.ForeignKey(PowerController, on_delete=models.CASCADE, related_name="hand_tasks")
+    outlet = models.CharField(max_length=64)
+    kind = models.CharField(
+        "what",
+        max_length=16,
+        choices=[(Kind.POWER_CYCLE, "off, count to ten, on again"), (Kind.POWER_OFF, "off")],
+    )
+    asked_by = models.CharField(max_length=100, blank=True, default="")
+    asked_at = models.DateTimeField()
+    open_for = models.PositiveBigIntegerField(null=True, unique=True, editable=False)
+    done_by = models.CharField(max_length=100, blank=True, default="")
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "task for a person"
+        verbose_name_plural = "tasks for people"
+
+    def __str__(self) -> str:
+        return f"{self.outlet} of {self.controller}: {self.get_kind_display()}"

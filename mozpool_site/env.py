@@ -154,7 +154,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "MOZPOOL_POWER_COMMANDS", "power_commands", "JSON", "",
         "Programs of your own that power controllers with the driver `command` may run, by name: argument lists for "
-        "`on`, `off` and perhaps `state`, which prints on or off. `{outlet}` and `{address}` are filled in. Empty: none.",
+        "`on`, `off` and perhaps `state`, which prints on or off. `{outlet}` and `{address}` are filled in. "
+        "Empty: none.",
         env_kinds.power_commands,
     ),
     Setting(
