@@ -200,7 +200,7 @@ def test_a_session_posts_only_with_its_csrf_token() -> None:
     client = pool.person("one", "requester", enforce_csrf_checks=True)
     refused = pool.post(client, "/api/device/any/request/", ORDER)
     assert (refused.status_code, refused.json()["detail"].split(":")[0]) == (403, "CSRF check failed")
-    client.get("/admin/login/")
+    client.get("/login/")
     client.defaults["HTTP_X_CSRFTOKEN"] = client.cookies["csrftoken"].value
     assert pool.post(client, "/api/device/any/request/", ORDER).status_code == 200
 
