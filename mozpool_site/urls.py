@@ -18,7 +18,7 @@ import requests_app.api.power
 import requests_app.api.v2
 import requests_app.api.v2_devices
 import requests_app.webhooks.api
-from mozpool_site.api import errors, legacy
+from mozpool_site.api import errors, faults, legacy
 from mozpool_site.api.health import health
 from mozpool_site.api.v2 import documents, root
 
@@ -55,6 +55,6 @@ urlpatterns = [
     re_path(r"^(?:api|boot)(?:/|\Z)", errors.not_found),
     path("admin/", admin.site.urls),
 ]
-handler400 = errors.bad_request
+handler400 = faults.bad_request
 handler404 = errors.not_found
-handler500 = errors.server_error
+handler500 = faults.server_error

@@ -32,7 +32,7 @@ class Journal(models.Model):
         indexes = (
             models.Index(fields=("device_id", "time", "id"), name="journal_device"),
             models.Index(fields=("request_id", "time", "id"), name="journal_request"),
-            models.Index(fields=("time",), name="journal_time"),
+            models.Index(fields=("time", "id"), name="journal_moment"),
         )
 
     def __str__(self) -> str:

@@ -117,7 +117,16 @@ def test_json_is_what_everybody_gets(operator: Client, accept: str) -> None:
 def test_a_host_that_is_not_ours_is_a_problem(settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["mozpool.example"]
     answer = at("10.2.0.5").get(f"{BASE}devices/", headers={"Host": "evil.example"})
-    assert answer.status_code == 400
+    problem(answer, 400, "invalid")
+
+
+def test_a_fault_of_ours_is_a_problem_too(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mozpool_site.api.v2.keyset.take", broken)
+    operator.raise_request_exception = False
+    assert "log" in problem(get(operator, "devices/"), 500, "internal")
 
 
 def test_a_database_that_is_away_is_told_so(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
