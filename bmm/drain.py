@@ -7,17 +7,18 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from django.db.models import QuerySet
 
-from bmm import bootfiles, controller_lease
+from bmm import bootfiles, by_hand, controller_lease
+from bmm.controllers import blame, driver_of, note_health, rest_after
 from bmm.deadline import Deadline
-from bmm.drivers.power import PowerDriver, make_driver
-from bmm.errors import HardwareError, Misconfigured, Refused, Unreachable
+from bmm.drivers.power import PowerDriver
+from bmm.errors import HardwareError, Misconfigured, Unreachable
 from bmm.models import Kind, Operation, Status
-from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim, ring
+from bmm.operations import TIMES, Answer, Outcome, claim, ring
 from bmm.perform import outcome_of
 from devices.models import PowerController
 from mozpool_site import clock
@@ -29,10 +30,9 @@ Report = Callable[[Operation, Outcome], None]
 
 # Seconds that one task may drain; with a last batch of 20 s it stays below the longest lease.
 _LONGEST_TURN = 15.0
-# Three devices of one controller failing within two minutes: the controller is to blame, for ten minutes.
-_SUSPECT_DEVICES = 3
-_SUSPECT_WITHIN = timedelta(minutes=2)
-_SUSPECT_FOR = timedelta(minutes=10)
+# Of a batch's 20 s, what devices that go on one after the other may take: half, for they are switched off first, and a
+# controller may have to be found again.
+_STAGGERING_SECONDS = 10.0
 _PATIENCE_SECONDS = 5.0
 # Whoever is asked for during a cycle waits for the whole of it, so a burst is let come in first: looked at so often,
 # and waited for so long at most.
@@ -56,9 +56,12 @@ def drain(controller_id: int, report: Report) -> int:
         rest = 0.0
         try:
             controller = PowerController.objects.get(pk=controller_id)
-            driver = make_driver(controller.driver, controller.address, controller.settings)
-            rest = driver.rest_seconds
-            served = _batches(controller, driver, enough, report)
+            driver = driver_of(controller)
+            rest = rest_after(driver)
+            if driver.by_hand:
+                served = _ask_people(controller_id, report)
+            else:
+                served = _batches(controller, driver, enough, report)
         except Misconfigured as error:
             served = _answer_all(controller_id, Outcome(Answer.MISCONFIGURED, str(error)), report)
         finally:
@@ -74,7 +77,7 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
     _gather(controller.pk)
     with ExitStack() as line:
         while not enough.expired and controller_lease.keep(controller.pk):
-            batch = _claim_batch(controller.pk)
+            batch = _claim_batch(controller.pk, _most_at_once(driver))
             if not batch:
                 break
             deadline = Deadline.after(TIMES[Kind.POWER_CYCLE].deadline)
@@ -123,12 +126,38 @@ def _run(
         results.update(driver.power_off(offs, deadline))
     if cycles:
         results.update(driver.cycle(cycles, deadline))
-    refused = [op for outlet, op in {**cycles, **offs}.items() if isinstance(results[outlet], Refused)]
-    suspect = bool(refused) and patiently(
-        lambda: _suspect(controller, refused, clock.now()), _PATIENCE_SECONDS
-    )
+    failed = [op for outlet, op in {**cycles, **offs}.items() if _at_fault(results[outlet])]
+
+    def remember() -> bool:
+        now = clock.now()
+        note_health(controller, results.values(), now)
+        return blame(controller, failed, now)
+
+    suspect = patiently(remember, _PATIENCE_SECONDS)
     for outlet, operation in {**cycles, **offs}.items():
         yield operation, outcome_of(results[outlet], suspect=suspect)
+
+
+def _at_fault(error: HardwareError | None) -> bool:
+    """Whether a device or its controller failed; a wrong configuration is neither's fault."""
+    return error is not None and not isinstance(error, Misconfigured)
+
+
+def _most_at_once(driver: PowerDriver) -> int | None:
+    """Say how many devices may go on in one batch; None for all."""
+    if driver.stagger_seconds <= 0:
+        return None
+    return max(1, int(_STAGGERING_SECONDS / driver.stagger_seconds))
+
+
+def _ask_people(controller_id: int, report: Report) -> int:
+    batch = _claim_batch(controller_id)
+    for operation in batch:
+        outcome = _prepare(operation) or patiently(
+            partial(by_hand.look, operation, clock.now()), _PATIENCE_SECONDS
+        )
+        _tell(report, operation, outcome)
+    return len(batch)
 
 
 def _prepare(operation: Operation) -> Outcome | None:
@@ -148,12 +177,14 @@ def _prepare(operation: Operation) -> Outcome | None:
     return None
 
 
-def _claim_batch(controller_id: int) -> list[Operation]:
+def _claim_batch(controller_id: int, most: int | None = None) -> list[Operation]:
     now = clock.now()
     batch: list[Operation] = []
     outlets: set[str] = set()
     waiting = _due(controller_id, now).select_related("device__next_image")
     for operation in waiting.order_by("pk"):
+        if len(batch) == most:
+            break
         # Two operations of one outlet can't share a batch; the device's own lock refuses the second anyway.
         if operation.device.outlet in outlets:
             continue
@@ -173,23 +204,3 @@ def _answer_all(controller_id: int, outcome: Outcome, report: Report) -> int:
 
 def _due(controller_id: int, now: datetime) -> QuerySet[Operation]:
     return Operation.objects.filter(controller_id=controller_id, status=Status.QUEUED, not_before__lte=now)
-
-
-def _suspect(controller: PowerController, refused: list[Operation], now: datetime) -> bool:
-    """Whether the controller is to blame rather than its devices; remembers it if so."""
-    if controller.suspect_until and controller.suspect_until > now:
-        return True
-    lately = Operation.objects.filter(
-        controller_id=controller.pk,
-        kind__in=POWER_KINDS,
-        status=Status.FAILED,
-        finished__gte=now - _SUSPECT_WITHIN,
-        result__in=(Answer.FAILED, Answer.UNREACHABLE),
-    )
-    devices = set(lately.values_list("device_id", flat=True)) | {op.device_id for op in refused}
-    if len(devices) < _SUSPECT_DEVICES:
-        return False
-    until = now + _SUSPECT_FOR
-    PowerController.objects.filter(pk=controller.pk).update(suspect_until=until)
-    logger.error("power controller %s is suspect: %d devices failed", controller.name, len(devices))
-    return True
