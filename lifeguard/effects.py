@@ -31,7 +31,10 @@ def _begin_task(context: Context) -> None:
 
 
 def _set_next_image(context: Context) -> None:
-    context.device.next_image_id = int(str(context.event.arguments["image_id"]))
+    image = context.event.arguments["image"]
+    if not isinstance(image, Image):
+        raise TypeError(f"please_image came with {image!r} in the place of an image")
+    context.device.next_image = image
     context.device.next_boot_config = str(context.event.arguments["boot_config"])
 
 
@@ -117,6 +120,8 @@ def _record_install(context: Context, *, succeeded: bool) -> None:
 
 def boot_config_for(device: Device) -> int | None:
     """Find the active boot config that brings the next image onto this hardware; None where there is none."""
+    if device.next_image_id and Device._meta.get_field("next_image").is_cached(device):
+        return device.next_image.installers.get(device.hardware_type_id) if device.next_image else None
     cell = ImageBootConfig.objects.filter(
         image=device.next_image_id, hardware_type=device.hardware_type_id, boot_config__active=True
     )

@@ -1,6 +1,6 @@
 """What people, programs and the layers above ask of Lifeguard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -8,7 +8,6 @@ from django.conf import settings
 from bmm import netboot
 from devices import journal
 from devices.models import Device, Image
-from lifeguard.effects import boot_config_for
 from lifeguard.machine import device_runner
 from lifeguard.states import BOOT_EVENTS, DEVICE, PLEASE_EVENTS, canonical_event
 from mozpool_site.access import audit
@@ -45,8 +44,9 @@ def please_locked(
     by: Actor,
     image: Image | None = None,
     boot_config: str = "{}",
+    changed: Sequence[str] = (),
 ) -> Device:
-    """Ask as `please` does, of a row that the open transaction has locked.
+    """Ask as `please` does, of a row that the open transaction has locked; columns `changed` before are saved with it.
 
     The caller knows that the image fits; one that doesn't ends in `failed_pxe_booting`.
     """
@@ -57,9 +57,9 @@ def please_locked(
     if verb == "image":
         if image is None:
             raise InvalidInputError("an image is needed", field="image")
-        arguments = {"image_id": image.pk, "image": image.name, "boot_config": boot_config}
+        arguments = {"image": image, "boot_config": boot_config}
     state = device.state
-    delivery = device_runner.deliver_locked(device, Event(name, arguments), now, by=by)
+    delivery = device_runner.deliver_locked(device, Event(name, arguments), now, by=by, changed=changed)
     if not delivery.moved:
         raise ConflictError(f"{device.name} is in state {state}, which does not allow {name}", field="state")
     audit.record_asked(
@@ -141,8 +141,7 @@ def note_foreign_event(device: Device, name: str, now: datetime, *, by: Actor) -
 
 def check_image_fits(device: Device, image: Image) -> None:
     """Raise InvalidInputError unless the image has an active boot config for the device's hardware."""
-    probe = Device(hardware_type_id=device.hardware_type_id, next_image_id=image.pk)
-    if boot_config_for(probe) is None:
+    if device.hardware_type_id not in image.installers:
         raise InvalidInputError(
             f"image {image.name} has no boot config for {device.hardware_type}, the hardware of {device.name}",
             field="image",

@@ -1,7 +1,8 @@
 """Brings free devices and waiting requests together in the database. The ranking itself is in matching.py.
 
-A claim is one conditional UPDATE. Rivals pass over the rows that others have locked; only an empty list of
-candidates, read without locks, means that nothing is free.
+A claim is one conditional UPDATE, or the lock of a row that is found free and the UPDATE of its next step, in one
+transaction. Rivals pass over the rows that others have locked; only an empty list of candidates, read without locks,
+means that nothing is free.
 """
 
 from collections import defaultdict
@@ -39,6 +40,11 @@ def demands_of(requests: Iterable[Request]) -> list[Demand]:
     return [_demand(request, frozenset(hardware[request.image_id])) for request in wanted]
 
 
+def demand_of(request: Request) -> Demand:
+    """Read what one request wants; what its image can be installed on is kept with the image, for the next step."""
+    return _demand(request, frozenset(request.image.installers))
+
+
 def _demand(request: Request, hardware: frozenset[int]) -> Demand:
     asked = request.hardware_id
     return Demand(
@@ -56,7 +62,7 @@ def _demand(request: Request, hardware: frozenset[int]) -> Demand:
 
 def try_to_match(request: Request, now: datetime) -> bool:
     """Find and claim a device for a locked request in `finding_device`; True when it has one."""
-    (demand,) = demands_of([request])
+    demand = demand_of(request)
     device = _claim_one(demand, now)
     if device is None:
         return False
@@ -73,8 +79,9 @@ def _claim_one(demand: Demand, now: datetime) -> Device | None:
         for wanted in (keys[:1], keys[1:]):
             free = Device.objects.filter(pk__in=wanted, state="ready", held_by__isnull=True)
             device = device_runner.lock_one_of(free) if wanted else None
-            if device is not None and claim(demand.request_id, device.pk):
-                device.held_by, device.idle_since = demand.request_id, None
+            if device is not None:
+                # It is locked and free; the UPDATE of its step, in this transaction, says whose it is now.
+                device.held_by = demand.request_id
                 return device
         offered += keys
     for device_id in offered:
@@ -85,7 +92,7 @@ def _claim_one(demand: Demand, now: datetime) -> Device | None:
 
 def could_match(request: Request) -> bool:
     """Whether any device is free that fits."""
-    (demand,) = demands_of([request])
+    demand = demand_of(request)
     return any(True for _ in candidates(demand, clock.now()))
 
 

@@ -117,16 +117,23 @@ def asking(request_id: int) -> Actor:
 
 
 def _ask_lifeguard(request: Request, event: Event, now: datetime) -> None:
-    # Whoever matched them has locked the device already.
+    # Whoever matched them has locked the device already, and leaves it to this step to store who holds it.
     matched = event.arguments.get("device")
+    claimed = ("held_by",) if isinstance(matched, Device) else ()
     device = matched if isinstance(matched, Device) else device_runner.lock(held_by=request.pk)[0]
     by = asking(request.pk)
     on_it_already = (device.image_id, device.boot_config) == (request.image_id, request.boot_config)
     if request.image.reusable and on_it_already:
-        device = please_locked(device, "power_cycle", now, by=by)
+        device = please_locked(device, "power_cycle", now, by=by, changed=claimed)
     else:
         device = please_locked(
-            device, "image", now, by=by, image=request.image, boot_config=request.boot_config
+            device,
+            "image",
+            now,
+            by=by,
+            image=request.image,
+            boot_config=request.boot_config,
+            changed=claimed,
         )
     request.task_seq = device.task_seq
     request.last_device = device

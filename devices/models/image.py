@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.functional import cached_property
 
 from devices.names import is_list_of_names, validate_slug
 
@@ -73,6 +74,12 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def installers(self) -> dict[int, int]:
+        """The active boot config that installs it, by type of hardware; read once, for an object serves one call."""
+        cells = self.boot_configs.filter(boot_config__active=True).order_by()
+        return dict(cells.values_list("hardware_type_id", "boot_config_id"))
 
     def clean(self) -> None:
         """Refuse what fits its columns and still can't be; the message stands beside the field."""

@@ -4,7 +4,7 @@ A machine's own half (its facts, its writes, its operations, its journal) is a s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
@@ -96,15 +96,19 @@ class Runner(ABC, Generic[RowT]):
         *,
         fence: Mapping[str, object] | None = None,
         by: Actor = MACHINE,
+        changed: Sequence[str] = (),
     ) -> Delivery[RowT]:
-        """Let an event happen to a row that the open transaction has locked."""
+        """Let an event happen to a row that the open transaction has locked.
+
+        `changed` names columns that the caller has set on the row already; a move saves them with its own.
+        """
         refused = stale(fence, row)
         if refused:
             self.note(row, event, f"late: {refused}", now, by)
             return Delivery(Verdict.IGNORED, row, refused)
         facts = self.facts(row, now)
         decision = step(self.spec, row.snapshot, self._informed(row, event, now), facts, now)
-        return self._carry_out(row, event, decision, facts, now, by)
+        return self._carry_out(row, event, decision, facts, now, by, changed)
 
     def force(self, row: RowT, state: str, now: datetime, *, by: Actor) -> Delivery[RowT]:
         """Put a locked row into a state, whatever the table says."""
@@ -118,7 +122,14 @@ class Runner(ABC, Generic[RowT]):
         return event
 
     def _carry_out(
-        self, row: RowT, event: Event, decision: Step, facts: object, now: datetime, by: Actor
+        self,
+        row: RowT,
+        event: Event,
+        decision: Step,
+        facts: object,
+        now: datetime,
+        by: Actor,
+        changed_before: Sequence[str] = (),
     ) -> Delivery[RowT]:
         if decision.verdict is Verdict.IGNORED:
             if event.name != TIMEOUT:
@@ -136,6 +147,7 @@ class Runner(ABC, Generic[RowT]):
             self.settle(row, now)
             self.supersede(row)
         changed = [name for name in self.columns if getattr(row, name) != before[name]]
+        changed += changed_before
         self._save(row, old_seq, changed, moved=decision.verdict is Verdict.MOVED)
         if decision.work:
             self.start(row, decision.work, decision.not_before or now, now)
