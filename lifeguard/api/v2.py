@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -37,6 +37,15 @@ class AskedSerializer(AnySerializer):
     operation = OperationSerializer(allow_null=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "out of the pool",
+            request_only=True,
+            value={"from": "ready", "to": "locked_out", "reason": "its screen is broken, bug 4711"},
+        )
+    ]
+)
 class ForceSerializer(StrictSerializer):
     """From the state that you saw to the one that you want; the reason goes to the journal and the audit trail."""
 

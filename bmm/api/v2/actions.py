@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -26,6 +26,16 @@ class NothingSerializer(StrictSerializer):
     """An empty body, or none."""
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "into the network",
+            request_only=True,
+            value={"netboot": "panda-b2g", "boot_config": {"b2gbase": "http://images.example.com/b2g/42/"}},
+        ),
+        OpenApiExample("into what is on it", request_only=True, value={}),
+    ]
+)
 class PowerCycleSerializer(StrictSerializer):
     """How to boot: from the network with the boot config `netboot`, else from the device's own storage."""
 

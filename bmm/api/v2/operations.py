@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from bmm.models import Kind, Operation, Status
@@ -21,6 +22,28 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "a power cycle that is done",
+            response_only=True,
+            value={
+                "id": 815,
+                "url": "http://mozpool.example/api/v2/operations/815/",
+                "device": "panda-0001",
+                "kind": "power_cycle",
+                "status": "done",
+                "attempts": 1,
+                "actor": "ada",
+                "created": "2026-11-22T13:55:23.527520Z",
+                "begun": "2026-11-22T13:55:23.540113Z",
+                "finished": "2026-11-22T13:55:25.102466Z",
+                "result": "ok",
+                "message": "",
+            },
+        )
+    ]
+)
 class OperationSerializer(AnySerializer):
     """One piece of hardware work. It has ended when `finished` is set; `status` and `result` say how."""
 

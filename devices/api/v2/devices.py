@@ -10,7 +10,7 @@ import orjson
 from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -47,6 +47,39 @@ class OutletSerializer(WholeSerializer):
     outlet = serializers.CharField(max_length=64, help_text="As its driver names it, e.g. bank1:relay3.")
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "a device with an image on it",
+            response_only=True,
+            value={
+                "url": "http://mozpool.example/api/v2/devices/panda-0001/",
+                "name": "panda-0001",
+                "fqdn": "panda-0001.p1.lab.example",
+                "mac": "020000000001",
+                "address": "10.12.1.1",
+                "inventory_id": 4711,
+                "environment": "production",
+                "tags": ["hdmi"],
+                "comments": None,
+                "state": "ready",
+                "state_seq": 42,
+                "state_since": "2026-11-22T13:55:23.527520Z",
+                "health": "good",
+                "quarantine_reason": "",
+                "failures": 0,
+                "idle_since": None,
+                "rack": "p1",
+                "hardware_type": "panda/es-b3",
+                "image": "b2g",
+                "next_image": None,
+                "request": 1234,
+                "power": {"controller": "relay-1-1", "outlet": "bank1:relay3"},
+                "boot_config": {"b2gbase": "http://images.example.com/b2g/42/"},
+            },
+        )
+    ]
+)
 class DeviceSerializer(StrictModelSerializer):
     """A device. `request` is the number of the request that holds it; `boot_config` is null where it is not yours."""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from devices.api.v2.names import HardwareName, hardware_name
@@ -32,6 +33,23 @@ class InstallableSerializer(WholeSerializer):
     boot_config = Named(BootConfig)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "an image verified by a TCP port",
+            request_only=True,
+            value={
+                "name": "android",
+                "boot_config_keys": [],
+                "reusable": True,
+                "verification": "tcp",
+                "verify_port": 5555,
+                "version_notes": "Android 4.0.4 of November.",
+                "boot_configs": [{"hardware_type": "panda/es-b3", "boot_config": "panda-android"}],
+            },
+        )
+    ]
+)
 class ImageSerializer(StrictModelSerializer):
     """An image: what can be put on a device, how it shows that it is up, and what is in it."""
 

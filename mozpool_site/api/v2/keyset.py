@@ -165,7 +165,11 @@ class KeysetPagination(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe a page."""
-        link = {"type": "string", "format": "uri", "nullable": True}
+        link = {
+            "type": ["string", "null"],
+            "format": "uri",
+            "example": "http://mozpool.example/api/v2/devices/?limit=100&cursor=WyJuYW1lIl0",
+        }
         return {
             "type": "object",
             "required": ["next", "previous", "results"],

@@ -11,6 +11,18 @@ from mozpool_site.api.v2.problems import CONTENT_TYPE, KINDS
 _METHODS = ("get", "post", "patch", "delete")
 _FIRST_PROBLEM = 400
 _MAYBE_MANY = {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}}
+
+
+def _condition(name: str, description: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "description": description, "schema": {"type": "string"}}
+
+
+_ETAG_CHANGES = _condition("If-Match", "An ETag: 412 where the thing is no longer what you read.")
+_CONDITIONS = {
+    "get": _condition("If-None-Match", "The ETag that you have: 304 where nothing changed."),
+    "patch": _ETAG_CHANGES,
+    "delete": _ETAG_CHANGES,
+}
 COMPONENTS: dict[str, Any] = {
     "Fault": {
         "type": "object",
@@ -78,6 +90,8 @@ def with_problems(result: dict[str, Any], generator: Any, request: Any, public: 
                 for status in _statuses(path, method, operation):
                     operation["responses"].setdefault(str(status), _problem(status))
                 _fill_in(operation["responses"])
+                if condition := _CONDITIONS.get(method):
+                    operation.setdefault("parameters", []).append(condition)
     return result
 
 
@@ -97,7 +111,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[int]:
     if method == "patch":
         statuses.append(412)
     if method == "delete":
-        statuses.append(409)
+        statuses += [409, 412]
     if method == "get":
         operation["responses"].setdefault("304", {"description": "If-None-Match names the present state."})
     return statuses
