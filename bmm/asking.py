@@ -2,9 +2,8 @@
 
 import time
 
-from bmm import controller_lease, operations, services
+from bmm import operations, services
 from bmm.deadline import Deadline
-from bmm.drivers.power import make_driver
 from bmm.errors import HardwareError, Misconfigured
 from bmm.models import OPEN, Operation, Status
 from bmm.operations import Answer
@@ -14,8 +13,6 @@ from mozpool_site.statemachine.runner import Actor
 
 # Old clients give up after 20 s.
 _SECONDS = 10.0
-# While a worker drains the board; a test itself takes a second or two.
-_TURN_SECONDS = 5.0
 _FIRST_LOOK_SECONDS, _LAST_LOOK_SECONDS = 0.02, 0.25
 
 
@@ -52,11 +49,8 @@ def board_answers(controller: PowerController) -> bool:
 
     Raises ConflictError while a worker keeps the board busy, and where the row can't be right.
     """
-    deadline = Deadline.after(_SECONDS)
     try:
-        driver = make_driver(controller.driver, controller.address, controller.settings)
-        with controller_lease.in_turn(controller, driver.rest_seconds, _TURN_SECONDS):
-            return driver.test(deadline)
+        return services.test_controller(controller)
     except Misconfigured as error:
         raise ConflictError(f"power controller {controller.name}: {error}", field="relay") from error
     except HardwareError:

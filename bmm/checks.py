@@ -9,8 +9,8 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
-from bmm.drivers.address import parse_address
-from bmm.drivers.power import driver_class, make_driver
+from bmm.controllers import driver_of
+from bmm.drivers.power import driver_class
 from bmm.errors import Misconfigured
 from devices.models import Device, PowerController
 
@@ -29,8 +29,7 @@ def _errors(alias: str) -> Iterator[CheckMessage]:
     sound: dict[int, PowerController] = {}
     for controller in PowerController.objects.using(alias).order_by("name"):
         try:
-            make_driver(controller.driver, controller.address, controller.settings)
-            parse_address(controller.address, 1)
+            driver_of(controller)
         except Misconfigured as error:
             yield Error(f"power controller {controller.name}: {error}", hint=_HINT, id="bmm.E001")
         else:

@@ -6,10 +6,14 @@ The device's machine hears nothing of it: the result is journalled, and shown to
 from collections.abc import Callable
 from datetime import datetime
 
-from bmm import operations
+from bmm import controller_lease, operations
+from bmm.controllers import driver_of, note_health, rest_after
+from bmm.deadline import Deadline
+from bmm.drivers.power.base import Power
+from bmm.errors import HardwareError, Refused
 from bmm.models import Kind, Operation
 from devices import journal
-from devices.models import BootConfig, Device
+from devices.models import BootConfig, Device, PowerController
 from devices.queues import queue_of
 from mozpool_site import clock, doorbell
 from mozpool_site.access import audit
@@ -18,6 +22,9 @@ from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
 
 SYNC_TASK = "lifeguard.tasks.sync_boot_file"
+# While a worker drains the controller; a test or reading a full board takes a second or two.
+_TURN_SECONDS = 5.0
+_READ_SECONDS = 10.0
 
 
 def power_cycle(
@@ -71,6 +78,41 @@ def clear_netboot(device_id: int, *, by: Actor) -> bool:
         return True
 
     return transact()
+
+
+def test_controller(controller: PowerController) -> bool:
+    """Ask a power controller for a sign of life that switches nothing; False for a wrong one. At most 10 s.
+
+    Remembers how it answered. Raises Unreachable for silence, Misconfigured where the row can't be right or the
+    driver has no such question, ConflictError while somebody else talks to it for five seconds.
+    """
+    driver = driver_of(controller)
+    with controller_lease.in_turn(controller, rest_after(driver), _TURN_SECONDS):
+        try:
+            sound = driver.test(Deadline.after(_READ_SECONDS))
+        except HardwareError as error:
+            note_health(controller, [error], clock.now())
+            raise
+    wrong = Refused(f"{controller.address} answers, but does not pass its test")
+    note_health(controller, [sound or wrong], clock.now())
+    return sound
+
+
+def read_outlets(controller: PowerController) -> dict[str, Power]:
+    """Ask for the power of all outlets over one connection, in 10 s at most.
+
+    All are those that the driver can name, or else those that devices are plugged into. True and False are on and off, None is what the
+    controller cannot tell, an error what asking met. Raises Misconfigured where the row can't be right, ConflictError while somebody else talks to it for five seconds.
+    """
+    driver = driver_of(controller)
+    plugged = controller.devices.exclude(outlet="").values_list("outlet", flat=True)
+    outlets = driver.every_outlet() or sorted(plugged)
+    if not driver.verifies:
+        return dict.fromkeys(outlets)
+    with controller_lease.in_turn(controller, rest_after(driver), _TURN_SECONDS):
+        found = driver.read(outlets, Deadline.after(_READ_SECONDS))
+    note_health(controller, found.values(), clock.now())
+    return found
 
 
 def _queue(

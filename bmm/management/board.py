@@ -1,13 +1,15 @@
-"""A relay board as a command reaches it: by the row that describes it, with its lease, or bare by its address."""
+"""A power controller as a command reaches it: by the row that describes it, with its lease, or bare by its address."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bmm import controller_lease
+from bmm.controllers import driver_of, rest_after
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
 from bmm.drivers.power import PowerDriver, make_driver
+from bmm.drivers.power.proxr import ProXRDriver
 from bmm.errors import Misconfigured
 from devices.models import Device, PowerController
 from mozpool_site.errors import InvalidInputError, UnknownNameError
@@ -17,8 +19,6 @@ _TURN_SECONDS = 5.0
 # A batch must be over before the lease ends.
 SECONDS = 20.0
 _PROXR_PORT = 2101
-# The most banks and relays that an outlet's text form can number with one digit each.
-_DIGITS = range(1, 10)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Board:
         if self.controller is None:
             yield Deadline.after(SECONDS)
             return
-        with controller_lease.in_turn(self.controller, self.driver.rest_seconds, _TURN_SECONDS):
+        with controller_lease.in_turn(self.controller, rest_after(self.driver), _TURN_SECONDS):
             yield Deadline.after(SECONDS)
 
 
@@ -51,9 +51,10 @@ def find_board(text: str, *, driver: str = "proxr", with_database: bool = True) 
     row = PowerController.objects.filter(name=text).first() or _by_address(text) if with_database else None
     try:
         if row is not None:
-            made = make_driver(row.driver, row.address, row.settings)
+            made = driver_of(row)
         elif "." in text or ":" in text:
             made = make_driver(driver, text)
+            made.check_address(text)
         else:
             raise UnknownNameError(
                 f"there is no power controller {text!r}, and it is no address", field="controller"
@@ -66,12 +67,20 @@ def find_board(text: str, *, driver: str = "proxr", with_database: bool = True) 
     return Board(made, row, {device.outlet: device for device in devices})
 
 
-def find_outlets(driver: PowerDriver, words: list[str]) -> list[str]:
-    """Read `all`, `BANK RELAY` or outlets as the driver writes them; InvalidInputError for what it can't have."""
+def find_outlets(board: Board, words: list[str]) -> list[str]:
+    """Read `all`, `BANK RELAY` or outlets as the driver writes them; InvalidInputError for what it can't have.
+
+    All are those that the driver can name, or else those that devices are plugged into.
+    """
+    driver = board.driver
     if not words or words == ["all"]:
-        return _every_outlet(driver)
+        every = driver.every_outlet() or sorted(board.devices)
+        if not every:
+            raise InvalidInputError("no device is known on it: name its outlets", field="outlet")
+        return every
     numbers = 2  # a bank and a relay
-    if len(words) == numbers and all(word.isascii() and word.isdigit() for word in words):
+    relays = isinstance(driver, ProXRDriver)
+    if relays and len(words) == numbers and all(word.isascii() and word.isdigit() for word in words):
         words = [f"bank{words[0]}:relay{words[1]}"]
     try:
         return [driver.check_outlet(word) for word in words]
@@ -92,8 +101,3 @@ def _host_and_port(address: str) -> tuple[str, int] | None:
         return parse_address(address, _PROXR_PORT)
     except Misconfigured:
         return None
-
-
-def _every_outlet(driver: PowerDriver) -> list[str]:
-    every = [f"bank{bank}:relay{relay}" for bank in _DIGITS for relay in _DIGITS]
-    return [outlet for outlet in every if driver.outlet_pattern.fullmatch(outlet)]

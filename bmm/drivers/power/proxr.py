@@ -22,6 +22,10 @@ class ProXRDriver(PowerDriver):
     rest_seconds = 1.1  # the board wants 1 s, counted from when it sees the close, not from when we send it
     _wire: Wire | None = None
 
+    def every_outlet(self) -> list[str]:
+        """Name all 32; what a smaller board lacks it does not answer."""
+        return [f"bank{bank}:relay{relay}" for bank in range(1, 5) for relay in range(1, 9)]
+
     def open(self, deadline: Deadline) -> None:
         """Connect; the board serves one connection at a time and lets others wait."""
         self._wire = Wire.connect(*parse_address(self.address, _PORT), deadline)

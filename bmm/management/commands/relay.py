@@ -1,11 +1,15 @@
-"""`manage.py relay`: talks to a relay board itself, whatever is plugged into it."""
+"""`manage.py relay`: talks to a power controller itself, whatever is plugged into it."""
 
 from argparse import ArgumentParser
+from collections.abc import Collection
 from typing import Any
 
+from bmm.controllers import note_health
+from bmm.deadline import Deadline
 from bmm.drivers.power.base import Power
 from bmm.errors import HardwareError, Misconfigured
-from bmm.management.board import Board, find_board, find_outlets
+from bmm.management.board import SECONDS, Board, find_board, find_outlets
+from bmm.services import test_controller
 from devices import journal
 from mozpool_site import clock
 from mozpool_site.commands import MozpoolCommand, operator
@@ -16,21 +20,22 @@ _VERBS = {
     "on": "give power",
     "off": "take power away",
     "cycle": "take power away, wait a second, give it back",
-    "test": "make the board's own two-way test; touches no relay",
+    "test": "see whether it answers, by a question that switches nothing",
 }
 
 
 class Command(MozpoolCommand):
-    """Reads and switches relays."""
+    """Reads and switches outlets."""
 
     help = (
-        "Read and switch the relays of a board, and read each switch back. The board is a power controller's name, or\n"
-        "an address, host or host:port, that needs not be in the inventory. A board of the inventory is leased first:\n"
-        "while a worker talks to it, this command waits for some seconds, then says who holds it."
+        "Read and switch the outlets of a power controller, whatever its driver, and read each switch back where it\n"
+        "can tell. Call it by its name, or by an address that needs not be in the inventory. One of the inventory is\n"
+        "leased first: while a worker talks to it, this command waits for some seconds, then says who holds it."
     )
     examples = (
         "  manage.py relay status relay-1-1\n"
         "  manage.py relay off relay-1-1 2 7            bank 2, relay 7\n"
+        "  manage.py relay cycle pdu-3 1 4              outlets 1 and 4 of a PDU\n"
         "  manage.py relay cycle 10.1.0.21 bank2:relay7 bank2:relay8\n"
         "  manage.py relay on 10.1.0.21 all\n"
         "  manage.py relay test 10.1.0.21 --without-database"
@@ -40,10 +45,11 @@ class Command(MozpoolCommand):
         """Take a verb, a board and its outlets."""
         verbs = "; ".join(f"{verb}: {what}" for verb, what in _VERBS.items())
         parser.add_argument("verb", choices=_VERBS, help=verbs)
-        parser.add_argument("board", metavar="ADDRESS|CONTROLLER", help="the board")
+        parser.add_argument("board", metavar="ADDRESS|CONTROLLER", help="the power controller")
         parser.add_argument(
             "outlets", nargs="*", metavar="OUTLET",
-            help="BANK RELAY as two numbers, or bank2:relay7 any number of times, or all (status: all by default)",
+            help="BANK RELAY as two numbers, or bank2:relay7 any number of times, or all (status: all by default); "
+            "of other drivers any number of outlets, as they write them",
         )  # fmt: skip
         parser.add_argument("--driver", default="proxr", help="of a bare address (default: proxr)")
         parser.add_argument(
@@ -62,41 +68,38 @@ class Command(MozpoolCommand):
         board = find_board(
             options["board"], driver=options["driver"], with_database=not options["without_database"]
         )
-        outlets = find_outlets(board.driver, words)
         try:
             if verb == "test":
                 self._test(board, as_json=options["json"])
             else:
-                self._work(board, verb, outlets, as_json=options["json"])
+                self._work(board, verb, find_outlets(board, words), as_json=options["json"])
         except Misconfigured as error:
             raise InvalidInputError(str(error), field="controller") from error
         except HardwareError as error:
             self.fail(f"{error}. {error.advice}", 1)
 
     def _test(self, board: Board, *, as_json: bool) -> None:
-        with board.in_turn() as deadline:
-            sound = board.driver.test(deadline)
+        if board.controller is not None:
+            sound = test_controller(board.controller)
+        else:
+            sound = board.driver.test(Deadline.after(SECONDS))
         if as_json:
             self.show_json({"address": board.driver.address, "ok": sound})
         if not sound:
-            self.fail(f"{board.driver.address} answers, but its two-way test is wrong", 1)
+            self.fail(f"{board.driver.address} answers, but does not pass its test", 1)
         if not as_json:
             self.say(f"{board.driver.address} is well")
 
     def _work(self, board: Board, verb: str, outlets: list[str], *, as_json: bool) -> None:
         with board.in_turn() as deadline:
-            if verb != "status":
-                _note(board, verb, outlets)
             if verb == "status":
                 found = board.driver.read(outlets, deadline)
+                noted: Collection[Power] = found.values()
             else:
-                action = {
-                    "on": board.driver.power_on,
-                    "off": board.driver.power_off,
-                    "cycle": board.driver.cycle,
-                }[verb]
-                power = verb != "off"
-                found = {outlet: error or power for outlet, error in action(outlets, deadline).items()}
+                _note(board, verb, outlets)
+                noted, found = _switch(board, verb, outlets, deadline)
+            if board.controller is not None and (verb != "status" or board.driver.verifies):
+                note_health(board.controller, noted, clock.now())
         self._show(board, found, as_json=as_json)
         errors = [error for error in found.values() if isinstance(error, HardwareError)]
         for error in errors:
@@ -124,6 +127,17 @@ class Command(MozpoolCommand):
             ("OUTLET", "DEVICE", "POWER"),
             [(outlet, names.get(outlet), _word(power)) for outlet, power in found.items()],
         )
+
+
+def _switch(
+    board: Board, verb: str, outlets: list[str], deadline: Deadline
+) -> tuple[Collection[Power], dict[str, Power]]:
+    """Switch; give what each outlet met, and each outlet's power as far as it was read back."""
+    driver = board.driver
+    action = {"on": driver.power_on, "off": driver.power_off, "cycle": driver.cycle}[verb]
+    results = action(outlets, deadline)
+    seen = verb != "off" if driver.verifies else None
+    return results.values(), {outlet: error or seen for outlet, error in results.items()}
 
 
 def _word(power: Power) -> str:
