@@ -8,7 +8,10 @@ import pytest
 
 from command import SOURCE
 from contract_server import ContractServer
+from mozpool_client.transport import version
 
+# Where the package is installed pytest finds the plugin by itself, and must not be told of it twice.
+PLUGIN = () if version() != "0" else ("-p", "pytest_mozpool")
 USES_IT = """
 import pytest
 
@@ -36,7 +39,7 @@ def run(
 
 def results(run: pytest.Pytester, *words: str) -> pytest.RunResult:
     """Run pytest as a process of its own."""
-    return run.runpytest_subprocess("-p", "pytest_mozpool", "--strict-markers", *words)
+    return run.runpytest_subprocess(*PLUGIN, "--strict-markers", *words)
 
 
 def test_each_test_gets_a_device_that_is_returned(run: pytest.Pytester, server: ContractServer) -> None:
