@@ -216,9 +216,8 @@ MODELS = {
 ADMIN_PAGES = (
     "/admin/",
     "/admin/access/",
-    "/admin/autocomplete/",
+    "/admin/autocomplete/?app_label=devices&model_name=device&field_name=rack&term=",
     "/admin/jsi18n/",
-    "/admin/logout/",
     "/admin/no-such-page/",
     "/admin/password_change/",
     "/admin/password_change/done/",
