@@ -117,9 +117,18 @@ def post(path: str, body: object, port: int) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii") + content
 
 
+def get(path: str, port: int) -> bytes:
+    """Write a GET as HTTP/1.1 has it."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode("ascii")
+
+
 def answer(order: Order) -> Order:
-    """Carry out {port, path, body, clients, total}; give what came back, and what share of a core we used."""
-    request = post(order["path"], order["body"], order["port"])
+    """Carry out {port, path, clients, total, body}; give what came back, and what share of a core we used.
+
+    Without a body it is a GET, and of what came back only the sizes are given.
+    """
+    body = order.get("body")
+    request = get(order["path"], order["port"]) if body is None else post(order["path"], body, order["port"])
     load = Load(order["port"], request, order["clients"], order["total"])
     begun, worked = time.perf_counter(), time.process_time()
     answers = load.run()
@@ -129,7 +138,8 @@ def answer(order: Order) -> Order:
         "core": (time.process_time() - worked) / seconds,
         "statuses": [item.status for item in answers],
         "times": [item.seconds for item in answers],
-        "bodies": [item.body.decode() for item in answers],
+        "sizes": [len(item.body) for item in answers],
+        "bodies": [] if body is None else [item.body.decode() for item in answers],
     }
 
 
