@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -27,6 +27,7 @@ class EnvironmentSerializer(AnySerializer):
     free = serializers.IntegerField()
 
 
+@extend_schema_serializer(many=False)
 class EnvironmentListSerializer(AnySerializer):
     """All environments: there are few, so they come on one page."""
 

@@ -38,6 +38,10 @@ class RackSerializer(StrictModelSerializer):
     """A rack: devices that share an imaging server and a VLAN."""
 
     url = serializers.URLField(read_only=True)
+    # The form knows what a URL is; the schema would have an empty one be two things at once.
+    base_url = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, help_text="Where its devices find us; empty: as everybody."
+    )
 
     class Meta:
         model = Rack
