@@ -83,8 +83,6 @@ OWN_TOKENS = May(Role.VIEWER, by_person=True)
 OWN_TOKEN = May(Role.VIEWER, others=Role.ADMIN, by_person=True, hidden=True)
 
 ORDER = {"assignee": "me@x", "duration": 60, "image": "android"}
-ONE = {"GET": VIEWER, "PATCH": ADMIN, "DELETE": ADMIN}
-READ_BY_OPERATORS = {"GET": OPERATOR, "PATCH": ADMIN, "DELETE": ADMIN}
 
 PAGES = (
     line("/", GET=ANYBODY, OPTIONS=ANYBODY),
@@ -136,15 +134,15 @@ V2 = (
     line("/api/v2/tokens/", {"name": "x"}, GET=OWN_TOKENS, POST=OWN_TOKENS),
     line("/api/v2/tokens/{token}/", GET=OWN_TOKEN, DELETE=OWN_TOKEN),
     line("/api/v2/racks/", GET=VIEWER, POST=ADMIN),
-    line("/api/v2/racks/{rack}/", **ONE),
+    line("/api/v2/racks/{rack}/", GET=VIEWER, PATCH=ADMIN, DELETE=ADMIN),
     line("/api/v2/hardware-types/", GET=VIEWER, POST=ADMIN),
-    line("/api/v2/hardware-types/{hardware}/", **ONE),
+    line("/api/v2/hardware-types/{hardware}/", GET=VIEWER, PATCH=ADMIN, DELETE=ADMIN),
     line("/api/v2/images/", GET=VIEWER, POST=ADMIN),
-    line("/api/v2/images/{image}/", **ONE),
+    line("/api/v2/images/{image}/", GET=VIEWER, PATCH=ADMIN, DELETE=ADMIN),
     line("/api/v2/boot-configs/", GET=OPERATOR, POST=ADMIN),
-    line("/api/v2/boot-configs/{boot_config}/", **READ_BY_OPERATORS),
+    line("/api/v2/boot-configs/{boot_config}/", GET=OPERATOR, PATCH=ADMIN, DELETE=ADMIN),
     line("/api/v2/power-controllers/", GET=OPERATOR, POST=ADMIN),
-    line("/api/v2/power-controllers/{controller}/", **READ_BY_OPERATORS),
+    line("/api/v2/power-controllers/{controller}/", GET=OPERATOR, PATCH=ADMIN, DELETE=ADMIN),
     line("/api/v2/environments/", GET=VIEWER),
     line("/api/v2/environments/production/", GET=VIEWER),
     line("/api/v2/journal/", GET=VIEWER),
