@@ -8,7 +8,7 @@ from requests_app.claims import demands_of
 from requests_app.impossible import Asked, reason
 from requests_app.matching import Kind
 from requests_app.models import Request
-from requests_app.stock import stock, stock_now
+from requests_app.stock import stock
 
 
 def demand_possible(request: Request, now: datetime) -> None:
@@ -18,9 +18,9 @@ def demand_possible(request: Request, now: datetime) -> None:
     """
     (demand,) = demands_of([request])
     asked = _asked(request)
-    if reason(demand, asked, stock(now)) is None:
+    if reason(demand, asked, stock.get(now)) is None:
         return
-    found = reason(demand, asked, stock_now(now))
+    found = reason(demand, asked, stock.anew(now))
     if found is not None:
         raise ImpossibleError(found.detail, field=found.field)
 

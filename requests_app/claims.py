@@ -140,6 +140,8 @@ def match_device(device_id: int) -> bool:
 
 def match_waiting() -> int:
     """Try for every waiting request, in turn; give how many got a device."""
+    if not Device.objects.filter(idle_since__isnull=False).exists():
+        return 0  # where most have to wait, mostly
     matched = 0
     in_vain: set[tuple[object, ...]] = set()
     for demand in _in_line(_waiting()):

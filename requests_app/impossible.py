@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from requests_app.conditions import Condition, Stock
 from requests_app.matching import ANY, Demand, Kind, suits
-from requests_app.stock import Condition, Stock
 
 _MOST_NAMED = 8
 

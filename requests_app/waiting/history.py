@@ -1,18 +1,17 @@
 """How long things took lately: what estimates are made of. Two queries, remembered for half a minute."""
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from requests_app.memory import Memory
 from requests_app.models import Request
 
 # Lately: within a day, and of those the last so many.
 _LATELY = timedelta(days=1)
 _MOST = 2000
-_REMEMBERED_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -23,26 +22,8 @@ class History:
     use: float | None
 
 
-_known = History({}, None)
-_known_until = 0.0
-
-
-def history(now: datetime) -> History:
-    """Give the medians, at most half a minute old."""
-    global _known, _known_until  # noqa: PLW0603 - one memory per process is the point
-    if time.monotonic() >= _known_until:
-        _known = _read(now - _LATELY)
-        _known_until = time.monotonic() + _REMEMBERED_SECONDS
-    return _known
-
-
-def forget() -> None:
-    """Look anew the next time."""
-    global _known_until  # noqa: PLW0603 - see above
-    _known_until = 0.0
-
-
-def _read(since: datetime) -> History:
+def _read(now: datetime) -> History:
+    since = now - _LATELY
     matched = Request.objects.filter(matched_at__isnull=False)
     prepared = matched.filter(ready_at__gte=since).order_by("-ready_at")
     taken: defaultdict[int, list[float]] = defaultdict(list)
@@ -55,3 +36,7 @@ def _read(since: datetime) -> History:
     return History(
         {image: median(seconds) for image, seconds in taken.items()}, median(times) if times else None
     )
+
+
+# The medians, half a minute old at most as a rule.
+history: Memory[History] = Memory(_read, 30.0)

@@ -1,6 +1,5 @@
-"""The queue as it stands: who waits for what, in turn. Read whole in two queries, and remembered for a second."""
+"""The queue as it stands: who waits for what, in turn. Read whole in two queries, and remembered for a moment."""
 
-import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -9,9 +8,9 @@ from datetime import datetime
 
 from devices.models import ImageBootConfig
 from requests_app.matching import Kind, Wish, competes
+from requests_app.memory import Memory
 from requests_app.models import Request
 
-_REMEMBERED_SECONDS = 1.0
 # Those of whom a Wish is made; rows of `Row` have them, too.
 COLUMNS = (
     "pk", "turn", "image_id", "environment", "tags", "hardware_id", "requested_device_id",
@@ -53,26 +52,7 @@ class Queue:
         )
 
 
-_known = Queue({}, {})
-_known_until = 0.0
-
-
-def queue() -> Queue:
-    """Give the queue, at most a second old."""
-    global _known, _known_until  # noqa: PLW0603 - one memory per process is the point
-    if time.monotonic() >= _known_until:
-        _known = _read()
-        _known_until = time.monotonic() + _REMEMBERED_SECONDS
-    return _known
-
-
-def forget() -> None:
-    """Look anew the next time."""
-    global _known_until  # noqa: PLW0603 - see above
-    _known_until = 0.0
-
-
-def _read() -> Queue:
+def _read(now: datetime) -> Queue:
     installable: defaultdict[int, set[int]] = defaultdict(set)
     matrix = ImageBootConfig.objects.filter(boot_config__active=True).order_by()
     for image, hardware in matrix.values_list("image_id", "hardware_type_id"):
@@ -90,3 +70,7 @@ def _number(value: object) -> int:
 
 def _tags(value: object) -> frozenset[str]:
     return frozenset(map(str, value)) if isinstance(value, list) else frozenset()
+
+
+# The queue, a second old or some.
+queue: Memory[Queue] = Memory(_read, 1.0)

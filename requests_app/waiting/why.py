@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from requests_app.conditions import AT_WORK, Condition, Stock, condition
 from requests_app.matching import suits
 from requests_app.outages import racks_down
-from requests_app.stock import AT_WORK, Condition, Stock, condition, stock
+from requests_app.stock import stock
 from requests_app.waiting import queue as queues
 from requests_app.waiting.history import History, history
 
@@ -50,10 +51,10 @@ def explain(
     waiting = [row for row in rows if row["state"] in ("finding_device", "pending")]
     if not waiting:
         return {}
-    lately = history(now)
+    lately = history.get(now)
     found = {row["pk"]: _prepared(row, held[row["pk"]], lately, now) for row in waiting if row["pk"] in held}
     if searching := [row for row in waiting if row["state"] == "finding_device"]:
-        there, line = stock(now), queues.queue()
+        there, line = stock.get(now), queues.queue.get(now)
         for row in searching:
             found[row["pk"]] = _searching(row, line, there, lately, now)
     return found
