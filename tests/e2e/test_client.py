@@ -146,6 +146,14 @@ def wheel_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def signals_as_in_a_terminal() -> None:
+    """Undo what nohup or a shell's & has set: the programs that tests start would ignore the signals sent to them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def client(wheel_bin: Path, e2e_pool: Pool, observer: Observer, tmp_path: Path) -> Installed:
     """Give the installed client, and a pool whose boards do what they should."""

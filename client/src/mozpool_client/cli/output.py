@@ -129,7 +129,8 @@ def why(request: Request) -> str:
     if waiting is None:
         return ""
     words = [waiting.detail]
-    if waiting.place is not None:
+    # Who has a device already is in no queue.
+    if waiting.place is not None and request.device is None:
         words.append(f"place {waiting.place}")
     if waiting.estimate_seconds is not None:
         words.append(f"about {format_duration(waiting.estimate_seconds)}")

@@ -44,18 +44,16 @@ class Progress:
         words = f"request {request.id} is {request.state}"
         if request.device is not None:
             words += f" on {request.device.name}"
-            if not request.is_ready:
-                words += f" ({request.device.state})"
         if reason := why(request):
             words += f": {reason}"
         words = printable(words)
         if self._quiet or words == self._last:
             return
         self._last = words
-        if self._status is not None:
+        if self._status is not None and not (request.is_ready or request.has_ended):
             # Text in square brackets would be taken for markup.
             self._status.update(words.replace("[", r"\["))
-        if self._status is None or request.is_ready or request.has_ended:
+        else:
             self._console.print(
                 f"{format_duration(time.monotonic() - self._began):>6}  {words}", markup=False
             )
