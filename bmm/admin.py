@@ -1,6 +1,5 @@
-"""Admin pages of devices, power controllers and operations: whatever the drivers have a say in."""
+"""Admin pages of devices and operations; those of what switches power are in power_admin.py."""
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from bmm.forms import DeviceForm, PowerControllerForm
+from bmm import power_admin  # noqa: F401 - registers its pages
+from bmm.forms import DeviceForm
 from bmm.models import OPEN, Operation
 from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
-from devices.models import Device, PowerController
+from devices.models import Device
 
 # What operators may change of a device.
 FOR_OPERATORS = frozenset({"comments", "environment", "tags"})
@@ -73,43 +73,6 @@ class DeviceAdmin(CarefulAdmin):
         ]
         at_work = Operation.objects.filter(device__in=devices, status__in=OPEN).select_related("device")
         return kept + [f"{operation} is under way: lock the device out, or wait." for operation in at_work]
-
-
-@admin.register(PowerController)
-class PowerControllerAdmin(CarefulAdmin):
-    """Power controllers; secret settings can be replaced here, not read."""
-
-    form = PowerControllerForm
-    list_display = ("name", "rack", "driver", "address", "suspect_until")
-    list_select_related = ("rack",)
-    list_filter = ("rack", "driver")
-    search_fields = ("name", "address")
-    autocomplete_fields = ("rack",)
-    readonly_fields = machine_columns(PowerController)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show who may only look the settings that are no secrets, in the place of all of them."""
-        if self.has_change_permission(request, obj):
-            return super().get_fields(request, obj)
-        return ("name", "rack", "driver", "address", "open_settings", *self.readonly_fields)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Have the open settings shown, where they are."""
-        shown = () if self.has_change_permission(request, obj) else ("open_settings",)
-        return (*self.readonly_fields, *shown)
-
-    @admin.display(description="settings")
-    def open_settings(self, controller: PowerController) -> str:
-        """Give the settings without the secret ones."""
-        return json.dumps(PowerControllerForm(instance=controller).initial["settings"])
-
-    fields = ("name", "rack", "driver", "address", "settings", "secrets", *machine_columns(PowerController))
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Store the settings also when only a secret one was given."""
-        if "secrets" in form.changed_data:
-            form.changed_data.append("settings")
-        super().save_model(request, obj, form, change)
 
 
 @admin.register(Operation)

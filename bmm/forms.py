@@ -1,13 +1,14 @@
-"""Forms for what hangs on power: they know the drivers' grammars, and never show a secret again."""
+"""Forms for what hangs on power: they know the drivers' grammars, and never show a secret again.
+
+The controller's form here is the API's, with all settings in one object; that of the pages is in controller_form.py.
+"""
 
 import json
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from bmm.drivers.address import parse_address
 from bmm.drivers.power import driver_class, driver_names
-from bmm.drivers.settings import read_settings
 from bmm.errors import Misconfigured
 from bmm.models import OPEN, Operation
 from devices.models import Device, PowerController
@@ -104,17 +105,18 @@ class PowerControllerForm(ControllerModelForm):
         """Check name of the driver, address and settings together; nothing is connected to."""
         cleaned = super().clean() or self.cleaned_data
         try:
-            specs = driver_class(cleaned.get("driver", "")).settings
+            driver = driver_class(cleaned.get("driver", ""))
         except Misconfigured as error:
             self.add_error("driver", str(error))
             return cleaned
         try:
-            parse_address(cleaned.get("address", ""), 1)
+            driver.check_address(cleaned.get("address", ""))
         except Misconfigured as error:
             self.add_error("address", str(error))
         if (settings := self._merged(cleaned)) is not None:
             try:
-                read_settings(specs, settings)
+                # Building one touches nothing, and finds what only the driver knows to be wrong.
+                driver(cleaned.get("address", ""), settings)
             except Misconfigured as error:
                 self.add_error("settings", str(error))
             cleaned["settings"] = settings

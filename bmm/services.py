@@ -101,8 +101,9 @@ def test_controller(controller: PowerController) -> bool:
 def read_outlets(controller: PowerController) -> dict[str, Power]:
     """Ask for the power of all outlets over one connection, in 10 s at most.
 
-    All are those that the driver can name, or else those that devices are plugged into. True and False are on and off, None is what the
-    controller cannot tell, an error what asking met. Raises Misconfigured where the row can't be right, ConflictError while somebody else talks to it for five seconds.
+    All are those that the driver can name, or else those that devices are plugged into. True and False are on and
+    off, None is what the controller cannot tell, an error what asking met. Raises Misconfigured where the row can't
+    be right, ConflictError while somebody else talks to it for five seconds.
     """
     driver = driver_of(controller)
     plugged = controller.devices.exclude(outlet="").values_list("outlet", flat=True)

@@ -1,0 +1,178 @@
+"""Admin pages of what switches power: controllers with their health, and the tasks of people who pull plugs."""
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from bmm import by_hand, services
+from bmm.controller_form import controller_form, open_settings, setting_fields
+from bmm.controllers import driver_of
+from bmm.errors import HardwareError
+from bmm.models import HandTask
+from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
+from devices.models import PowerController
+from mozpool_site import clock
+from mozpool_site.errors import ConflictError
+from mozpool_site.statemachine.runner import Actor
+
+# A test takes a second or two, ten where nobody answers; the web process waits for it.
+_MOST_TESTS = 3
+
+
+@admin.register(PowerController)
+class PowerControllerAdmin(CarefulAdmin):
+    """Power controllers; secret settings can be replaced here, not read."""
+
+    list_display = ("name", "rack", "driver", "address", "health", "last_contact", "suspect_until")
+    list_select_related = ("rack",)
+    list_filter = ("rack", "driver")
+    search_fields = ("name", "address")
+    autocomplete_fields = ("rack",)
+    readonly_fields = machine_columns(PowerController)
+    actions = ("test",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Make the form for the driver that is chosen on the page; who may only look needs none."""
+        if not self.has_change_permission(request, obj):
+            return super().get_form(request, obj, *args, **kwargs)
+        form = controller_form(_driver(request, obj))
+        return super().get_form(request, obj, *args, **{**kwargs, "form": form})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Put the driver's settings below the rest; who may only look sees those that are no secrets."""
+        about = ("name", "rack", "driver", "address", "stagger_seconds")
+        health = ("How it does", {"fields": ("verifies", *self.readonly_fields)})
+        if not self.has_change_permission(request, obj):
+            return ((None, {"fields": (*about, "open_settings")}), health)
+        driver = _driver(request, obj)
+        fields = (*setting_fields(driver), "forget", "shown_for")
+        return ((None, {"fields": about}), (f"Settings of {driver}", {"fields": fields}), health)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Have the open settings shown, where they are."""
+        shown = () if self.has_change_permission(request, obj) else ("open_settings",)
+        return (*self.readonly_fields, "verifies", *shown)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Store the settings, which are several fields of the page, where one of them has changed."""
+        if form.changed_settings() or "driver" in form.changed_data:
+            form.changed_data.append("settings")
+        super().save_model(request, obj, form, change)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """List, or carry out an action: in one transaction, but for a test, since hardware lets it wait."""
+        if request.method == "POST" and request.POST.get("action") == "test":
+            return super(CarefulAdmin, self).changelist_view(request, extra_context)
+        return super().changelist_view(request, extra_context)
+
+    def has_test_permission(self, request: HttpRequest) -> bool:
+        """Let everybody test who may look: it switches nothing."""
+        return self.has_view_permission(request)
+
+    @admin.action(description="Test: see whether it answers", permissions=("test",))
+    def test(self, request: HttpRequest, queryset: QuerySet[PowerController]) -> None:
+        """Ask each for a sign of life that switches nothing."""
+        controllers = list(queryset[: _MOST_TESTS + 1])
+        if len(controllers) > _MOST_TESTS:
+            self.message_user(request, f"At most {_MOST_TESTS} at a time, please.", messages.ERROR)
+            return
+        for controller in controllers:
+            level, words = _test(controller)
+            self.message_user(request, f"{controller.name}: {words}", level)
+
+    @admin.display(description="settings")
+    def open_settings(self, controller: PowerController) -> str:
+        """Give the settings without the secret ones."""
+        return json.dumps(open_settings(controller))
+
+    @admin.display(description="reads back")
+    def verifies(self, controller: PowerController) -> str:
+        """Say whether the driver can tell if an outlet is on."""
+        if not controller.pk:
+            return "-"
+        try:
+            driver = driver_of(controller)
+        except HardwareError as error:
+            return f"unknown: {error}"
+        return (
+            "yes"
+            if driver.verifies
+            else "no: what it is told counts as done, and its outlets' state is unknown"
+        )
+
+    @admin.display(description="health")
+    def health(self, controller: PowerController) -> str:
+        """Say in a few words how it does."""
+        if controller.suspect_until and controller.suspect_until > clock.now():
+            return f"suspect: {controller.last_error}"
+        if not controller.last_error_at:
+            return "well" if controller.last_contact else "never asked"
+        if controller.last_contact and controller.last_contact > controller.last_error_at:
+            return "well"
+        return controller.last_error
+
+
+@admin.register(HandTask)
+class HandTaskAdmin(HistoryAdmin):
+    """What people are asked to switch, newest first; whoever has done it says so here."""
+
+    list_display = (
+        "id",
+        "device",
+        "outlet",
+        "controller",
+        "kind",
+        "asked_by",
+        "asked_at",
+        "status",
+        "done_by",
+        "done_at",
+    )
+    list_select_related = ("device", "controller")
+    list_filter = (("open_for", admin.EmptyFieldListFilter),)
+    search_fields = ("device__name__exact",)
+    search_help_text = "The whole name of a device."
+    actions = ("confirm",)  # type: ignore[assignment]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HandTask]:
+        """Add whether somebody still waits for it."""
+        return by_hand.with_need(super().get_queryset(request))
+
+    def has_confirm_permission(self, request: HttpRequest) -> bool:
+        """Let everybody confirm who may look: operators pull the plugs."""
+        return self.has_view_permission(request)
+
+    @admin.action(description="I have done it", permissions=("confirm",))
+    def confirm(self, request: HttpRequest, queryset: QuerySet[HandTask]) -> None:
+        """Note that the tasks are done; what waits for them goes on."""
+        by = Actor(request.user.get_username(), "user")
+        for task in queryset:
+            if by_hand.confirm(task.pk, by=by):
+                self.message_user(request, f"{task}: thank you.", messages.SUCCESS)
+            else:
+                self.message_user(request, f"{task}: nobody waits for that any more.", messages.WARNING)
+
+    @admin.display(description="status")
+    def status(self, task: Any) -> str:
+        """Say how far a task is."""
+        if task.done_at:
+            return "done"
+        return "please do it" if task.wanted else "called off"
+
+
+def _driver(request: HttpRequest, obj: Any) -> str:
+    """Find out which driver the page is about."""
+    return request.POST.get("driver") or request.GET.get("driver") or (obj.driver if obj else "proxr")
+
+
+def _test(controller: PowerController) -> tuple[int, str]:
+    try:
+        sound = services.test_controller(controller)
+    except HardwareError as error:
+        return messages.ERROR, f"{error}. {error.advice}"
+    except ConflictError as error:
+        return messages.WARNING, str(error)
+    return (messages.SUCCESS, "is well") if sound else (messages.ERROR, "answers, but does not pass its test")
