@@ -194,6 +194,7 @@ MODELS = {
     "access/token": Model(change=None),
     "auth/group": Model(),
     "auth/user": Model(),
+    "bmm/handtask": HISTORY,
     "bmm/operation": HISTORY,
     "devices/bootconfig": Model(),
     "devices/device": Model(change=Role.OPERATOR),
