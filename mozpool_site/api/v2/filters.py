@@ -1,5 +1,6 @@
 """Filters of lists by query parameters: typed by django-filter, and a value that can match nothing is told."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -14,7 +15,6 @@ Backend = django_filters.DjangoFilterBackend
 FilterSet = django_filters.FilterSet
 CharFilter = django_filters.CharFilter
 ChoiceFilter = django_filters.ChoiceFilter
-TimeFilter = django_filters.IsoDateTimeFilter
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
@@ -30,6 +30,22 @@ class IdFilter(django_filters.CharFilter):  # type: ignore[misc]
             name = self.field_name.removesuffix("_id")
             raise InvalidInputError(f"{name}: a number from 1 to {LARGEST_ID} expected", field=name)
         return qs.filter(**{self.field_name: number})
+
+
+class TimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A moment in ISO 8601."""
+
+    def filter(self, qs: QuerySet[Any], value: datetime | None) -> QuerySet[Any]:
+        """Select by it. Raises InvalidInputError for a moment that is before or after all time in UTC."""
+        if value is None:
+            return qs
+        try:
+            moment = value.astimezone(UTC)
+        except OverflowError as error:
+            raise InvalidInputError(
+                f"{value.isoformat()} is no moment in UTC", field=self.field_name
+            ) from error
+        return super().filter(qs, moment)
 
 
 class TrueFalseFilter(django_filters.ChoiceFilter):  # type: ignore[misc]

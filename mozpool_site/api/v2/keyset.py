@@ -8,7 +8,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -109,7 +109,9 @@ def _cursor(request: HttpRequest, queryset: QuerySet[Any], ordering: str) -> Cur
         parts = json.loads(urlsafe_b64decode(text.encode("ascii")).decode())
         written, backwards, value, key = Cursor(*parts) if isinstance(parts, list) else _wrong()
         value = queryset.model._meta.get_field(_field(queryset, ordering)).to_python(_checked(value))
-    except (ValueError, TypeError, RecursionError, ValidationError) as error:
+        if isinstance(value, datetime):
+            value = value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError) as error:
         raise bad from error
     if not isinstance(backwards, bool) or type(key) is not int or not 0 <= key <= LARGEST_ID:
         raise bad
