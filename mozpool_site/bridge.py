@@ -24,7 +24,8 @@ _MOST_BODY = 1 << 20
 # A sender who is over that is listened to for so much longer, or a reset would swallow the answer.
 _MOST_SWALLOWED = 32 << 20
 _BODY_SECONDS = 30.0
-_PLAIN = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+_TOO_SLOW = b'{"error": "timeout", "detail": "the body did not come within 30 s", "field": "body"}'
+_TOO_SLOW_HEADERS = [(b"content-type", b"application/json; charset=utf-8"), (b"connection", b"close")]
 _SAME_FOR_ALL: dict[str, Any] = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -49,8 +50,8 @@ class Bridge:
             try:
                 received = await asyncio.wait_for(_body(receive), _BODY_SECONDS)
             except TimeoutError:
-                await send({"type": "http.response.start", "status": 408, "headers": _PLAIN})
-                await send({"type": "http.response.body", "body": b"the body did not come in time\n"})
+                await send({"type": "http.response.start", "status": 408, "headers": _TOO_SLOW_HEADERS})
+                await send({"type": "http.response.body", "body": _TOO_SLOW})
                 return
             if received is None:
                 return
