@@ -74,14 +74,15 @@ def test_who_waits_no_longer_gives_the_request_back(server: ContractServer) -> N
     assert server.states() == ["closed"]
 
 
-def test_an_interrupted_wait_gives_the_request_back(server: ContractServer) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_wait_gives_the_request_back(server: ContractServer, number: int) -> None:
     server.ready_after = None
     process = started("request", "b2g", "--wait", url=server.url)
     assert process.stderr is not None
     assert "request 1 is finding_device" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
-    assert process.returncode == 130
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert process.returncode == 128 + number
     assert server.states() == ["closed"]
 
 

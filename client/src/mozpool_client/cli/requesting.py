@@ -10,8 +10,9 @@ import click
 from mozpool_client.cli.options import DEFAULT_REQUEST_SECONDS, Context, Duration, json_option, wishes
 from mozpool_client.cli.output import Column, err, local, out, show_facts, show_json, show_table, told, why
 from mozpool_client.cli.progress import Progress
+from mozpool_client.cli.signals import signals_raised
 from mozpool_client.durations import format_duration
-from mozpool_client.errors import MozpoolError, RequestEnded
+from mozpool_client.errors import RequestEnded
 from mozpool_client.models import Request
 from mozpool_client.plans import Order
 
@@ -50,11 +51,11 @@ def request(
         found = pool.file(Order(image, boot_config=dict(values), duration=seconds, **wanted))
         if wait:
             try:
-                with Progress() as progress:
+                with signals_raised(), Progress() as progress:
                     found = pool.wait_ready(found, timeout=timeout, progress=progress.show)
             except RequestEnded:
                 raise
-            except (MozpoolError, KeyboardInterrupt, click.Abort):
+            except BaseException:
                 # Nobody waits any more: a device that is prepared for nobody is lost to others.
                 pool.return_(found.id, patience=10)
                 err().print(f"request {found.id} is given back")

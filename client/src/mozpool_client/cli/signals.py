@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -40,6 +41,24 @@ def signals_to(tell: Callable[[int], object]) -> Iterator[None]:
         signal.set_wakeup_fd(old)
         os.close(writing)
         reader.join()
+
+
+@contextlib.contextmanager
+def signals_raised() -> Iterator[None]:
+    """End what is in the `with` by SystemExit at SIGTERM and SIGHUP, so that it can tidy up, as at Ctrl-C."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    kept = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in kept:
+        signal.signal(number, _leave)
+    try:
+        yield
+    finally:
+        for number in kept:
+            signal.signal(number, before[number])
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
