@@ -85,9 +85,9 @@ def test_the_journal_is_narrowed_down(operator: Client, query: str, numbers: lis
         ("actor=ada", "actor"),
         ("event=x&since=2020-01-01T00:00:00Z", "event"),
         ("since=yesterday", "since"),
-        ("since=0001-01-01T00:00:00%2B14:00", "time"),
-        ("until=9999-12-31T23:59:59-14:00", "time"),
-        # ["-time", false, "0001-01-01T00:00:00+14:00", 1] and ["-time", false, 1, 1]
+        ("since=0001-01-01T00:00:00%2B14:00", "since"),
+        ("until=9999-12-31T23:59:59-14:00", "until"),
+        # A cursor of that same moment, and one of a number instead of a moment.
         ("cursor=WyItdGltZSIsZmFsc2UsIjAwMDEtMDEtMDFUMDA6MDA6MDArMTQ6MDAiLDFd", "cursor"),
         ("cursor=WyItdGltZSIsZmFsc2UsMSwxXQ==", "cursor"),
         ("ordering=actor", "ordering"),
