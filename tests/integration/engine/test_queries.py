@@ -24,6 +24,8 @@ from requests_app import claims
 from requests_app.matching import Demand
 from requests_app.models import Request
 from requests_app.pulse import PoolPulse
+from requests_app.waiting.history import history
+from requests_app.waiting.queue import queue
 from tests.factories import make_controller, make_devices, make_image, make_rack, make_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,6 +151,8 @@ def hot() -> dict[str, Callable[[], object]]:
         "free by name": lambda: next(claims.candidates(demand(device_id=idle.pk), now)),
         "who waits before": lambda: claims.rivals_waiting(waiting.environment, now).exists(),
         "matching whoever waits": claims.match_waiting,
+        "the queue": lambda: queue.anew(now),
+        "how long things took lately": lambda: history.anew(now),
         "a relay board's queue": lambda: list(_due(controller.pk, now)),
         "a claim": lambda: operations.claim(queued, now),
         "calling off": lambda: operations.supersede(busy.pk),
