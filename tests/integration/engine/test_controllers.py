@@ -1,0 +1,247 @@
+"""Controllers of any kind: who is to blame, devices that go on one after the other, people who pull plugs."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from bmm import by_hand, operations, services
+from bmm.checks import power_controllers
+from bmm.drain import drain
+from bmm.drivers import power
+from bmm.errors import HardwareError, Misconfigured, Unreachable
+from bmm.models import HandTask, Kind, Operation, Status
+from bmm.operations import Answer
+from bmm.run import run
+from devices.models import Device, Journal, PowerController
+from lifeguard.machine import device_runner
+from lifeguard.reports import report
+from lifeguard.services import please
+from mozpool_site import clock
+from mozpool_site.errors import ConflictError
+from mozpool_site.statemachine.machine import Event
+from mozpool_site.statemachine.runner import Actor
+from mozpool_site.statemachine.spec import TIMEOUT
+from tests.factories import make_controller, make_device, make_image
+from tests.integration.engine.conftest import Lab
+from tests.servers.process import free_port
+from tests.unit.bmm.power.twins import Twin
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADA, OPERATOR = Actor("ada", "user"), Actor("grace", "user")
+
+
+@pytest.fixture
+def pdu() -> Iterator[Twin]:
+    with Twin("snmp_agent", "apc") as agent:
+        yield agent
+
+
+def controller_of(agent: Twin, **columns: object) -> PowerController:
+    settings = {"community": "private", "off_seconds": 0.1}
+    return make_controller(agent.address, driver="snmp-apc", settings=settings, **columns)
+
+
+def plugged(controller: PowerController, number: int) -> list[Device]:
+    image = make_image()
+    places = range(1, number + 1)
+    return [make_device(power_controller=controller, outlet=str(n), image=image) for n in places]
+
+
+def cycle_all(devices: list[Device]) -> None:
+    for device in devices:
+        please(device.pk, "power_cycle", by=OPERATOR)
+
+
+def test_a_pdu_drains_its_queue_like_any_relay_board_and_its_health_is_remembered(pdu: Twin) -> None:
+    controller = controller_of(pdu)
+    devices = plugged(controller, 3)
+    cycle_all(devices)
+    assert drain(controller.pk, report) == 3
+    assert set(Device.objects.values_list("state", flat=True)) == {"port_verifying"}
+    assert sorted(pdu.orders) == sorted((str(n), on) for n in (1, 2, 3) for on in (False, True))
+    controller.refresh_from_db()
+    assert controller.last_contact is not None
+    assert (controller.last_error, controller.last_error_at) == ("", None)
+
+
+def test_devices_go_on_one_after_the_other_also_from_one_batch_to_the_next(pdu: Twin) -> None:
+    controller = controller_of(pdu, stagger_seconds=4)
+    cycle_all(plugged(controller, 3))
+    began = time.monotonic()
+    assert drain(controller.pk, report) == 3
+    assert time.monotonic() - began > 8
+    on = [at for at, (_, on) in zip(pdu.times, pdu.orders, strict=True) if on]
+    # Two fit into a batch's 10 s; the third comes in the next one, and keeps its distance all the same.
+    assert [order for _, order in pdu.orders] == [False, False, True, True, False, True]
+    assert all(later - earlier >= 3.9 for earlier, later in pairwise(on))
+
+
+def test_three_devices_of_a_silent_controller_make_it_suspect_and_no_device_is_blamed() -> None:
+    controller = make_controller(f"127.0.0.1:{free_port()}", driver="shelly", settings={"off_seconds": 0.1})
+    devices = plugged(controller, 3)
+    cycle_all(devices)
+    drain(controller.pk, report)
+    controller.refresh_from_db()
+    assert controller.suspect_until is not None
+    assert controller.suspect_until > clock.now() + timedelta(minutes=9)
+    assert controller.last_contact is None
+    assert "Connection refused" in controller.last_error
+    assert [Device.objects.get(pk=device.pk).counters for device in devices] == [{}, {}, {}]
+
+
+def test_a_wrong_password_is_nobodys_illness() -> None:
+    with Twin("web_plug", "shelly", "--password", "sesame") as plug:
+        controller = make_controller(plug.address, driver="shelly", settings={"off_seconds": 0.1})
+        cycle_all(plugged(controller, 3))
+        drain(controller.pk, report)
+    controller.refresh_from_db()
+    assert controller.suspect_until is None
+    assert "401" in controller.last_error
+    results = Operation.objects.exclude(status=Status.QUEUED).values_list("result", flat=True)
+    assert set(results) == {Answer.MISCONFIGURED}
+
+
+def test_all_outlets_of_a_relay_board_are_read_in_one_go(lab: Lab) -> None:
+    controller = lab.controller()
+    found = services.read_outlets(controller)
+    assert len(found) == 32
+    assert set(found.values()) == {True}
+    assert lab.control.relay_board("relay-0").counters.connections == 1
+
+
+def test_of_other_controllers_the_outlets_of_their_devices_are_read(pdu: Twin) -> None:
+    controller = controller_of(pdu)
+    devices = plugged(controller, 2)
+    operations.queue(devices[0], Kind.POWER_OFF, clock.now(), actor="ada")
+    drain(controller.pk, report)
+    assert services.read_outlets(controller) == {"1": False, "2": True}
+    assert services.test_controller(controller) is True
+
+
+def test_a_controller_that_cannot_tell_says_so_for_each_outlet() -> None:
+    shelf = make_controller("shelf 3", driver="manual")
+    make_device(power_controller=shelf, outlet="plug 4")
+    assert services.read_outlets(shelf) == {"plug 4": None}
+
+
+def test_what_a_test_meets_is_raised_and_remembered(pdu: Twin) -> None:
+    silent = make_controller(f"127.0.0.1:{free_port()}", driver="shelly")
+    with pytest.raises(Unreachable):
+        services.test_controller(silent)
+    silent.refresh_from_db()
+    assert (silent.last_contact, "Connection refused" in silent.last_error) == (None, True)
+    with pytest.raises(Misconfigured, match="community is missing"):
+        services.test_controller(make_controller(driver="snmp-apc"))
+    busy = controller_of(pdu, lease_owner="elsewhere", lease_until=clock.now() + timedelta(seconds=60))
+    with pytest.raises(ConflictError, match="in use by elsewhere"):
+        services.test_controller(busy)
+
+
+def shelf_with_device() -> tuple[PowerController, Device]:
+    shelf = make_controller("shelf 3, behind the door", driver="manual")
+    return shelf, make_device(power_controller=shelf, outlet="plug 4", image=make_image())
+
+
+def due_again() -> Operation:
+    """Let the pause of the waiting operation be over."""
+    Operation.objects.filter(status=Status.QUEUED).update(not_before=clock.now())
+    return Operation.objects.get(status=Status.QUEUED)
+
+
+def test_a_person_is_asked_once_and_the_operation_waits_without_a_lease_until_it_is_confirmed() -> None:
+    _, device = shelf_with_device()
+    please(device.pk, "power_cycle", by=OPERATOR)
+    for _ in range(3):
+        assert run(due_again().pk, report)
+        waiting = Operation.objects.get()
+        assert (waiting.status, waiting.running_on, waiting.lease_until) == (Status.QUEUED, None, None)
+        assert timedelta(seconds=4) < waiting.not_before - clock.now() <= timedelta(seconds=5)
+    task = HandTask.objects.get()
+    assert str(task).endswith(": off, count to ten, on again")
+    assert by_hand.with_need(HandTask.objects.all()).get().wanted is True
+    assert by_hand.confirm(task.pk, by=ADA)
+    # Confirming wakes it: nobody waits out the pause.
+    assert run(Operation.objects.get(status=Status.QUEUED, not_before__lte=clock.now()).pk, report)
+    device.refresh_from_db()
+    assert device.state == "port_verifying"
+    done = Operation.objects.filter(kind=Kind.POWER_CYCLE).get()
+    assert (done.status, done.message) == (Status.DONE, "switched by hand by ada")
+    told = Journal.objects.filter(device_id=device.pk, event="hand_task").values_list("message", flat=True)
+    assert [line.partition(":")[0] for line in told] == ["a person is asked", "done by hand"]
+
+
+def test_a_state_that_tries_again_finds_the_task_that_was_opened_before() -> None:
+    _, device = shelf_with_device()
+    please(device.pk, "power_cycle", by=OPERATOR)
+    run(due_again().pk, report)
+    Device.objects.filter(pk=device.pk).update(deadline=clock.now() - timedelta(seconds=1))
+    assert device_runner.deliver(device.pk, Event(TIMEOUT)).moved
+    run(due_again().pk, report)
+    assert HandTask.objects.count() == 1
+    assert Operation.objects.filter(status=Status.SUPERSEDED).count() == 1
+
+
+def test_a_task_that_nobody_waits_for_cannot_be_confirmed_and_another_wish_calls_it_off() -> None:
+    shelf, device = shelf_with_device()
+    please(device.pk, "power_cycle", by=OPERATOR)
+    run(due_again().pk, report)
+    operations.supersede(device.pk)
+    task = HandTask.objects.get()
+    assert by_hand.with_need(HandTask.objects.all()).get().wanted is False
+    assert by_hand.confirm(task.pk, by=ADA) is False
+    operations.queue(device, Kind.POWER_OFF, clock.now(), actor="ada")
+    drain(shelf.pk, report)
+    task.refresh_from_db()
+    assert (task.open_for, task.done_at) == (None, None)
+    assert HandTask.objects.get(open_for=device.pk).kind == Kind.POWER_OFF
+
+
+def test_what_was_confirmed_long_ago_does_not_count_for_a_new_wish() -> None:
+    shelf, device = shelf_with_device()
+    long_ago = clock.now() - timedelta(hours=1)
+    HandTask.objects.create(
+        device=device, controller=shelf, outlet="plug 4", kind=Kind.POWER_OFF, asked_at=long_ago,
+        open_for=device.pk, done_at=long_ago, done_by="ada",
+    )  # fmt: skip
+    operations.queue(device, Kind.POWER_OFF, clock.now(), actor="grace")
+    drain(shelf.pk, report)
+    assert Operation.objects.get().status == Status.QUEUED
+    assert HandTask.objects.filter(done_at=None).count() == 1
+
+
+def test_what_a_person_asked_for_past_lifeguard_is_given_up_after_four_hours() -> None:
+    shelf, device = shelf_with_device()
+    operation = operations.queue(device, Kind.POWER_OFF, clock.now(), actor="grace")
+    drain(shelf.pk, report)
+    Operation.objects.update(created=clock.now() - timedelta(hours=4, seconds=1), not_before=clock.now())
+    drain(shelf.pk, report)
+    operation.refresh_from_db()
+    assert (operation.status, operation.result) == (Status.FAILED, Answer.UNREACHABLE)
+    assert operation.message == "nobody switched it by hand in four hours"
+    assert not HandTask.objects.filter(open_for=device.pk).exists()
+
+
+def test_a_driver_whose_library_is_missing_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    missing = power.Later("bmm.drivers.power.no_such_module", "ApcDriver", "pysnmp")
+    monkeypatch.setitem(power.LATER, "snmp-apc", missing)  # type: ignore[arg-type]
+    make_controller("10.1.0.7", driver="snmp-apc", settings={"community": "private"})
+    (error,) = power_controllers(databases=["default"])
+    assert error.id == "bmm.E001"
+    assert "needs the package pysnmp: pip install -r requirements-power.txt" in error.msg
+
+
+@pytest.mark.parametrize("name", power.driver_names())
+def test_every_driver_that_we_name_is_there_and_says_what_it_wants(name: str) -> None:
+    driver = power.driver_class(name)
+    assert driver.outlet_grammar
+    assert driver.address_help
+    for spec in driver.settings:
+        assert spec.default is None or spec.read(spec.default) == spec.default
+        assert not spec.secret or spec.default in (None, "")
+    with pytest.raises(HardwareError):
+        driver.check_outlet("no such outlet; rm -rf /")
