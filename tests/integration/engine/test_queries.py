@@ -24,7 +24,6 @@ from requests_app import claims
 from requests_app.matching import Demand
 from requests_app.models import Request
 from requests_app.pulse import PoolPulse
-from requests_app.waiting.history import history
 from requests_app.waiting.queue import queue
 from tests.factories import make_controller, make_devices, make_image, make_rack, make_request
 
@@ -152,7 +151,6 @@ def hot() -> dict[str, Callable[[], object]]:
         "who waits before": lambda: claims.rivals_waiting(waiting.environment, now).exists(),
         "matching whoever waits": claims.match_waiting,
         "the queue": lambda: queue.anew(now),
-        "how long things took lately": lambda: history.anew(now),
         "a relay board's queue": lambda: list(_due(controller.pk, now)),
         "a claim": lambda: operations.claim(queued, now),
         "calling off": lambda: operations.supersede(busy.pk),
