@@ -50,8 +50,12 @@ lint: $(ALL) ## every check that runs no test
 	$(DEVELOPMENT) .venv/bin/lint-imports
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run scripts/find-python scripts/need-packages \
-		scripts/test-packages scripts/venv; else echo "shellcheck is not installed; shell scripts unchecked"; fi
+	.venv/bin/shellcheck .ci/run scripts/find-python scripts/need-packages scripts/test-packages scripts/venv
+	.venv/bin/shellcheck bmm/live/scripts/init.sh --shell sh
+	.venv/bin/shellcheck bmm/live/scripts/dhcp-script.sh
+	for part in mobile-init install maintenance self-test; do \
+		$(DEVELOPMENT) $(PY) manage.py live_kit script $$part > var/$$part.sh && \
+		.venv/bin/shellcheck --exclude SC2013,SC2034,SC2329 var/$$part.sh || exit 1; done
 
 # The private servers live as long as the command beside them; see tests/servers/.
 .PHONY: test
