@@ -249,12 +249,14 @@ def test_what_can_never_be_had_is_refused_with_the_reason(client: Installed) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_cancelled_job_leaks_nothing(client: Installed, number: signal.Signals) -> None:
-    process = client.start(*run_words("sh", "-c", "echo $MOZPOOL_REQUEST_ID; sleep 60"))
+    # exec: a shell that is about to start another program may miss a Ctrl-C until that has ended.
+    process = client.start(*run_words("sh", "-c", "echo $MOZPOOL_REQUEST_ID; exec sleep 60"))
     until_it_runs(process)
     began = time.monotonic()
     process.send_signal(number)
-    assert finished(process)[0] == 128 + number
-    assert time.monotonic() - began < 5
+    status, _, errors = finished(process)
+    assert status == 128 + number, errors
+    assert time.monotonic() - began < 10
     assert open_requests(client) == []
 
 
