@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import get_commands
 
+from bmm.drivers.power import driver_names
 from bmm.models import Operation
 from devices.models import BootConfig, Device, ImageBootConfig, Journal
 from requests_app.models import Request
@@ -96,7 +97,7 @@ def everything() -> list[object]:
         ("relay test 127.0.0.1:x", 'relay: \'127.0.0.1:x\': "host" or "host:port" expected'),
         (
             "relay test 127.0.0.1 --driver pdu",
-            "relay: unknown power driver 'pdu'; known are: proxr",
+            f"relay: unknown power driver 'pdu'; known are: {', '.join(driver_names())}",
         ),
         (
             "boot_config show nothing",
