@@ -14,8 +14,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# PXELINUX looks for pxelinux.cfg/01-aa-bb-cc-dd-ee-ff: 01 is the ARP type of Ethernet, then the MAC.
-_FOLDER = "pxelinux.cfg"
+# PXELINUX and U-Boot look for pxelinux.cfg/01-aa-bb-cc-dd-ee-ff: 01 is the ARP type of Ethernet, then the MAC. The
+# files of other loaders, beside it, are ours to name: `/boot/ipxe` and `/boot/grub/` send them there.
+PXELINUX, IPXE, GRUB = "pxelinux.cfg", "ipxe", "grub"
+FOLDERS = (PXELINUX, IPXE, GRUB)
 _MAC = re.compile(r"[0-9a-f]{12}")
 _BOOT_FILE = re.compile(r"01((?:-[0-9a-f]{2}){6})")
 _TEMPORARY = re.compile(r"\.mozpool-[0-9a-f]{16}\.tmp")
@@ -31,19 +33,24 @@ _TOKEN_BYTES = 16
 _TOKEN_VERSION = "v1"  # noqa: S105 - names the scheme, opens nothing
 
 
-def boot_file_path(tftp_root: Path, mac: str) -> Path:
-    """Give the path of a device's boot file; a `mac` that is not twelve lower-case hex digits: ValueError.
+def boot_file_path(tftp_root: Path, mac: str, folder: str = PXELINUX) -> Path:
+    """Give the path of a device's boot file in a loader's folder.
 
-    The path is absolute, and checked after resolving: a link that leads out of the root is a ValueError too.
+    A `mac` that is not twelve lower-case hex digits is a ValueError. The path is absolute, and checked after
+    resolving: a link that leads out of the root is a ValueError too.
     """
     if not _MAC.fullmatch(mac):
         raise ValueError(f"{mac!r} is no MAC address of twelve lower-case hex digits")
     root = tftp_root.resolve()
-    pairs = [mac[at : at + 2] for at in range(0, len(mac), 2)]
-    path = (root / _FOLDER / "-".join(["01", *pairs])).resolve()
+    path = (root / folder / boot_file_name(mac)).resolve()
     if root not in path.parents:
         raise ValueError(f"the boot file of {mac} would be at {path}, outside of the TFTP root {root}")
     return path
+
+
+def boot_file_name(mac: str) -> str:
+    """Give the file name that loaders make of a MAC address of twelve hex digits."""
+    return "-".join(["01", *(mac[at : at + 2] for at in range(0, len(mac), 2))])
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
@@ -63,7 +70,7 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
 
 
-def write_boot_file(tftp_root: Path, mac: str, text: str) -> bool:
+def write_boot_file(tftp_root: Path, mac: str, text: str, folder: str = PXELINUX) -> bool:
     """Make a device's boot file say `text`; gives whether anything had to change.
 
     A TFTP server sees the old file or the new one, never a part, and a crash leaves one of the two. Raises
@@ -71,7 +78,7 @@ def write_boot_file(tftp_root: Path, mac: str, text: str) -> bool:
     """
     if "\0" in text:
         raise ValueError("the boot file would contain a NUL character")
-    path = boot_file_path(tftp_root, mac)
+    path = boot_file_path(tftp_root, mac, folder)
     data = text.encode()
     if _bytes_of(path) == data:
         return False
@@ -87,9 +94,9 @@ def write_boot_file(tftp_root: Path, mac: str, text: str) -> bool:
     return True
 
 
-def remove_boot_file(tftp_root: Path, mac: str) -> bool:
+def remove_boot_file(tftp_root: Path, mac: str, folder: str = PXELINUX) -> bool:
     """Remove a device's boot file, so that it boots from its own storage; gives whether there was one."""
-    path = boot_file_path(tftp_root, mac)
+    path = boot_file_path(tftp_root, mac, folder)
     try:
         path.unlink()
     except FileNotFoundError:
@@ -98,11 +105,11 @@ def remove_boot_file(tftp_root: Path, mac: str) -> bool:
     return True
 
 
-def present_boot_files(tftp_root: Path) -> dict[str, str]:
+def present_boot_files(tftp_root: Path, folder: str = PXELINUX) -> dict[str, str]:
     """Give the text of every boot file by MAC; other files of the folder are not ours and are left out."""
     found: dict[str, str] = {}
-    folder = tftp_root / _FOLDER
-    for file in folder.iterdir() if folder.is_dir() else ():
+    files = tftp_root / folder
+    for file in files.iterdir() if files.is_dir() else ():
         match = _BOOT_FILE.fullmatch(file.name)
         # A file may go away between the listing and here: another process has removed it.
         data = _bytes_of(file) if match else None
@@ -113,9 +120,9 @@ def present_boot_files(tftp_root: Path) -> dict[str, str]:
 
 def sweep(tftp_root: Path) -> int:
     """Remove temporary files that a killed process left over an hour ago; gives how many."""
-    folder = tftp_root / _FOLDER
     removed = 0
-    for file in folder.iterdir() if folder.is_dir() else ():
+    folders = [tftp_root / name for name in FOLDERS if (tftp_root / name).is_dir()]
+    for file in (file for folder in folders for file in folder.iterdir()):
         if not _TEMPORARY.fullmatch(file.name):
             continue
         try:

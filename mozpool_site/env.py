@@ -53,6 +53,7 @@ class Environment:
     database: dict[str, Any]
     broker_url: str
     tftp_root: Path
+    boot_loaders: tuple[str, ...]
     static_root: Path | None
     trusted_networks: tuple[Network, ...]
     trusted_operator_networks: tuple[Network, ...]
@@ -114,6 +115,11 @@ SETTINGS: tuple[Setting, ...] = (
         "MOZPOOL_TFTP_ROOT", "tftp_root", "absolute path", str(BASE_DIR / "var" / "tftp"),
         "The folder that this host's TFTP server serves; boot files go below it, into `pxelinux.cfg/`.",
         env_kinds.absolute_path,
+    ),
+    Setting(
+        "MOZPOOL_BOOT_LOADERS", "boot_loaders", "words", "",
+        "Loaders besides PXELINUX and U-Boot that boot files are written for: `ipxe`, `grub`.",
+        env_kinds.any_of("ipxe", "grub"),
     ),
     Setting(
         "MOZPOOL_STATIC_ROOT", "static_root", "absolute path", "",

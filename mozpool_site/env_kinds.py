@@ -127,6 +127,19 @@ def is_host(text: str) -> bool:
     return _HOSTNAME.fullmatch(text) is not None or _is_address(text)
 
 
+def any_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    """Make a reader that accepts a comma-separated list of some of `words`."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = tuple(part.lower() for part in _listed(text))
+        if not set(found) <= set(words):
+            msg = f"some of {', '.join(words)}, separated by commas, expected"
+            raise ValueError(msg)
+        return found
+
+    return read
+
+
 def hosts(text: str) -> tuple[str, ...]:
     """Read a comma-separated list of host names or addresses; a leading dot includes subdomains."""
     found = tuple(part.lower() for part in _listed(text))

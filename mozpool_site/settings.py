@@ -207,6 +207,7 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 # --- Mozpool's own ------------------------------------------------------------------------------------------
 MOZPOOL_BASE_URL = ENVIRONMENT.base_url
 MOZPOOL_TFTP_ROOT = ENVIRONMENT.tftp_root
+MOZPOOL_BOOT_LOADERS = ENVIRONMENT.boot_loaders
 MOZPOOL_TRUSTED_NETWORKS = ENVIRONMENT.trusted_networks
 MOZPOOL_TRUSTED_OPERATOR_NETWORKS = ENVIRONMENT.trusted_operator_networks
 MOZPOOL_TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies

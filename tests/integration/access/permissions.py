@@ -122,6 +122,11 @@ LEGACY = (
     line("/boot/{booting}/{boot_token}/event/foo/", POST=BY_TOKEN),
     line("/boot/{booting}/{boot_token}/second-stage/", GET=BY_TOKEN),
     line("/boot/{booting}/{boot_token}/config/", GET=BY_TOKEN),
+    line("/boot/{booting}/{boot_token}/log/", {"message": "x"}, POST=BY_TOKEN),
+    line("/boot/{booting}/{boot_token}/ipxe/", GET=BY_TOKEN),
+    line("/boot/{booting}/{boot_token}/grub.cfg/", GET=BY_TOKEN),
+    line("/boot/ipxe/", GET=ANYBODY),
+    line("/boot/grub/grub.cfg-01-02-00-7f-00-00-01", GET=ANYBODY),
 )
 
 V2 = (
@@ -195,6 +200,7 @@ MODELS = {
     "auth/group": Model(),
     "auth/user": Model(),
     "bmm/handtask": HISTORY,
+    "bmm/logpattern": Model(),
     "bmm/operation": HISTORY,
     "devices/bootconfig": Model(),
     "devices/device": Model(change=Role.OPERATOR),
