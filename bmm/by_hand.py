@@ -23,9 +23,9 @@ _PATIENCE = timedelta(hours=4)
 _FRESH = timedelta(seconds=10)
 
 
-def look(operation: Operation, now: datetime) -> Outcome:
-    """Say whether a person has done what a running operation asks for; else ask, and have it look again later."""
-    task = _open_task(operation)
+def look(operation: Operation, controller_id: int, now: datetime) -> Outcome:
+    """Say whether a person has done what a controller's operation asks for; else ask, and look again later."""
+    task = _open_task(operation, controller_id)
     if task is not None and task.done_at is not None:
         _close(task)
         if task.done_at > operation.created - _FRESH:
@@ -36,7 +36,7 @@ def look(operation: Operation, now: datetime) -> Outcome:
             _close(task)
         _poll(operation, None)
         return Outcome(Answer.UNREACHABLE, "nobody switched it by hand in four hours")
-    task = task or _ask(operation, now)
+    task = task or _ask(operation, controller_id, now)
     _poll(operation, POLL_SECONDS)
     return Outcome(Answer.UNREACHABLE, f"task {task.pk} waits for a person: {task}")
 
@@ -64,21 +64,21 @@ def confirm(task_id: int, *, by: Actor) -> bool:
     return True
 
 
-def _open_task(operation: Operation) -> HandTask | None:
+def _open_task(operation: Operation, controller_id: int) -> HandTask | None:
     """Find the device's open task if it is this one; another one is called off."""
     task = HandTask.objects.filter(open_for=operation.device_id).select_related("controller").first()
-    wanted = (operation.kind, operation.controller_id, operation.device.outlet)
+    wanted = (operation.kind, controller_id, operation.device.outlet)
     if task is not None and (task.kind, task.controller_id, task.outlet) != wanted:
         _close(task)
         return None
     return task
 
 
-def _ask(operation: Operation, now: datetime) -> HandTask:
+def _ask(operation: Operation, controller_id: int, now: datetime) -> HandTask:
     device = operation.device
     task = HandTask.objects.create(
         device_id=device.pk,
-        controller_id=operation.controller_id,
+        controller_id=controller_id,
         outlet=device.outlet,
         kind=operation.kind,
         asked_by=operation.actor or "Lifeguard",

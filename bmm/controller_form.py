@@ -75,16 +75,13 @@ class DriverForm(ControllerModelForm):
                 check(cleaned.get("address", ""))
             except Misconfigured as error:
                 self.add_error(self._field_of(str(error), field), str(error))
+        if not self.errors:
+            self.instance.settings = self._given()
         return cleaned
 
     def changed_settings(self) -> bool:
         """Whether what is to be stored differs from what is stored."""
         return self._given() != self._stored
-
-    def _post_clean(self) -> None:
-        if not self.errors:
-            self.instance.settings = self._given()
-        super()._post_clean()
 
     def _check_settings(self, address: str) -> None:
         given = self._given()

@@ -154,7 +154,7 @@ def _ask_people(controller_id: int, report: Report) -> int:
     batch = _claim_batch(controller_id)
     for operation in batch:
         outcome = _prepare(operation) or patiently(
-            partial(by_hand.look, operation, clock.now()), _PATIENCE_SECONDS
+            partial(by_hand.look, operation, controller_id, clock.now()), _PATIENCE_SECONDS
         )
         _tell(report, operation, outcome)
     return len(batch)

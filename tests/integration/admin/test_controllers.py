@@ -38,7 +38,7 @@ class SafeDriver(ProXRDriver):
 @pytest.fixture
 def vault(pool: list[Device], monkeypatch: pytest.MonkeyPatch) -> PowerController:
     """Give a controller whose driver keeps secrets."""
-    monkeypatch.setitem(power.DRIVERS, "safe", SafeDriver)  # type: ignore[arg-type]
+    monkeypatch.setitem(power.DRIVERS, "safe", SafeDriver)
     settings = {"password": "sesame-1", "token": "sesame-t", "retries": 5}
     return PowerController.objects.create(
         name="vault", rack=pool[0].rack, driver="safe", address="127.0.0.1", settings=settings

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def pdu() -> Iterator[Twin]:
         yield agent
 
 
-def controller_of(agent: Twin, **columns: object) -> PowerController:
+def controller_of(agent: Twin, **columns: Any) -> PowerController:
     settings = {"community": "private", "off_seconds": 0.1}
     return make_controller(agent.address, driver="snmp-apc", settings=settings, **columns)
 
@@ -145,6 +146,11 @@ def shelf_with_device() -> tuple[PowerController, Device]:
     return shelf, make_device(power_controller=shelf, outlet="plug 4", image=make_image())
 
 
+def wanted() -> bool:
+    """Say whether the one task is still waited for."""
+    return bool(vars(by_hand.with_need(HandTask.objects.all()).get())["wanted"])
+
+
 def due_again() -> Operation:
     """Let the pause of the waiting operation be over."""
     Operation.objects.filter(status=Status.QUEUED).update(not_before=clock.now())
@@ -161,7 +167,7 @@ def test_a_person_is_asked_once_and_the_operation_waits_without_a_lease_until_it
         assert timedelta(seconds=4) < waiting.not_before - clock.now() <= timedelta(seconds=5)
     task = HandTask.objects.get()
     assert str(task).endswith(": off, count to ten, on again")
-    assert by_hand.with_need(HandTask.objects.all()).get().wanted is True
+    assert wanted() is True
     assert by_hand.confirm(task.pk, by=ADA)
     # Confirming wakes it: nobody waits out the pause.
     assert run(Operation.objects.get(status=Status.QUEUED, not_before__lte=clock.now()).pk, report)
@@ -190,7 +196,7 @@ def test_a_task_that_nobody_waits_for_cannot_be_confirmed_and_another_wish_calls
     run(due_again().pk, report)
     operations.supersede(device.pk)
     task = HandTask.objects.get()
-    assert by_hand.with_need(HandTask.objects.all()).get().wanted is False
+    assert wanted() is False
     assert by_hand.confirm(task.pk, by=ADA) is False
     operations.queue(device, Kind.POWER_OFF, clock.now(), actor="ada")
     drain(shelf.pk, report)
@@ -228,7 +234,7 @@ def test_a_driver_whose_library_is_missing_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     missing = power.Later("bmm.drivers.power.no_such_module", "ApcDriver", "pysnmp")
-    monkeypatch.setitem(power.LATER, "snmp-apc", missing)  # type: ignore[arg-type]
+    monkeypatch.setitem(power.LATER, "snmp-apc", missing)
     make_controller("10.1.0.7", driver="snmp-apc", settings={"community": "private"})
     (error,) = power_controllers(databases=["default"])
     assert error.id == "bmm.E001"
