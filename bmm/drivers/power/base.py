@@ -4,63 +4,30 @@ Here live the one connection for a whole batch, reading each switch back and try
 that boards need, the pause between two devices that go on, and never leaving a device off in silence.
 """
 
-import re
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar, Self
+from typing import Self
 
 from bmm.deadline import Deadline
-from bmm.drivers.address import parse_address
+from bmm.drivers.power.contract import OFF_SECONDS, Power, PowerContract
 from bmm.drivers.power.sweep import Results, Sweep
-from bmm.drivers.settings import SettingSpec, read_settings
 from bmm.errors import HardwareError, Misconfigured, OutOfTime, Refused
+
+__all__ = ["OFF_SECONDS", "Power", "PowerDriver"]
 
 # After a connection that was not accepted, even where the board itself asks for no rest: else asking again
 # and again for a board that is down would keep a core busy.
 _RETRY_SECONDS = 0.5
 _LOOK_AGAIN_SECONDS = 0.2
 
-# What an outlet's power is: on or off, None where the controller cannot tell, or the error that asking met.
-Power = bool | HardwareError | None
 
-# For the drivers whose devices differ in how long they must be without power.
-OFF_SECONDS = SettingSpec(
-    "off_seconds", float, default=3.0, most=10, help="Seconds that a power cycle leaves a device off."
-)
-
-
-class PowerDriver(ABC):
+class PowerDriver(PowerContract):
     """A power controller with outlets, reached by one connection at a time.
 
     One object belongs to one thread. The batches (`cycle`, `switch`, `power_on`, `power_off`, `read`, `test`)
     open the connection when they need it and close it at their end; within `connected` they share that one.
     """
-
-    # The texts that name an outlet, and the same in words for whoever wrote another one.
-    outlet_pattern: ClassVar[re.Pattern[str]]
-    outlet_grammar: ClassVar[str]
-    # What the address is, for forms.
-    address_help: ClassVar[str] = "host or host:port"
-    settings: ClassVar[tuple[SettingSpec, ...]] = ()
-    # A person does the switching; see bmm/by_hand.py.
-    by_hand: ClassVar[bool] = False
-
-    # False where the controller cannot tell whether an outlet is on: what it accepts then counts as done.
-    verifies: bool = True
-    # The longest time from an accepted command until reading shows it. Where it is not 0, a whole batch is told
-    # first and read back afterwards, so that the times do not add up.
-    settle_seconds: float = 0.0
-    # Between two devices going on: all at once could blow the fuse that they share.
-    stagger_seconds: float = 0.0
-    # How long the devices stay without power in a cycle: their capacitors must run empty.
-    off_seconds: float = 1.0
-    # How long the controller wants to be left alone between two connections.
-    rest_seconds: float = 0.0
-    # A command that takes longer than this will never be answered: the rest of the batch should not wait.
-    answer_seconds: float = 2.0
-    connect_seconds: float = 3.0
 
     def __init__(
         self,
@@ -70,66 +37,14 @@ class PowerDriver(ABC):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take an address as the driver defines it and the settings that it declares; else Misconfigured."""
-        self.address = address
-        self.values = read_settings(self.settings, settings or {})
-        if OFF_SECONDS in self.settings:
-            self.off_seconds = self.number(OFF_SECONDS.name)
-        self._sleep = sleep
+        super().__init__(address, settings, sleep)
         self._is_open = False
         self._held = False
         self._rested: Deadline | None = None
         self._next_on: Deadline | None = None
         self._told: set[str] = set()
 
-    # -- what a driver writes ------------------------------------------------------------------------------
-
-    def open(self, deadline: Deadline) -> None:  # noqa: B027 - many hold no connection
-        """Make the one connection, where there is one; raises Unreachable or Misconfigured."""
-
-    def close(self) -> None:  # noqa: B027 - as above
-        """Close it, also when it is half open or closed already; raises nothing."""
-
-    @abstractmethod
-    def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
-        """Give the outlet's device power, or take it; raises Unreachable, Garbled or Refused."""
-
-    @abstractmethod
-    def get(self, outlet: str, deadline: Deadline) -> bool:
-        """Ask the hardware whether the outlet's device has power; raises Unreachable or Garbled.
-
-        Not called where `verifies` is False.
-        """
-
-    @abstractmethod
-    def answers(self, deadline: Deadline) -> bool:
-        """Ask for a sign of life that touches no outlet; False for an answer that is the wrong one."""
-
-    def every_outlet(self) -> list[str]:
-        """Name all outlets that there can be; none where the grammar alone cannot say."""
-        return []
-
     # -- what everybody else uses --------------------------------------------------------------------------
-
-    @classmethod
-    def check_address(cls, address: str) -> str:
-        """Give back an address that this driver can have; any other raises Misconfigured."""
-        parse_address(address, 1)
-        return address
-
-    def text(self, name: str) -> str:
-        """Give the value of a setting that is text."""
-        return str(self.values[name])
-
-    def number(self, name: str) -> float:
-        """Give the value of a setting that is a number."""
-        return float(self.values[name])
-
-    @classmethod
-    def check_outlet(cls, outlet: str) -> str:
-        """Give back an outlet that this driver can have; any other raises Misconfigured."""
-        if not cls.outlet_pattern.fullmatch(outlet):
-            raise Misconfigured(f"there is no outlet {outlet!r}: {cls.outlet_grammar} expected")
-        return outlet
 
     def switch(self, wanted: Mapping[str, bool], deadline: Deadline) -> Results:
         """Bring each outlet to what is wanted (True: power on) and read it back, in one connection.

@@ -1,0 +1,107 @@
+"""What a power driver is: what it declares of itself, and the few functions that it writes."""
+
+import re
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from bmm.deadline import Deadline
+from bmm.drivers.address import parse_address
+from bmm.drivers.settings import SettingSpec, read_settings
+from bmm.errors import HardwareError, Misconfigured
+
+# What an outlet's power is: on or off, None where the controller cannot tell, or the error that asking met.
+Power = bool | HardwareError | None
+
+# For the drivers whose devices differ in how long they must be without power.
+OFF_SECONDS = SettingSpec(
+    "off_seconds", float, default=3.0, most=10, help="Seconds that a power cycle leaves a device off."
+)
+
+
+class PowerContract(ABC):
+    """The part of PowerDriver (base.py) that drivers fill in."""
+
+    # The texts that name an outlet, and the same in words for whoever wrote another one.
+    outlet_pattern: ClassVar[re.Pattern[str]]
+    outlet_grammar: ClassVar[str]
+    # What the address is, for forms.
+    address_help: ClassVar[str] = "host or host:port"
+    settings: ClassVar[tuple[SettingSpec, ...]] = ()
+    # A person does the switching; see bmm/by_hand.py.
+    by_hand: ClassVar[bool] = False
+
+    # False where the controller cannot tell whether an outlet is on: what it accepts then counts as done.
+    verifies: bool = True
+    # The longest time from an accepted command until reading shows it. Where it is not 0, a whole batch is told
+    # first and read back afterwards, so that the times do not add up.
+    settle_seconds: float = 0.0
+    # Between two devices going on: all at once could blow the fuse that they share.
+    stagger_seconds: float = 0.0
+    # How long the devices stay without power in a cycle: their capacitors must run empty.
+    off_seconds: float = 1.0
+    # How long the controller wants to be left alone between two connections.
+    rest_seconds: float = 0.0
+    # A command that takes longer than this will never be answered: the rest of the batch should not wait.
+    answer_seconds: float = 2.0
+    connect_seconds: float = 3.0
+
+    def __init__(
+        self, address: str, settings: Mapping[str, object] | None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.address = address
+        self.values = read_settings(self.settings, settings or {})
+        if OFF_SECONDS in self.settings:
+            self.off_seconds = self.number(OFF_SECONDS.name)
+        self._sleep = sleep
+
+    # -- what a driver writes ------------------------------------------------------------------------------
+
+    def open(self, deadline: Deadline) -> None:  # noqa: B027 - many hold no connection
+        """Make the one connection, where there is one; raises Unreachable or Misconfigured."""
+
+    def close(self) -> None:  # noqa: B027 - as above
+        """Close it, also when it is half open or closed already; raises nothing."""
+
+    @abstractmethod
+    def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
+        """Give the outlet's device power, or take it; raises Unreachable, Garbled or Refused."""
+
+    @abstractmethod
+    def get(self, outlet: str, deadline: Deadline) -> bool:
+        """Ask the hardware whether the outlet's device has power; raises Unreachable or Garbled.
+
+        Not called where `verifies` is False.
+        """
+
+    @abstractmethod
+    def answers(self, deadline: Deadline) -> bool:
+        """Ask for a sign of life that touches no outlet; False for an answer that is the wrong one."""
+
+    def every_outlet(self) -> list[str]:
+        """Name all outlets that there can be; none where the grammar alone cannot say."""
+        return []
+
+    # -- for drivers and everybody else --------------------------------------------------------------------
+
+    @classmethod
+    def check_address(cls, address: str) -> str:
+        """Give back an address that this driver can have; any other raises Misconfigured."""
+        parse_address(address, 1)
+        return address
+
+    def text(self, name: str) -> str:
+        """Give the value of a setting that is text."""
+        return str(self.values[name])
+
+    def number(self, name: str) -> float:
+        """Give the value of a setting that is a number."""
+        return float(self.values[name])
+
+    @classmethod
+    def check_outlet(cls, outlet: str) -> str:
+        """Give back an outlet that this driver can have; any other raises Misconfigured."""
+        if not cls.outlet_pattern.fullmatch(outlet):
+            raise Misconfigured(f"there is no outlet {outlet!r}: {cls.outlet_grammar} expected")
+        return outlet
