@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -153,6 +153,10 @@ class WhoAmI(ApiView):
 @extend_schema_view(
     list=extend_schema(
         parameters=[OpenApiParameter("owner", str, description="Whose tokens; for admins.")],
+        responses={
+            200: TokenSerializer(many=True),
+            404: OpenApiResponse(description="There is no such user."),
+        },
     ),
 )
 class TokenViewSet(Resource):

@@ -43,6 +43,7 @@ _WAIT = (
     ),
     OpenApiParameter("state_seq", int, description="The one that you know; by default the present one."),
 )
+_UNKNOWN = OpenApiResponse(description="There is no such image, device or type of hardware.")
 _IMPOSSIBLE = OpenApiResponse(description="Nothing could ever match, or the key was used for another body.")
 
 
@@ -158,7 +159,7 @@ class RequestViewSet(Resource):
 
     @extend_schema(
         request=OrderSerializer,
-        responses={201: RequestSerializer, 422: _IMPOSSIBLE},
+        responses={201: RequestSerializer, 404: _UNKNOWN, 422: _IMPOSSIBLE},
         parameters=[_KEY],
     )
     def create(self, request: Call) -> HttpResponse:
