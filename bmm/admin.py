@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from bmm import power_admin  # noqa: F401 - registers its pages
 from bmm.forms import DeviceForm
 from bmm.models import OPEN, Operation
+from bmm.syslog import admin as syslog_admin  # noqa: F401 - registers its page
 from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
 from devices.models import Device
 

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from bmm.syslog.models import LogPattern  # noqa: F401 - Django finds models here only
 from devices.models import Device, PowerController, Rack
 
 

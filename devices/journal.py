@@ -1,11 +1,14 @@
 """Appends to the journal. Callers give the time, so that a step's lines share the step's moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 
+from django.db import connection
+
 from devices.models import Journal
+from devices.models.journal import Source
 from mozpool_site.statemachine.machine import Event, Step, Verdict
 from mozpool_site.statemachine.runner import MACHINE, Actor
 
@@ -45,6 +48,23 @@ def append(lines: Iterable[Journal]) -> None:
         Journal.objects.bulk_create(lines)
     else:
         buffer.extend(lines)
+
+
+def append_texts(lines: Sequence[tuple[datetime, int, str]], source: Source) -> None:
+    """Store lines of devices - time, device, message of 500 characters at most - in one statement.
+
+    For many a second: no rows are made in Python, which would take ten times as long as the database does.
+    """
+    if not lines:
+        return
+    columns = "time, device_id, message, source, actor, event, from_state, to_state"
+    values = ", ".join(["(%s, %s, %s, %s, '', '', '', '')"] * len(lines))
+    adapted = connection.ops.adapt_datetimefield_value
+    parameters = [
+        value for time, device, message in lines for value in (adapted(time), device, message, source.value)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {Journal._meta.db_table} ({columns}) VALUES {values}", parameters)  # noqa: S608
 
 
 @contextmanager
