@@ -6,7 +6,9 @@ import pytest
 
 from devices.models import Device, Journal, PowerController
 from mozpool_site import clock
+from tests.factories import make_controller
 from tests.integration.commands.conftest import Pool
+from tests.unit.bmm.power.twins import Twin
 
 BOARD = "relay-1-2"
 
@@ -98,3 +100,41 @@ def test_an_address_where_nobody_listens_is_status_1(pool: Pool) -> None:
     assert ran.status == 1
     assert ran.complaint.startswith("relay: ")
     assert "127.0.0.1:1" in ran.complaint
+
+
+def test_a_pdu_is_tested_read_and_cycled_by_the_same_words(pool: Pool) -> None:
+    with Twin("snmp_agent", "apc") as pdu:
+        rack = PowerController.objects.earliest("pk").rack
+        made = make_controller(pdu.address, rack=rack, driver="snmp-apc", settings={"community": "private"})
+        assert pool.run("relay", "test", made.name).out == f"{pdu.address} is well\n"
+        assert pool.run("relay", "cycle", made.name, "3", "4").status == 0
+        assert pdu.orders == [("3", False), ("4", False), ("3", True), ("4", True)]
+        status = pool.run("relay", "status", made.name, "3", "--json")
+        assert status.json == [{"outlet": "3", "device": None, "power": True, "error": None}]
+        every = pool.run("relay", "status", made.name)
+        assert (every.status, every.complaint) == (2, "relay: no device is known on it: name its outlets")
+    made.refresh_from_db()
+    assert made.last_contact is not None
+
+
+def test_what_a_controller_cannot_tell_is_shown_as_unknown(pool: Pool) -> None:
+    urls = {
+        "on_url": "http://{address}/outlet/{outlet}/on",
+        "off_url": "http://{address}/outlet/{outlet}/off",
+    }
+    with Twin("web_plug", "plain") as plug:
+        rack = PowerController.objects.earliest("pk").rack
+        made = make_controller(plug.address, rack=rack, driver="webhook", settings=urls)
+        off = pool.run("relay", "off", made.name, "1")
+        assert (off.status, off.err) == (0, "")
+        assert "unknown: this controller cannot tell" in off.out
+        assert plug.orders == [("1", False)]
+        assert pool.run("relay", "status", made.name, "1", "--json").json[0]["power"] is None
+
+
+def test_what_a_person_switches_is_not_asked_of_a_driver(pool: Pool) -> None:
+    rack = PowerController.objects.earliest("pk").rack
+    made = make_controller("shelf 3", rack=rack, driver="manual")
+    ran = pool.run("relay", "off", made.name, "plug 4")
+    assert ran.status == 2
+    assert "is switched by hand; ask for it by `manage.py power_cycle`" in ran.complaint
