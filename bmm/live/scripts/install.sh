@@ -26,6 +26,21 @@ unpack() { # URL
     esac
 }
 
+unpack_all() { # URL: unpacks, and reads on to the end even where that fails, so that the checksum tells whose fault it is
+    _status=0
+    unpack "$1" || _status=$?
+    if [ "$_status" -ne 0 ]; then
+        : >"$LIVE_RUN/unpack-failed"
+        # Above 128: dd has ended, and a signal told so; nobody wants the rest.
+        [ "$_status" -gt 128 ] || cat >/dev/null
+    fi
+}
+
+dd_said() { # STATUS: why dd has failed
+    _said=$(sed -n '/^dd: /{p;q}' "$LIVE_RUN/dd")
+    printf '%s\n' "${_said:-dd ended with status $1}"
+}
+
 watch_progress() { # PID: reports how far dd is, until it ends
     last=0
     while sleep "${LIVE_PROGRESS:-15}" && kill -0 "$1" 2>/dev/null; do
@@ -41,7 +56,7 @@ stream() {
     mkfifo "$LIVE_RUN/hash" "$LIVE_RUN/data"
     sha256sum <"$LIVE_RUN/hash" >"$LIVE_RUN/sum" &
     summing=$!
-    { unpack "$1" <"$LIVE_RUN/data" || : >"$LIVE_RUN/unpack-failed"; } |
+    unpack_all "$1" <"$LIVE_RUN/data" |
         dd of="$disk" bs=1M seek="$3" conv=notrunc,fsync 2>"$LIVE_RUN/dd" &
     writing=$!
     watch_progress "$writing" &
@@ -53,7 +68,7 @@ stream() {
     wait "$summing"
     kill "$watching" 2>/dev/null
     if [ "$written" -ne 0 ]; then
-        give_up "the disk $disk can't be written: $(tail -n 1 "$LIVE_RUN/dd")"
+        give_up "the disk $disk can't be written: $(dd_said "$written")"
     fi
     read -r sum _ <"$LIVE_RUN/sum"
     bytes=$(awk '/ bytes / { print $1 }' "$LIVE_RUN/dd")
@@ -166,7 +181,7 @@ done <"$LIVE_RUN/plan"
 event "${MOZPOOL_IMAGE}_extracting"
 if [ "$count" -gt 0 ]; then
     partition_table "$count" | dd of="$disk" bs=1 seek=446 conv=notrunc,fsync 2>"$LIVE_RUN/dd" ||
-        give_up "the disk $disk can't be written: $(tail -n 1 "$LIVE_RUN/dd")"
+        give_up "the disk $disk can't be written: $(dd_said $?)"
 fi
 # On descriptor 3: nothing that is called here may read the plan away.
 while read -r url sum start size <&3; do

@@ -7,7 +7,7 @@ event maint_mode
 read_settings
 port=$(number ssh_port 22) || exit 1
 
-home=$(awk -F : '$3 == 0 { print $6; exit }' /etc/passwd)
+home=$(awk -F : '$3 == 0 { print $6; exit }' "${LIVE_PASSWD:-/etc/passwd}")
 mkdir -p "${home:=/root}/.ssh"
 chmod 700 "$home" "$home/.ssh"
 count=0

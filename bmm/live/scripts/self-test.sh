@@ -72,7 +72,7 @@ test_storage() {
         at=$(((size - sample) * n / (samples > 1 ? samples - 1 : 1)))
         began=$(now)
         dd if="$LIVE_RUN/pattern" of="$disk" bs=1M seek="$at" conv=notrunc,fsync 2>"$LIVE_RUN/dd" ||
-            { failed "$disk can't be written at $at MB: $(tail -n 1 "$LIVE_RUN/dd")"; break; }
+            { failed "$disk can't be written at $at MB: $(sed -n '/^dd: /{p;q}' "$LIVE_RUN/dd")"; break; }
         between=$(now)
         [ "$(piece "$disk" "$at" "$sample" | sum)" = "$wanted" ] || failed "$disk at $at MB: reads other than was written"
         writing=$((writing + between - began))
