@@ -10,5 +10,5 @@ class LifeguardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from lifeguard import checks  # noqa: F401, PLC0415 - needs the models, which load first
+        """Register the system checks, and listen to what devices' logs tell."""
+        from lifeguard import checks, log_alarms  # noqa: F401, PLC0415 - need the models, which load first
