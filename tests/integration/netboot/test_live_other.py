@@ -197,9 +197,9 @@ def _root_file_system(live: LiveImage) -> Path:
     for name in ("etc", "dev", "root", "proc"):
         (root / name).mkdir(exist_ok=True)
     busybox = (root / "bin/busybox").resolve()
-    for program in (root / "bin").iterdir():
-        program.unlink()
-        program.symlink_to("/bin/busybox-static")
+    for applet in (root / "bin").iterdir():
+        applet.unlink()
+        applet.symlink_to("/bin/busybox-static")
     shutil.copy(busybox, root / "bin/busybox-static")
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/shells").write_text("/bin/sh\n")
@@ -209,11 +209,11 @@ def _root_file_system(live: LiveImage) -> Path:
         number = Path("/dev", device).stat().st_rdev
         os.mknod(root / "dev" / device, 0o20666, number)
     for name in ("dropbear", "dropbearkey"):
-        program = shutil.which(name)
-        assert program is not None
-        shutil.copy(program, root / "bin" / name)
+        installed = shutil.which(name)
+        assert installed is not None
+        shutil.copy(installed, root / "bin" / name)
         for word in subprocess.run(
-            ["ldd", program], capture_output=True, text=True, check=True
+            ["ldd", installed], capture_output=True, text=True, check=True
         ).stdout.split():
             if word.startswith("/"):
                 target = root / word.lstrip("/")
