@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from tests.bench import filing, idle, overhead, pulse, reading, relays, steps, tftp, waiting
+from tests.bench import filing, idle, overhead, pulse, reading, relays, steps, syslog, tftp, waiting
 from tests.bench.tables import Section, console, machine, show
 
 PARTS: dict[str, Callable[[bool], Section]] = {
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[bool], Section]] = {
     "tftp": tftp.measure,
     "pulse": pulse.measure,
     "idle": idle.measure,
+    "syslog": syslog.measure,
 }
 
 
