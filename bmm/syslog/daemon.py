@@ -14,7 +14,7 @@ from bmm.syslog.lines import Waiting
 from bmm.syslog.listening import ENOUGH_BUFFER, Listener
 from bmm.syslog.models import LogPattern, Severity
 from bmm.syslog.patterns import BUILT_IN, Pattern, Watchdog
-from bmm.syslog.senders import Senders
+from bmm.syslog.senders import Senders, canonical
 from bmm.syslog.writing import Writer
 from mozpool_site.transactions import UNAVAILABLE
 
@@ -38,6 +38,7 @@ class Plan:
     addresses: Sequence[str]
     port: int
     racks: Sequence[int] = ()
+    relays: Sequence[str] = ()
     look_up: bool = False
     rate: float = 100.0
     burst: int = 2000
@@ -59,7 +60,9 @@ class Daemon:
     def __init__(self, plan: Plan) -> None:
         self._waiting = Waiting(plan.most_waiting)
         senders = Senders(list(plan.racks), look_up=plan.look_up)
-        self._intake = Intake(senders, Watchdog(BUILT_IN), Cap(plan.rate, plan.burst), self._waiting)
+        relays = frozenset(canonical(address) for address in plan.relays)
+        cap = Cap(plan.rate, plan.burst)
+        self._intake = Intake(senders, Watchdog(BUILT_IN), cap, self._waiting, relays)
         self._writer = Writer(self._waiting)
         self._listener = Listener(plan.addresses, plan.port, self._intake)
         self._told = _Told()

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from bmm.syslog.cap import Cap
 from bmm.syslog.lines import Alarm, Line, Waiting
-from bmm.syslog.messages import read
+from bmm.syslog.messages import read, relayed_for
 from bmm.syslog.patterns import Watchdog
-from bmm.syslog.senders import Senders
+from bmm.syslog.senders import Senders, canonical
 
 # Addresses of strangers that are remembered until they are told of.
 _STRANGERS_TOLD = 5
+# What a relay calls an address may be anything.
+_LONGEST_ADDRESS = 64
 
 
 @dataclass
@@ -24,9 +26,20 @@ class Strangers:
 
 
 class Intake:
-    """Takes messages from the listener's thread. `watchdog` may be replaced at any time, by any thread."""
+    """Takes messages from the listener's thread. `watchdog` may be replaced at any time, by any thread.
 
-    def __init__(self, senders: Senders, watchdog: Watchdog, cap: Cap, waiting: Waiting) -> None:
+    A message from one of the `relays` is the device's whose address it gives as its host, in RFC 5424's form.
+    """
+
+    def __init__(
+        self,
+        senders: Senders,
+        watchdog: Watchdog,
+        cap: Cap,
+        waiting: Waiting,
+        relays: frozenset[str] = frozenset(),
+    ) -> None:
+        self._relays = relays
         self.senders = senders
         self.watchdog = watchdog
         self.cap = cap
@@ -36,9 +49,11 @@ class Intake:
 
     def take(self, address: str, message: bytes) -> None:
         """Deal with one message; never raises, whatever it holds."""
+        if self._relays and canonical(address) in self._relays:
+            address = relayed_for(message) or address
         device_id = self.senders.device_at(address)
         if device_id is None:
-            self.refuse(address)
+            self.refuse(address[:_LONGEST_ADDRESS])
             return
         text = read(message)
         if not text:
@@ -51,6 +66,10 @@ class Intake:
             self.waiting.put_alarm(Alarm(line, pattern.name, pattern.serious))
         if not hits and self.cap.admits(device_id, now):
             self.waiting.put(line)
+
+    def knows(self, address: str) -> bool:
+        """Whether a device or a relay calls from there."""
+        return self.senders.device_at(address) is not None or canonical(address) in self._relays
 
     def refuse(self, address: str) -> None:
         """Count a line of a stranger."""

@@ -154,7 +154,7 @@ class Listener:
             logger.warning("TCP: %s", error)
             return
         address = str(sender[0])
-        if self._intake.senders.device_at(address) is None:
+        if not self._intake.knows(address):
             self._intake.refuse(address)
             accepted.close()
             return

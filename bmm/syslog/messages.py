@@ -13,7 +13,7 @@ _MOST_BYTES = 8 * LONGEST
 # Possessive quantifiers (`*+`) never go back: the time for hostile bytes is linear in their number.
 _PRIORITY = re.compile(r"<\d{1,3}>", re.ASCII)
 _RFC5424 = re.compile(
-    r"1 (?:\S++ ){2}(?P<app>\S++) (?P<process>\S++) \S++ "
+    r"1 \S++ (?P<host>\S++) (?P<app>\S++) (?P<process>\S++) \S++ "
     r'(?:-|(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\])++)(?: |$)',
     re.DOTALL,
 )
@@ -43,6 +43,14 @@ def read(message: bytes) -> str:
     return text[: 2 * LONGEST].strip()[:LONGEST]
 
 
+def relayed_for(message: bytes) -> str | None:
+    """Give the host that an RFC 5424 message names as its sender; None where it names none."""
+    text = message[:_MOST_BYTES].decode("utf-8", "replace")
+    priority = _PRIORITY.match(text)
+    found = _RFC5424.match(text, priority.end()) if priority else None
+    return found["host"] if found else None
+
+
 def _without_header(text: str) -> str:
     found = _RFC5424.match(text)
     if found:
@@ -56,7 +64,8 @@ def _without_header(text: str) -> str:
 
 
 def _tagged(app: str, process: str, text: str) -> str:
-    text = text.removeprefix("\ufeff")
+    # rsyslog keeps the space between tag and text in front of the text.
+    text = text.removeprefix("\ufeff").removeprefix(" ")
     if app == "-":
         return text
     return f"{app}: {text}" if process == "-" else f"{app}[{process}]: {text}"

@@ -39,6 +39,11 @@ class Command(BaseCommand):
             help="a rack whose devices may send; may be repeated (default: all racks)",
         )  # fmt: skip
         parser.add_argument(
+            "--relay", action="append", default=[], type=_address, metavar="ADDRESS",
+            help="a syslog server that sends devices' lines on, with the device's address as RFC 5424's host; "
+            "may be repeated (default: none)",
+        )  # fmt: skip
+        parser.add_argument(
             "--resolve", action="store_true", help="look up the FQDN of devices that have no address"
         )
         parser.add_argument(
@@ -61,6 +66,7 @@ class Command(BaseCommand):
             addresses=list(dict.fromkeys(bind)) or _own_addresses(racks),
             port=options["port"],
             racks=[one.pk for one in racks] if rack else (),
+            relays=options["relay"],
             look_up=options["resolve"],
             rate=float(options["rate"]),
             burst=options["burst"],
