@@ -135,7 +135,7 @@ def test_a_relay_is_believed_about_whose_lines_it_sends_and_nobody_else_is(netwo
 
     device, other = make_device(address=f"{network}.8.3"), make_device(address=f"{network}.8.4")
     with receiving(relays=(f"{network}.8.9",)) as port:
-        header = b"<6>1 2026-11-22T19:00:00Z %s kernel - - -  " % device.address.encode()
+        header = b"<6>1 2026-11-22T19:00:00Z %s kernel - - -  " % str(device.address).encode()
         say(f"{network}.8.9", port, header + b"by the relay", b"<6>1 - %s app - - - x" % (b"9" * 200))
         say(f"{network}.8.4", port, header + b"by a device")
         assert Board(device, port).heard(1) == [("", "kernel: by the relay")]
