@@ -55,7 +55,8 @@ class Listener:
         self._senders: dict[str, list[_Connection]] = {}
         self._stop_reader, self._stop_writer = socket.socketpair()
         self._selector.register(self._stop_reader, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name="syslog-listener")
+        # A daemon: should the main thread break down, the process ends and is started again.
+        self._thread = threading.Thread(target=self._run, name="syslog-listener", daemon=True)
         self._stopping = False
         try:
             for address in addresses:
