@@ -53,6 +53,7 @@ lint: $(ALL) ## every check that runs no test
 	.venv/bin/shellcheck .ci/run scripts/find-python scripts/need-packages scripts/test-packages scripts/venv
 	.venv/bin/shellcheck bmm/live/scripts/init.sh --shell sh
 	.venv/bin/shellcheck bmm/live/scripts/dhcp-script.sh
+	@mkdir -p var
 	for part in mobile-init install maintenance self-test; do \
 		$(DEVELOPMENT) $(PY) manage.py live_kit script $$part > var/$$part.sh && \
 		.venv/bin/shellcheck --exclude SC2013,SC2034,SC2329 var/$$part.sh || exit 1; done
