@@ -27,7 +27,7 @@ from requests_app import services
 from requests_app.api.ownership import demand_ownership
 from requests_app.api.v2.orders import DurationSerializer, OrderSerializer, read_filing, read_order
 from requests_app.api.v2.rendering import COLUMNS, RequestSerializer, answer, entries, entry_of
-from requests_app.api.v2.waiting import LONGEST_WAIT
+from requests_app.api.v2.waiting import LONGEST_WAIT, read_waiting
 from requests_app.models import Request
 from requests_app.states import REQUEST
 
@@ -155,6 +155,7 @@ class RequestViewSet(Resource):
     @extend_schema(parameters=[*_WAIT])
     def retrieve(self, request: Call, **parts: str) -> HttpResponse:
         """Give one; with `wait`, when its state changes or the time is up."""
+        read_waiting(request.query_params)
         return answer(self.entry(parts["id"]), request._request)  # noqa: SLF001 - headers are all that it needs
 
     @extend_schema(

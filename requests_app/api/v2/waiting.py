@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from mozpool_site.api.access import Caller, Role, demand, identify, listed_origin
 from mozpool_site.api.endpoint import with_and_without_slash
 from mozpool_site.api.v2 import handler
-from mozpool_site.api.values import row_id
+from mozpool_site.api.values import LARGEST_ID, row_id
 from mozpool_site.errors import InvalidInputError, UnknownNameError
 from requests_app.api.v2 import rendering
 from requests_app.api.v2.rendering import Entry
@@ -79,6 +79,12 @@ def whole_number(query: Mapping[str, str], name: str, most: int) -> int | None:
     if number > most:
         raise InvalidInputError(f"{name}: a whole number from 0 to {most} expected", field=name)
     return number
+
+
+def read_waiting(query: Mapping[str, str]) -> tuple[int, int | None]:
+    """Give the seconds to wait, and the `state_seq` that the caller knows. Raises InvalidInputError."""
+    seconds = whole_number(query, "wait", LONGEST_WAIT) or 0
+    return seconds, whole_number(query, "state_seq", LARGEST_ID)
 
 
 def number_in(path: str) -> int:
@@ -144,8 +150,7 @@ async def long_poll(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa:
     """Give a request when its `state_seq` is no longer the one that the caller knows, or the time is up."""
     caller = await caller_of(request, ("wait", "state_seq"))
     number = number_in(id)
-    seconds = whole_number(request.GET, "wait", LONGEST_WAIT) or 0
-    known = whole_number(request.GET, "state_seq", 2**63 - 1)
+    seconds, known = read_waiting(request.GET)
     with watcher().watch(number) as watch:
         entry = await load(number, caller)
         if known is None:
