@@ -139,7 +139,7 @@ def find(webhook_id: int, *, lock: bool = False) -> Webhook:
     webhooks = Webhook.objects.filter(request=None)
     found = (webhooks.select_for_update() if lock else webhooks).filter(pk=webhook_id).first()
     if found is None:
-        raise UnknownNameError(f"there is no webhook {webhook_id}", field="webhook")
+        raise UnknownNameError(f"there is no webhook {webhook_id}", field="id")
     return found
 
 
