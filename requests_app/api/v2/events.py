@@ -187,7 +187,7 @@ class PoolEvents(ApiView):
 
     @extend_schema(
         operation_id="events",
-        responses={(200, _TYPE): _STREAM},
+        responses={(200, _TYPE): _STREAM, 404: OpenApiResponse(description="No such device or request.")},
         parameters=[_LAST, OpenApiParameter("device", str), OpenApiParameter("request", int)],
     )
     def get(self, request: Call) -> HttpResponseBase:
