@@ -18,7 +18,7 @@ from devices.models import Device, Image
 from lifeguard import services
 from lifeguard.states import DEVICE
 from mozpool_site.api.access import Role
-from mozpool_site.api.v2.fields import AnySerializer, Named, StrictSerializer
+from mozpool_site.api.v2.fields import AnySerializer, Named, StrictSerializer, Text
 from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.views import Resource
 
@@ -53,9 +53,9 @@ class ForceSerializer(StrictSerializer):
     def get_fields(self) -> dict[str, Any]:
         """Name the three fields."""
         return {
-            "from": serializers.CharField(max_length=64),
+            "from": Text(max_length=64),
             "to": serializers.ChoiceField(choices=DEVICE.stored()),
-            "reason": serializers.CharField(max_length=300),
+            "reason": Text(max_length=300),
         }
 
 

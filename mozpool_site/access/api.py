@@ -18,7 +18,7 @@ from mozpool_site.access.roles import BY_WORD, Role, role_of
 from mozpool_site.access.tokens import DEFAULT_DAYS, LONGEST_NAME
 from mozpool_site.api.access import ANYBODY, Caller, client_address
 from mozpool_site.api.v2.auth import CallerAuthentication
-from mozpool_site.api.v2.fields import AnySerializer, StrictSerializer
+from mozpool_site.api.v2.fields import AnySerializer, StrictSerializer, Text, Whole
 from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.routes import resource, single
@@ -43,12 +43,10 @@ class NobodyIsAsked(CallerAuthentication):
 class LoginSerializer(StrictSerializer):
     """Name and password, and what the token that they buy should be called and how many seconds it should live."""
 
-    username = serializers.CharField(max_length=_LONGEST_NAME_OF_USER)
-    password = serializers.CharField(max_length=_LONGEST_PASSWORD, trim_whitespace=False, write_only=True)
-    token_name = serializers.CharField(max_length=LONGEST_NAME, default="login")
-    expires_in = serializers.IntegerField(
-        min_value=1, required=False, help_text=f"{DEFAULT_DAYS} days by default."
-    )
+    username = Text(max_length=_LONGEST_NAME_OF_USER)
+    password = Text(max_length=_LONGEST_PASSWORD, trim_whitespace=False, write_only=True)
+    token_name = Text(max_length=LONGEST_NAME, default="login")
+    expires_in = Whole(min_value=1, required=False, help_text=f"{DEFAULT_DAYS} days by default.")
 
 
 class LoggedInSerializer(AnySerializer):
@@ -94,9 +92,9 @@ class TokenSerializer(AnySerializer):
 class NewTokenSerializer(StrictSerializer):
     """What a new token is for; at most one's own role, by default that; 90 days by default."""
 
-    name = serializers.CharField(max_length=LONGEST_NAME)
+    name = Text(max_length=LONGEST_NAME)
     role = serializers.ChoiceField(_ROLES, required=False)
-    expires_in = serializers.IntegerField(min_value=1, required=False)
+    expires_in = Whole(min_value=1, required=False)
 
 
 class MadeTokenSerializer(TokenSerializer):

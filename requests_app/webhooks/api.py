@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2 import keyset
-from mozpool_site.api.v2.fields import AnySerializer, StrictSerializer
+from mozpool_site.api.v2.fields import AnySerializer, Flag, StrictSerializer, Text
 from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.routes import resource
@@ -38,22 +38,20 @@ class WebhookSerializer(StrictSerializer):
 
     id = serializers.IntegerField(read_only=True)
     link = serializers.URLField(read_only=True)
-    url = serializers.CharField(
-        max_length=LONGEST_URL, help_text="On a host that MOZPOOL_WEBHOOK_HOSTS lists."
-    )
+    url = Text(max_length=LONGEST_URL, help_text="On a host that MOZPOOL_WEBHOOK_HOSTS lists.")
     events = serializers.ListField(
-        child=serializers.CharField(max_length=64),
+        child=Text(max_length=64),
         min_length=1,
         max_length=MOST_PATTERNS,
         help_text="Patterns, such as request.* or device.failed.",
     )
-    secret = serializers.CharField(
+    secret = Text(
         max_length=100,
         write_only=True,
         required=False,
         help_text="whsec_ and 24 to 64 bytes in base64; without one we make it.",
     )
-    active = serializers.BooleanField(required=False, help_text="true also revives one that was given up.")
+    active = Flag(required=False, help_text="true also revives one that was given up.")
     owner = serializers.CharField(read_only=True)
     created = serializers.DateTimeField(read_only=True)
     failures = serializers.IntegerField(read_only=True, help_text="Tries in a row that failed.")
@@ -65,7 +63,7 @@ class WebhookSerializer(StrictSerializer):
 class NewWebhookSerializer(WebhookSerializer):
     """A webhook that was just added."""
 
-    secret = serializers.CharField(
+    secret = Text(
         read_only=True,
         allow_null=True,
         help_text="The one that we made: shown this once; null where you gave one.",

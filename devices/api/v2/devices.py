@@ -24,7 +24,7 @@ from devices.models.device import Health
 from devices.names import HOSTNAME, MAC
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2 import keyset
-from mozpool_site.api.v2.fields import Named, StrictModelSerializer, WholeSerializer, names
+from mozpool_site.api.v2.fields import Named, StrictModelSerializer, Text, WholeSerializer, names
 from mozpool_site.api.v2.filters import CharFilter, ChoiceFilter, FilterSet, IsSetFilter, NameFilter
 from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
@@ -44,7 +44,7 @@ class OutletSerializer(WholeSerializer):
     """Where a device's power comes from."""
 
     controller = Named(PowerController)
-    outlet = serializers.CharField(max_length=64, help_text="As its driver names it, e.g. bank1:relay3.")
+    outlet = Text(max_length=64, help_text="As its driver names it, e.g. bank1:relay3.")
 
 
 @extend_schema_serializer(

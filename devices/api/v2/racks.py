@@ -10,7 +10,7 @@ from devices.api.v2.names import hardware_name
 from devices.models import HardwareType, Rack
 from devices.names import SLUG
 from mozpool_site.api.access import Role
-from mozpool_site.api.v2.fields import StrictModelSerializer
+from mozpool_site.api.v2.fields import StrictModelSerializer, Text
 from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.routes import resource
@@ -39,8 +39,11 @@ class RackSerializer(StrictModelSerializer):
 
     url = serializers.URLField(read_only=True)
     # The form knows what a URL is; the schema would have an empty one be two things at once.
-    base_url = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="Where its devices find us; empty: as everybody."
+    base_url = Text(
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="Where its devices find us; empty: as everybody.",
     )
 
     class Meta:

@@ -1,7 +1,9 @@
-"""What serializers share: they refuse what they do not know, and a name in the place of a row is looked up."""
+"""What serializers share: they refuse what they do not know, take nothing for what it is not, and look names up."""
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.db import models
 from django.db.models import Model
 from rest_framework import serializers
 
@@ -14,6 +16,39 @@ else:
     AnyModelSerializer = serializers.ModelSerializer
     AnySerializer = serializers.Serializer
     NameField = serializers.SlugRelatedField
+
+
+_DIGITS = re.compile(r"-?[0-9]{1,400}")
+
+
+class Text(serializers.CharField):
+    """A text that is sent as one: DRF would take a number, too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Read it."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Whole(serializers.IntegerField):
+    """A whole number that is sent as one, or as its digits; Python's other spellings of numbers are none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Read it."""
+        if isinstance(data, bool) or (isinstance(data, str) and not _DIGITS.fullmatch(data)):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+class Flag(serializers.BooleanField):
+    """True or false, sent as such: DRF would take 0, "off" and more."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Read it."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
 
 
 def refuse_unknown(serializer: Any, data: object) -> None:
@@ -51,6 +86,16 @@ class WholeSerializer(StrictSerializer):
 class StrictModelSerializer(AnyModelSerializer):
     """A row of a table, written with the declared keys and no others."""
 
+    serializer_field_mapping: ClassVar[Any] = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: Text,
+        models.TextField: Text,
+        models.BooleanField: Flag,
+        models.PositiveIntegerField: Whole,
+        models.PositiveSmallIntegerField: Whole,
+        models.PositiveBigIntegerField: Whole,
+    }
+
     def to_internal_value(self, data: Any) -> Any:
         """Read a body."""
         refuse_unknown(self, data)
@@ -65,6 +110,12 @@ class Named(NameField):
             options["queryset"] = model._default_manager.all()
         super().__init__(slug_field="name", **options)
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """Check it. An empty name is none of a row's; DRF would take it for null."""
+        if data == "":
+            self.fail("does_not_exist", slug_name=self.slug_field, value=data)
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> Any:
         """Look the row up."""
         if not isinstance(data, str):
@@ -74,4 +125,4 @@ class Named(NameField):
 
 def names(most: int, **options: Any) -> serializers.ListField:
     """Make a field for a list of plain names, 64 characters each at most."""
-    return serializers.ListField(child=serializers.CharField(max_length=64), max_length=most, **options)
+    return serializers.ListField(child=Text(max_length=64), max_length=most, **options)

@@ -11,12 +11,12 @@ from devices.listing import device_named
 from devices.models import HardwareType, Image
 from devices.names import SLUG
 from mozpool_site.api.access import Caller, Role
-from mozpool_site.api.v2.fields import StrictSerializer
+from mozpool_site.api.v2.fields import StrictSerializer, Text, Whole
 from mozpool_site.api.values import build_value
 from mozpool_site.errors import InvalidInputError, NotAllowedError, UnknownNameError
 from requests_app.matching import ANY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from requests_app.services import Filing, Order, filing_for
-from requests_app.webhooks.targets import read_target
+from requests_app.webhooks.targets import LONGEST_URL, read_target
 
 _HOUR = 3600
 _LONGEST_NAME = 64
@@ -25,26 +25,6 @@ _LONGEST_ASSIGNEE = 100
 _LONGEST_KEY = 255
 _MOST_TAGS = 10
 _MOST_SECONDS = 10**12  # the service knows the real maximum
-
-
-class Text(serializers.CharField):
-    """A text that is sent as one: DRF would take a number, too."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """Read it."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
-
-
-class Whole(serializers.IntegerField):
-    """A whole number that is sent as one, or as its digits; true is none."""
-
-    def to_internal_value(self, data: Any) -> int:
-        """Read it."""
-        if isinstance(data, bool):
-            self.fail("invalid")
-        return int(super().to_internal_value(data))
 
 
 class DurationSerializer(StrictSerializer):
@@ -56,8 +36,9 @@ class DurationSerializer(StrictSerializer):
 class TargetSerializer(serializers.Serializer[Any]):
     """Where to tell of each change of the request's state."""
 
-    url = serializers.URLField()
-    secret = serializers.CharField(required=False, help_text="Signs what is sent, as Standard Webhooks do.")
+    # Its service knows what a URL is, and which hosts are listed: also such as have no dot in their names.
+    url = Text(max_length=LONGEST_URL, help_text="On a host that MOZPOOL_WEBHOOK_HOSTS lists.")
+    secret = Text(max_length=100, required=False, help_text="Signs what is sent, as Standard Webhooks do.")
 
 
 class OrderSerializer(StrictSerializer):
