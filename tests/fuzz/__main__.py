@@ -1,4 +1,4 @@
-"""`make fuzz`, or `python -m tests.fuzz --seed 7`: call both APIs by their schemas, in all phases, 10,000 times or more.
+"""`make fuzz`, or `python -m tests.fuzz --seed 7`: call both APIs by their schemas, in all phases, 10,000 times.
 
 The exit status is 1 when an answer is a 5xx, or is not what the schema says.
 """
@@ -11,7 +11,7 @@ from types import FrameType
 
 from tests.fuzz.runs import APIS, PHASES, Plan, Result, run
 
-# Inputs for each operation in a random phase. The first round has all phases; others follow until there are enough calls.
+# Inputs for each operation in a random phase. The first round has all phases; others follow until the calls suffice.
 _EXAMPLES = 40
 # Below this share of successes nothing but refusals would have been tested.
 _LEAST_SUCCESSES = 0.05

@@ -56,9 +56,7 @@ def ground(api: str, folder: Path) -> Iterator[Ground]:
     try:
         pool.seed()
         pool.manage("shell", "-v", "0", "-c", _ADMIN)
-        made = json.loads(
-            pool.manage("token", "create", "--user", "fuzz", "--name", "fuzz", "--json").stdout
-        )
+        made = json.loads(pool.manage("token", "create", "--user", "fuzz", "--name", "fuzz", "--json").stdout)
         pool.start_web()
         pool.wait_for_web()
         yield Ground(pool, made["token"], made["id"])
