@@ -21,7 +21,33 @@ logger = logging.getLogger(__name__)
 
 # The journal is read by who follows its end: a line may not turn up further back than a slow transaction's would.
 _FURTHEST_BACK = timedelta(seconds=2)
+# A difference that no answer's delay explains.
+_CLOCK_WAS_SET = timedelta(seconds=0.5)
 _SYSLOG = Actor("", Source.SYSLOG.value)
+
+
+class _DatabaseTime:
+    """When something was received, by the database's clock: never in another order than it came."""
+
+    def __init__(self) -> None:
+        self._offset: datetime | None = None
+
+    def moment(self, received: float, furthest_back: timedelta | None = _FURTHEST_BACK) -> datetime:
+        """Give a moment of time.monotonic() by the database's clock; `look` comes first."""
+        if self._offset is None:
+            raise RuntimeError("nobody has looked at the clock")
+        here = time.monotonic()
+        age = timedelta(seconds=max(0.0, here - received))
+        now = self._offset + timedelta(seconds=here)
+        return now - (age if furthest_back is None else min(age, furthest_back))
+
+    def look(self) -> None:
+        """Compare the clocks; raises what the database raises."""
+        # The answer's way here makes the database seem late: the quickest answer is the best one.
+        found = clock.now() - timedelta(seconds=time.monotonic())
+        known = self._offset
+        if known is None or found > known or known - found > _CLOCK_WAS_SET:
+            self._offset = found
 
 
 class Writer:
@@ -30,6 +56,7 @@ class Writer:
     def __init__(self, waiting: Waiting) -> None:
         self._waiting = waiting
         self._in_hand: list[Line] = []
+        self._time = _DatabaseTime()
         self._away_since: float | None = None
         self.stored = 0
 
@@ -69,8 +96,8 @@ class Writer:
             self._waiting.put(Line(device_id, now, f"{lines} dropped: {why}"))
 
     def _store_lines(self) -> None:
-        now, here = clock.now(), time.monotonic()
-        rows = [(_moment(line, now, here), line.device_id, line.text) for line in self._in_hand]
+        self._time.look()
+        rows = [(self._time.moment(line.received), line.device_id, line.text) for line in self._in_hand]
         try:
             journal.append_texts(rows, Source.SYSLOG)
         except UNAVAILABLE:
@@ -90,7 +117,7 @@ class Writer:
         while alarm := self._waiting.take_alarm():
             try:
                 with contained("the alarm %s of device %s can't be stored", alarm.name, alarm.line.device_id):
-                    _store_alarm(alarm)
+                    _store_alarm(alarm, self._time)
                     self.stored += 1
             except UNAVAILABLE:
                 self._waiting.put_back(alarm)
@@ -98,13 +125,12 @@ class Writer:
 
 
 @retrying
-def _store_alarm(alarm: Alarm) -> None:
+def _store_alarm(alarm: Alarm, clocks: _DatabaseTime) -> None:
     """Store an alarm's line, and let the layers above draw their conclusion, both or neither."""
-    now, here = clock.now(), time.monotonic()
+    clocks.look()
     line = alarm.line
-    row = journal.line(
-        line.text, _moment(line, now, here), device_id=line.device_id, by=_SYSLOG, event=alarm.name
-    )
+    when = clocks.moment(line.received)
+    row = journal.line(line.text, when, device_id=line.device_id, by=_SYSLOG, event=alarm.name)
     journal.append([row])
     if alarm.serious:
         with (
@@ -116,10 +142,5 @@ def _store_alarm(alarm: Alarm) -> None:
                 device_id=line.device_id,
                 name=alarm.name,
                 message=line.text,
-                received=now - timedelta(seconds=max(0.0, here - line.received)),
+                received=clocks.moment(line.received, furthest_back=None),
             )
-
-
-def _moment(line: Line, now: datetime, here: float) -> datetime:
-    age = timedelta(seconds=max(0.0, here - line.received))
-    return now - min(age, _FURTHEST_BACK)
