@@ -66,9 +66,14 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PYTEST) -q -n 2 client/tests
 	$(PYTEST) -q -n 2 tests/simulation
 	$(PYTEST) -q tests/servers
+	$(PYTEST) -q tests/fuzz
 	$(PYTEST) -q -n 2 --dist loadfile tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/e2e
+
+.PHONY: fuzz
+fuzz: $(ALL) ## call both APIs by their schemas, 10,000 times and more; SEED=N makes the same calls again
+	$(PY) -m tests.fuzz $(if $(SEED),--seed $(SEED))
 
 .PHONY: client
 client: $(ALL) ## build the client's sdist and wheel into client/dist

@@ -18,6 +18,7 @@ from tests.servers.process import die_with_parent
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+SCHEMAS = ROOT / "docs"
 APIS = ("v2", "legacy")
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 _SECONDS = 3600.0
@@ -91,7 +92,7 @@ def _started(api: str, folder: Path, plan: Plan) -> Iterator[tuple[Ground, "subp
 def _command(api: str, place: Ground, plan: Plan) -> list[str]:
     schema = {
         "v2": [f"{place.pool.url}/api/v2/schema/", "-H", f"Authorization: Bearer {place.token}"],
-        "legacy": [str(ROOT / "docs" / "legacy-openapi.yaml"), "--url", f"{place.pool.url}/api"],
+        "legacy": [str(SCHEMAS / "legacy-openapi.yaml"), "--url", f"{place.pool.url}/api"],
     }[api]
     return [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(HERE / f"{api}.toml"), "run", *schema,

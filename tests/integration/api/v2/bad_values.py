@@ -237,7 +237,7 @@ INVENTORY = [
             7), "x": (1,),
     }),
     *(
-        at(400, "images/", {**IMAGE, "boot_configs": [use]}, field, f"boot_configs {said(use)}")
+        at(400, "images/", {**IMAGE, "boot_configs": [use]}, field, f"boot_configs of {said(use)}")
         for use, field in (
             ({}, "boot_configs.0.hardware_type"), ({"hardware_type": "panda/es-b3"},
                 "boot_configs.0.boot_config"),
