@@ -57,7 +57,8 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         return "429 Too Many Requests" not in failure.message
     if failure.code == "ST201" and " in query" in failure.message:
         name = failure.message.partition("parameter `")[2].partition("`")[0]
-        return not ("type" in failure.message or (case.query or {}).get(name) == "")
+        value = (case.query or {}).get(name)
+        return isinstance(value, str) and value != ""
     return True
 
 
