@@ -19,6 +19,7 @@ DESCRIPTION: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "mozpool_site.api.v2.schema.with_problems",
+        "mozpool_site.api.v2.schema.with_links",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "TAGS": [

@@ -1,5 +1,6 @@
 """What drf-spectacular can't see for itself: problems, credentials, and that every path is served twice."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,8 @@ from mozpool_site.api.v2.problems import CONTENT_TYPE, KINDS
 
 _METHODS = ("get", "post", "patch", "delete")
 _FIRST_PROBLEM = 400
+# Where an answer names one of a collection: what was made, and the first of a list.
+_SOURCES = (("post", "201", "$response.body#/"), ("get", "200", "$response.body#/results/0/"))
 _MAYBE_MANY = {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}}
 
 
@@ -92,6 +95,24 @@ def with_problems(result: dict[str, Any], generator: Any, request: Any, public: 
                 _fill_in(operation["responses"])
                 if condition := _CONDITIONS.get(method):
                     operation.setdefault("parameters", []).append(condition)
+    return result
+
+
+def with_links(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Tell how to go on from a list, or from what was just made, to whatever can be done with one of them."""
+    paths = result["paths"]
+    for path, operations in paths.items():
+        below = re.fullmatch(r"(.+/)\{(\w+)\}/.*", path)
+        collection = paths.get(below[1], {}) if below else {}
+        for source, status, expression in _SOURCES:
+            response = collection.get(source, {}).get("responses", {}).get(status)
+            if below and response is not None:
+                links = response.setdefault("links", {})
+                for method in [method for method in _METHODS if method in operations]:
+                    links[operations[method]["operationId"]] = {
+                        "operationId": operations[method]["operationId"],
+                        "parameters": {below[2]: f"{expression}{below[2]}"},
+                    }
     return result
 
 

@@ -45,6 +45,20 @@ def test_every_operation_tells_what_can_go_wrong_and_who_may() -> None:
                 assert "application/problem+json" in response.get("content", {}), (name, status)
 
 
+def test_what_was_made_leads_on_to_what_can_be_done_with_it() -> None:
+    requests = yaml.safe_load(PUBLISHED.read_text())["paths"]["/api/v2/requests/"]
+    made, listed = (
+        requests[method]["responses"][status]["links"] for method, status in (("post", "201"), ("get", "200"))
+    )
+    assert made["requests_renew_create"]["parameters"] == {"id": "$response.body#/id"}
+    assert listed["requests_renew_create"]["parameters"] == {"id": "$response.body#/results/0/id"}
+    assert (
+        {"requests_retrieve", "requests_return_create", "requests_journal_list"}
+        <= made.keys()
+        == listed.keys()
+    )
+
+
 def test_the_page_is_made_of_our_own_files_and_runs_nothing_inline(stranger: Client) -> None:
     answer = get(stranger, "docs/")
     page = answer.content.decode()
