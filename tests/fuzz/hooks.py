@@ -58,7 +58,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     if failure.code == "ST201" and " in query" in failure.message:
         name = failure.message.partition("parameter `")[2].partition("`")[0]
         value = (case.query or {}).get(name)
-        return isinstance(value, str) and value != ""
+        return not ("type" in failure.message or value == "" or isinstance(value, bool | int | float))
     return True
 
 
