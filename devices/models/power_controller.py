@@ -25,7 +25,9 @@ class PowerController(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(MOST_STAGGER)],
         help_text="Between two of its devices going on: all at once could blow their fuse. 0 to 5.",
     )
-    last_contact = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it last answered.")
+    last_contact = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it last answered."
+    )
     last_error = models.CharField(max_length=300, blank=True, default="", editable=False)
     last_error_at = models.DateTimeField(null=True, blank=True, editable=False)
     suspect_until = models.DateTimeField(
