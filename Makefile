@@ -62,13 +62,14 @@ lint: $(ALL) ## every check that runs no test
 .PHONY: test
 test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end
 	scripts/test-packages
-	$(PYTEST) -q -n 2 tests/unit tests/architecture
-	$(PYTEST) -q -n 2 client/tests
+	$(PYTEST) -q -n 4 tests/unit tests/architecture
+	$(PYTEST) -q -n 4 --timeout 120 client/tests
 	$(PYTEST) -q -n 2 tests/simulation
 	$(PYTEST) -q tests/servers
 	$(PYTEST) -q tests/fuzz
 	$(PYTEST) -q -n 2 --dist loadfile tests/integration
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/integration
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile \
+		-m "not one_database" tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/e2e
 
 .PHONY: fuzz

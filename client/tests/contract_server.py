@@ -65,6 +65,7 @@ class ContractServer(ThreadingHTTPServer):
         self.ready_after: float | None = 0.0
         self.waits = True
         self.streams_broken = 0
+        self.streams_begun = 0
         self.break_stream_after: int | None = None
 
     @property
@@ -104,6 +105,13 @@ class ContractServer(ThreadingHTTPServer):
     def paths(self, method: str) -> list[str]:
         """Give the paths that were called by a method."""
         return [seen.path for seen in self.calls if seen.method == method]
+
+    def wait_for_stream(self) -> None:
+        """Wait until somebody follows: what is noted before is no news to them."""
+        end = time.monotonic() + 20
+        while not self.streams_begun:
+            assert time.monotonic() < end, "nobody came to follow"
+            time.sleep(0.01)
 
     def wait_until(self, seconds: float, state: str) -> bool:
         """Wait until every request is in a state."""
@@ -332,6 +340,7 @@ class _Handler(BaseHTTPRequestHandler):
         resume = self.headers.get("Last-Event-ID")
         # Who comes for the first time is told only what is new.
         told = len(server.journal) if resume is None else int(resume)
+        server.streams_begun += 1
         seq = None
         sent = 0
         end = time.monotonic() + 20

@@ -171,8 +171,7 @@ def test_a_followed_log_ends_with_its_request(server: ContractServer) -> None:
 def test_a_followed_log_of_a_device_ends_by_ctrl_c(server: ContractServer) -> None:
     process = started("log", "-f", "--json", "panda-0001", url=server.url)
     assert process.stdout is not None
-    while "/api/v2/events/" not in server.paths("GET"):
-        pass
+    server.wait_for_stream()
     server.note("hello", device="panda-0001")
     assert json.loads(process.stdout.readline())["message"] == "hello"
     process.send_signal(signal.SIGINT)
@@ -310,6 +309,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(server: ContractServer) 
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
+    server.wait_for_stream()
     server.note("one", device="panda-0001")
     server.note("two", device="panda-0001")
     assert process.wait(10) == 1

@@ -25,6 +25,7 @@ ERRORS = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("bad", CASES, ids=name_of)
 def test_a_bad_call_gets_its_error_and_changes_nothing(
     bad: Bad, operator: Client, unchanged: Unchanged

@@ -80,6 +80,7 @@ def check(bad: Bad, client: Client, rows: dict[str, str], unchanged: Unchanged) 
         assert str(bad.status) in operation["responses"], "answered, but not in the schema"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("bad", [bad for bad in CASES if bad.status != 422], ids=lambda bad: bad.name)
 def test_a_bad_call_gets_its_problem_and_changes_nothing(
     bad: Bad, ada: Client, rows: dict[str, str], unchanged: Unchanged
