@@ -73,7 +73,7 @@ def person(name: str, group: str | None, *, enforce_csrf_checks: bool = False) -
     """Give a client with the session of a new user in a group."""
     user = User.objects.create(username=name)  # a session needs no password, and hashing one takes long
     if group:
-        user.groups.add(Group.objects.get(name=group))
+        user.groups.add(Group.objects.get_or_create(name=group)[0])
     client = Client(enforce_csrf_checks=enforce_csrf_checks)
     client.force_login(user)
     return client

@@ -37,6 +37,8 @@ OPERATE_BY_GET = (401, 403, 403, 403, 405, 405, 403, 200)
 # Whoever may is told that no worker of the rack runs.
 PING = (401, 403, 403, 403, 503, 503, 403, 503)
 TOKEN = (403,) * 8
+# Holds nothing that is not the same for every MAC address.
+OPEN = (200,) * 8
 
 MATRIX = {
     ("POST", "/api/device/any/request"): FILE,
@@ -72,6 +74,11 @@ MATRIX = {
     ("POST", "/boot/{held}/no-token/event/foo"): TOKEN,
     ("GET", "/boot/{held}/no-token/second-stage"): TOKEN,
     ("GET", "/boot/{held}/no-token/config"): TOKEN,
+    ("GET", "/boot/{held}/no-token/ipxe"): TOKEN,
+    ("GET", "/boot/{held}/no-token/grub.cfg"): TOKEN,
+    ("POST", "/boot/{held}/no-token/log"): TOKEN,
+    ("GET", "/boot/ipxe"): OPEN,
+    ("GET", "/boot/grub/grub.cfg-01-02-00-00-00-00-01"): OPEN,
 }
 CASES = [
     pytest.param(method, path, caller, status, id=f"{method} {path} by {caller}: {status}")

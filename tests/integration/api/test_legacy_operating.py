@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from bmm import asking
+from bmm import asking, services
 from bmm.models import Kind, Operation, Status
 from devices.models import BootConfig, Device, Image, Journal, PowerController
 from devices.models.image import Verification
@@ -215,7 +215,7 @@ def test_a_relay_board_that_answers_wrongly_or_not_at_all_does_not_pass(
 def test_a_relay_board_that_a_worker_talks_to_is_not_disturbed(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_TURN_SECONDS", 0.1)
+    monkeypatch.setattr(services, "_TURN_SECONDS", 0.1)
     with RelayBoard() as board:
         PowerController.objects.filter(name="relay-1").update(
             address=board.address,
