@@ -175,4 +175,4 @@ def test_a_relay_test_costs_its_lease(operator: Client) -> None:
         PowerController.objects.filter(name="relay-1").update(address=board.address)
         sent = statements(operator, "GET", "/api/relay/relay-1/test")
     # The board, its lease and the end of it, and when it last answered.
-    assert len(sent) == 4 + 2 * (connection.vendor == "mysql"), "\n".join(sent)
+    assert len(sent) == 4 + 3 * (connection.vendor == "mysql"), "\n".join(sent)
