@@ -1,6 +1,7 @@
 """What can be done to a device's hardware by hand, past Lifeguard: part of the view of devices."""
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.http import HttpResponse
@@ -57,7 +58,7 @@ class ClearedSerializer(AnySerializer):
     cleared = serializers.BooleanField()
 
 
-class HardwareActions(ApiViewSet, abstract=True):
+class HardwareActions(ApiViewSet, ABC, abstract=True):
     """Power and ping, by hand. What takes time answers 202 with an operation to follow."""
 
     least_for_hardware = {
@@ -67,9 +68,9 @@ class HardwareActions(ApiViewSet, abstract=True):
         "clear_netboot": Role.OPERATOR,
     }
 
+    @abstractmethod
     def demand_power_cycle(self, device: Device) -> None:
         """Raise NotAllowedError unless the caller may cycle this device's power."""
-        raise NotImplementedError
 
     @extend_schema(request=PowerCycleSerializer, responses={202: FollowSerializer})
     @action(detail=True, methods=["post"], url_path="power-cycle")

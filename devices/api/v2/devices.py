@@ -4,6 +4,7 @@ Who may see a boot config depends on who holds the device, and what may be done 
 in requests_app/api/v2_devices.py.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import orjson
@@ -144,7 +145,7 @@ class DeviceFilters(FilterSet):  # type: ignore[misc]
         return queryset.filter(found | Q(mac=mac) if MAC.fullmatch(mac) else found)
 
 
-class DeviceResource(Resource, abstract=True):
+class DeviceResource(Resource, ABC, abstract=True):
     """The devices. Subclasses know which of them the caller holds."""
 
     queryset = Device.objects.order_by()
@@ -155,9 +156,9 @@ class DeviceResource(Resource, abstract=True):
     collection, word = "devices", "device"
     parameters = {"journal": keyset.PARAMETERS}
 
+    @abstractmethod
     def own_requests(self) -> frozenset[int]:
         """Give the numbers of the caller's requests: what they hold is the caller's for a time."""
-        raise NotImplementedError
 
     def entries(self, rows: list[Row]) -> list[dict[str, Any]]:
         """Write devices. What they point at is looked up for all at once: joins would cost the list its index."""
