@@ -70,7 +70,7 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PYTEST) -q -n 2 --dist loadfile tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile \
 		-m "not one_database" tests/integration
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q tests/e2e
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/e2e
 
 .PHONY: fuzz
 fuzz: $(ALL) ## call both APIs by their schemas, 10,000 times and more; SEED=N makes the same calls again
