@@ -94,6 +94,25 @@ class Device(MachineColumns):
     )
     health = models.CharField(max_length=8, choices=Health.choices, default=Health.UNKNOWN, editable=False)
     quarantine_reason = models.CharField(max_length=300, blank=True, default="", editable=False)
+    inventory_source = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="The inventory that last listed it; empty: none has, people entered it.",
+    )
+    gone_since = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Since when its inventory no longer lists it; it is locked out once nobody holds it.",
+    )
+    quarantine_by = models.CharField(
+        max_length=150, blank=True, default="", editable=False, help_text="Who says so; empty: Lifeguard."
+    )
+    quarantine_bug = models.CharField(
+        max_length=300, blank=True, default="", editable=False, help_text="Where the repair is followed up."
+    )
+    quarantine_since = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ("name",)
