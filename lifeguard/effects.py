@@ -83,11 +83,14 @@ def _report_complete(context: Context) -> None:
     device = context.device
     device.result = Result.COMPLETE
     device.failures = 0
-    device.health, device.quarantine_reason = Health.GOOD, ""
+    _report_healthy(context)
 
 
 def _report_healthy(context: Context) -> None:
-    context.device.health, context.device.quarantine_reason = Health.GOOD, ""
+    device = context.device
+    device.health = Health.GOOD
+    device.quarantine_reason = device.quarantine_by = device.quarantine_bug = ""
+    device.quarantine_since = None
 
 
 def _report_failure(context: Context) -> None:
@@ -100,7 +103,11 @@ def _report_failure(context: Context) -> None:
     device.result = Result.BAD_DEVICE
     device.failures += 1
     device.health = Health.BAD
+    if device.quarantine_by:
+        # What a person has found out tells more, and stands until the device is well again.
+        return
     device.quarantine_reason = f"{device.state} gave up after {context.event.name}"[:300]
+    device.quarantine_since = context.now
 
 
 def _record_install(context: Context, *, succeeded: bool) -> None:
@@ -156,5 +163,8 @@ COLUMNS = (
     "failures",
     "health",
     "quarantine_reason",
+    "quarantine_by",
+    "quarantine_bug",
+    "quarantine_since",
     "idle_since",
 )

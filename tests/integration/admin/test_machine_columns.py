@@ -21,7 +21,7 @@ from tests.integration.admin.pages import errors, load, send
 MACHINE = {
     "state", "state_seq", "state_since", "deadline", "counters", "image", "boot_config", "next_image",
     "next_boot_config", "held_by", "idle_since", "boot_seq", "netboot", "task_seq", "result", "failures", "health",
-    "quarantine_reason",
+    "quarantine_reason", "quarantine_by", "quarantine_bug", "quarantine_since",
 }  # fmt: skip
 
 

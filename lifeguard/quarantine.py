@@ -1,0 +1,75 @@
+"""Takes a device out of the pool because somebody found something wrong with it: reason, bug, author and time.
+
+What a person says stands until the device passes a self-test or completes a task; nothing else takes it away.
+"""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+
+from devices import journal
+from devices.models import Device
+from devices.models.device import Health
+from lifeguard.machine import device_runner
+from lifeguard.states import DEVICE
+from mozpool_site.access import audit
+from mozpool_site.errors import InvalidInputError
+from mozpool_site.statemachine.runner import Actor
+from mozpool_site.transactions import retrying
+
+LONGEST = 300
+_OUT = "locked_out"
+_is_url = URLValidator(schemes=["http", "https"])
+
+
+def quarantine(device_id: int, *, reason: str, bug: str = "", by: Actor) -> Device:
+    """Note why a device is not to be trusted, and lock it out unless it rests out of the pool already.
+
+    `reason` has 1 to 300 characters, `bug` is empty or an http(s) URL of 300 at most: InvalidInputError else. Asked
+    again, it replaces both. Raises the model's DoesNotExist.
+    """
+    reason, bug = reason.strip(), bug.strip()
+    _check(reason, bug)
+
+    @retrying
+    def transact() -> Device:
+        device, now = device_runner.lock(device_id)
+        left, old = device.state, (device.quarantine_reason, device.quarantine_bug)
+        device.health = Health.BAD
+        device.quarantine_reason, device.quarantine_bug = reason, bug
+        device.quarantine_by = by.name[:150]
+        device.quarantine_since = now
+        columns = ("health", "quarantine_reason", "quarantine_bug", "quarantine_by", "quarantine_since")
+        device.save(update_fields=columns)
+        if "steady" not in DEVICE[left].tags:
+            device = device_runner.force(device, _OUT, now, by=by).row
+        told = f"quarantined by {by.name}: {reason}" + (f" ({bug})" if bug else "")
+        journal.append([journal.line(told, now, device_id=device.pk, by=by, event="quarantined")])
+        audit.record_asked(
+            "quarantine",
+            "device",
+            device.name,
+            by=by,
+            before={"state": left, "reason": old[0], "bug": old[1]},
+            after={"state": device.state, "reason": reason, "bug": bug},
+            request_id=device.held_by,
+        )
+        return device
+
+    return transact()
+
+
+def _check(reason: str, bug: str) -> None:
+    if not reason:
+        raise InvalidInputError("reason: what is wrong with the device?", field="reason")
+    for name, text in (("reason", reason), ("bug", bug)):
+        if len(text) > LONGEST:
+            raise InvalidInputError(f"{name}: at most {LONGEST} characters, got {len(text)}", field=name)
+        if not text.isprintable():
+            raise InvalidInputError(f"{name}: one line without control characters, please", field=name)
+    if bug:
+        try:
+            _is_url(bug)
+        except ValidationError as error:
+            raise InvalidInputError(
+                "bug: an address such as https://bugs.example.com/4711 expected", field="bug"
+            ) from error
