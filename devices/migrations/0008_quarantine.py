@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("devices", "0008_inventory"),
+        ("devices", "0007_power_health"),
     ]
 
     operations = [
