@@ -3,6 +3,7 @@
 from django.db import models
 
 from devices.models import Device, Image
+from lifeguard.bulk.models import Batch, BatchItem  # noqa: F401 - Django finds models here only
 
 
 class Install(models.Model):
