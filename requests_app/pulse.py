@@ -17,6 +17,7 @@ from bmm import operations
 from bmm.runner_identity import runner_name
 from devices.models import Device
 from devices.retention import prune
+from lifeguard.bulk import progress as bulk
 from mozpool_site.access import retention as access
 from mozpool_site.contained import POISON_PAUSE, contained
 from mozpool_site.statemachine.machine import Event
@@ -35,6 +36,8 @@ _LOOK_EVERY = timedelta(seconds=1)
 _MATCH_EVERY = timedelta(seconds=2)
 _SWEEP_EVERY = timedelta(seconds=3)
 _PRUNE_EVERY = timedelta(hours=1)
+# Of each second, for bulk actions: the lease must be renewed in time.
+_BULK_SECONDS = 0.4
 _SLICE = 500
 
 
@@ -60,6 +63,9 @@ class PoolPulse:
         self._timers(now)
         with contained("webhooks can't be sent; next try in a second"):
             self._courier.look(now)
+        # What somebody watches goes on by their looks as well, and faster.
+        with contained("bulk actions can't go on; next try in a second"):
+            bulk.advance(budget_seconds=_BULK_SECONDS)
         if _every(_SWEEP_EVERY, self._swept, now):
             self._swept = now
             self._sweep(now)
@@ -139,6 +145,7 @@ def _forget(now: datetime) -> None:
     access.prune(now)
     operations.prune(now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS))
     queue.prune(now)
+    bulk.prune(now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS))
 
 
 def _every(pause: timedelta, last: datetime | None, now: datetime) -> bool:
