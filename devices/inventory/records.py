@@ -1,0 +1,164 @@
+"""One device as an inventory describes it: every value read strictly, or refused with a reason."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from devices.names import ANY, HOSTNAME, MAC, SLUG, is_list_of_names
+
+# MAC addresses as people and programs write them: 02:00:.., 02-00-.., 0200.0000.0001, 020000000001.
+_MAC_SEPARATORS = re.compile(r"[:.\-]")
+_LONGEST_NAME = 63
+_LONGEST_OUTLET = 64
+_MOST_ID = 2**31 - 1
+# What a person reads of a value that was refused.
+_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a source says of one device, and `where` in the source, for people.
+
+    `values` has a value for each field that the source tells; None or () means that it says there is none. A field that
+    is missing is not the source's business. `problems` are sentences; a record with any is not used.
+    """
+
+    where: str
+    values: Mapping[str, object]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it; empty where the source gave no usable name."""
+        return str(self.values.get("name") or "")
+
+
+def read(raw: Mapping[str, object], where: str) -> Record:
+    """Read a record out of what a source gave for some of FIELDS."""
+    values: dict[str, object] = {}
+    problems = []
+    for field, given in raw.items():
+        try:
+            values[field] = READERS[field](_bare(given))
+        except ValueError as error:
+            problems.append(f"{field}: {error}, not {_short(given)}")
+    return Record(where, values, tuple(problems))
+
+
+def _bare(given: object) -> object:
+    if isinstance(given, str):
+        return given.strip() or None
+    return given
+
+
+def _short(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _text(given: object, expected: str) -> str:
+    if not isinstance(given, str | int) or isinstance(given, bool):
+        raise ValueError(expected)  # noqa: TRY004 - one error for all junk
+    return str(given)
+
+
+def _hostname(longest: int) -> Callable[[object], object]:
+    def read_name(given: object) -> object:
+        expected = f"a host name of {longest} characters at most expected"
+        text = _text(given, expected)
+        if len(text) > longest or not HOSTNAME.fullmatch(text) or text == ANY:
+            raise ValueError(expected)
+        return text
+
+    return read_name
+
+
+def _address(given: object) -> object:
+    if given is None:
+        return None
+    expected = "an IP address expected"
+    # NetBox writes the length of the network behind it.
+    text = _text(given, expected).partition("/")[0]
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(expected) from None
+
+
+def _mac(given: object) -> object:
+    expected = "a MAC address of twelve hex digits expected"
+    text = _MAC_SEPARATORS.sub("", _text(given, expected)).lower()
+    if not MAC.fullmatch(text):
+        raise ValueError(expected)
+    return text
+
+
+def _inventory_id(given: object) -> object:
+    if given is None:
+        return None
+    expected = f"a whole number from 0 to {_MOST_ID} expected"
+    text = _text(given, expected)
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > _MOST_ID:
+        raise ValueError(expected)
+    return int(text)
+
+
+def _slug(given: object) -> object:
+    expected = "a plain name expected (letters, digits, dots, hyphens, underscores)"
+    text = _text(given, expected)
+    if not SLUG.fullmatch(text) or text == ANY:
+        raise ValueError(expected)
+    return text
+
+
+def _slug_or_none(given: object) -> object:
+    return None if given is None else _slug(given)
+
+
+def _hardware(given: object) -> object:
+    expected = 'kind and model expected, such as "panda es-b3"'
+    text = " ".join(_text(given, expected).split())
+    if " " not in text or not text.isprintable():
+        raise ValueError(expected)
+    return text
+
+
+def _outlet(given: object) -> object:
+    if given is None:
+        return ""
+    expected = f"the name of an outlet, {_LONGEST_OUTLET} characters at most, expected"
+    text = _text(given, expected)
+    if len(text) > _LONGEST_OUTLET or not text.isprintable():
+        raise ValueError(expected)
+    return text
+
+
+def _tags(given: object) -> object:
+    if given is None:
+        return ()
+    tags = re.split(r"[,;\s]+", given.strip(",; ")) if isinstance(given, str) else given
+    if isinstance(tags, list):
+        # NetBox's are objects with a slug.
+        tags = [tag.get("slug") if isinstance(tag, dict) else tag for tag in tags]
+    if not is_list_of_names(tags):
+        raise ValueError("plain names, each once, expected")
+    return tuple(sorted(map(str, tags)))  # type: ignore[arg-type]  # it is a list by now
+
+
+READERS: Mapping[str, Callable[[object], object]] = {
+    "name": _hostname(_LONGEST_NAME),
+    "fqdn": _hostname(253),
+    "address": _address,
+    "mac": _mac,
+    "inventory_id": _inventory_id,
+    "rack": _slug,
+    "hardware_type": _hardware,
+    "power_controller": _slug_or_none,
+    "outlet": _outlet,
+    "environment": _slug,
+    "tags": _tags,
+}
+FIELDS = tuple(READERS)
+# What a new device can't do without.
+NEEDED = ("name", "fqdn", "mac", "rack", "hardware_type", "environment")
