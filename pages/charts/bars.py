@@ -16,11 +16,15 @@ _LETTERS = 19
 
 @dataclass(frozen=True)
 class Bar:
-    """One thing: how much of the legend's parts it has, and a word on that, beside the bar and in the table."""
+    """One thing: how much of the legend's parts it has, and a word on that, beside the bar and in the table.
+
+    `href` is where the table leads to; the drawing leads nowhere, for a picture has nothing to press.
+    """
 
     label: str
     parts: tuple[float, ...]
     note: str = ""
+    href: str = ""
 
     @property
     def total(self) -> float:
@@ -49,6 +53,7 @@ def bars(
         headers=(what, *(label for _, label in parts), *((note,) if note else ())),
         rows=tuple((row.label, *map(count_text, row.parts), *((row.note,) if note else ())) for row in rows),
         legend=tuple(parts),
+        links=tuple(row.href for row in rows),
     )
 
 

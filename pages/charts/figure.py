@@ -24,7 +24,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and the same in words. `legend` names CSS classes and what is drawn in them."""
+    """A drawing, and the same in words. `legend` names CSS classes and what is drawn in them.
+
+    `links` has for each row where its first cell leads to, or nothing.
+    """
 
     key: str
     title: str
@@ -33,6 +36,13 @@ class Chart:
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     legend: tuple[tuple[str, str], ...] = ()
+    links: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """The rows of the table: where the first cell leads to, that cell, and the others."""
+        links = self.links or ("",) * len(self.rows)
+        return [(link, row[0], row[1:]) for link, row in zip(links, self.rows, strict=True)]
 
 
 @dataclass(frozen=True)
