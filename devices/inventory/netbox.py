@@ -1,0 +1,95 @@
+"""Reads devices out of NetBox by pynetbox, with their first interface and power port beside them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from devices.inventory.declared import Source, fields_of
+from devices.inventory.errors import NoAnswerError
+from devices.inventory.web import SILENCE_SECONDS
+
+# NetBox gives no more than 1000 at a time unless it is told to (MAX_PAGE_SIZE).
+_PAGE = 500
+# Lists of NetBox that belong to devices, by the word that begins a path into them, and what in them is of use.
+_BESIDE = {"interface": ("interfaces", "mac_address"), "power_port": ("power_ports", "connected_endpoints")}
+
+
+def from_netbox(source: Source) -> list[tuple[str, Any]]:
+    """Give NetBox's devices as it sends them, with `interface` and `power_port`. Raises NoAnswerError."""
+    try:
+        import pynetbox  # noqa: PLC0415 - only who has a NetBox needs it
+        import requests  # noqa: PLC0415 - comes with pynetbox
+    except ImportError:
+        raise NoAnswerError("pynetbox is not installed: pip install -r requirements-inventory.txt") from None
+    api = pynetbox.api(source.url.rstrip("/"), token=source.token or None)
+    api.http_session = _session(requests, source.url)
+    try:
+        devices = _all(api.dcim.devices, source.filters)
+        beside = {word: _first_of_each(api, word, source) for word in _BESIDE if _wanted(source, word)}
+    except (pynetbox.RequestError, pynetbox.ContentError) as error:
+        told = error.error if isinstance(error, pynetbox.ContentError) else _told(error)
+        raise NoAnswerError(f"{source.url}: {told}") from None
+    except requests.RequestException as error:
+        raise NoAnswerError(f"{source.url} gave no whole answer: {error}") from None
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        # What pynetbox stumbles over when JSON comes that no NetBox sends.
+        raise NoAnswerError(f"{source.url} does not answer as a NetBox does ({error!r})") from None
+    return [
+        (
+            f"NetBox device {device['id']}",
+            {**device, **{word: of.get(device["id"]) for word, of in beside.items()}},
+        )
+        for device in devices
+    ]
+
+
+def _told(error: Any) -> str:
+    return f"NetBox answered {error.req.status_code} {error.req.reason} to {error.base}"
+
+
+def _all(endpoint: Any, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Fetch all pages; raise NoAnswerError when they are not as many things as NetBox counts."""
+    rows = endpoint.filter(limit=_PAGE, **filters) if filters else endpoint.all(limit=_PAGE)
+    found = [dict(row) for row in rows]
+    if any(not isinstance(row.get("id"), int) for row in found):
+        raise NoAnswerError(f"{endpoint.url} does not answer as a NetBox does")
+    if len({row["id"] for row in found}) != len(rows):
+        raise NoAnswerError(
+            f"{endpoint.url} counts {len(rows)} and sent {len(found)}: did somebody edit? Try again"
+        )
+    return found
+
+
+def _wanted(source: Source, word: str) -> bool:
+    return any(path.startswith(f"{word}.") or f"{{{word}." in path for path in fields_of(source).values())
+
+
+def _first_of_each(api: Any, word: str, source: Source) -> dict[int, Any]:
+    """Give, by device, the first interface or power port by name that has what we look for."""
+    name, useful = _BESIDE[word]
+    filters = source.interface_filters if word == "interface" else source.power_port_filters
+    rows: Iterable[dict[str, Any]] = sorted(
+        _all(getattr(api.dcim, name), filters), key=lambda row: str(row.get("name"))
+    )
+    found: dict[int, Any] = {}
+    for row in rows:
+        if row.get(useful) and isinstance(row.get("device"), dict):
+            found.setdefault(row["device"]["id"], row)
+    return found
+
+
+def _session(requests: Any, url: str) -> Any:
+    """Give a session that waits no longer than is sensible, and takes the token to the declared host only."""
+    declared = urlsplit(url)[:2]
+
+    class Session(requests.Session):  # type: ignore[misc]  # the module is loaded on demand
+        """Refuses to go elsewhere, by redirection or as the next page."""
+
+        def request(self, method: str, url: str, **options: Any) -> Any:
+            if urlsplit(url)[:2] != declared:
+                raise NoAnswerError(f"NetBox names {url} as its next page, which is elsewhere")
+            return super().request(
+                method, url, timeout=SILENCE_SECONDS, **{**options, "allow_redirects": False}
+            )
+
+    return Session()
