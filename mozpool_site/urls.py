@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import TemplateView
 
 import bmm.api.legacy
 import bmm.api.v2
@@ -18,9 +17,11 @@ import requests_app.api.power
 import requests_app.api.v2
 import requests_app.api.v2_devices
 import requests_app.webhooks.api
-from mozpool_site.api import errors, faults, legacy
+from mozpool_site.api import errors, legacy
 from mozpool_site.api.health import health
 from mozpool_site.api.v2 import documents, root
+from pages.home.views import home
+from pages.shell import answers
 
 _LEGACY = [
     *legacy.urlpatterns,
@@ -45,7 +46,8 @@ _V2 = [
 ]
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("", home, name="home"),
+    path("", include("pages.urls")),
     path("healthz", health),
     path("", include(mozpool_site.access.pages.urlpatterns)),
     path("api/v2/", include(_V2)),
@@ -55,6 +57,7 @@ urlpatterns = [
     re_path(r"^(?:api|boot)(?:/|\Z)", errors.not_found),
     path("admin/", admin.site.urls),
 ]
-handler400 = faults.bad_request
-handler404 = errors.not_found
-handler500 = faults.server_error
+handler400 = answers.bad_request
+handler403 = answers.forbidden
+handler404 = answers.not_found
+handler500 = answers.server_error

@@ -17,6 +17,7 @@ RETRY_AFTER = 2
 _AWAY = frozenset({2002, 2003, 2006, 2013, 1040, 1053, 1205, 1213, 1020})
 _SQLITE_AWAY = ("database is locked", "unable to open database file")
 _OURS = ("/api/", "/boot/")
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 def told(status: int, code: str, detail: str, field: str | None = None) -> JsonResponse:
@@ -64,14 +65,14 @@ def unavailable() -> JsonResponse:
 @csrf_exempt
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a path that does not exist: JSON below /api/ and /boot/, the page elsewhere."""
-    if not _is_ours(request):
+    if not is_for_programs(request):
         return defaults.page_not_found(request, exception or Exception())
     return told(404, "not_found", "there is no such path here")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a call that Django itself refuses, such as one for a host that is not ours."""
-    if not _is_ours(request):
+    if not is_for_programs(request):
         return defaults.bad_request(request, exception)
     return told(
         400, "invalid", "this call can't be read, or is meant for another host (MOZPOOL_ALLOWED_HOSTS)"
@@ -80,10 +81,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a call that broke us; the traceback is in the log."""
-    if not _is_ours(request):
+    if not is_for_programs(request):
         return defaults.server_error(request)
     return told(500, "internal", "a fault of ours; the log of the web process has the traceback")
 
 
-def _is_ours(request: HttpRequest) -> bool:
+def is_for_programs(request: HttpRequest) -> bool:
+    """Whether a call is one of the API's or a device's, and is answered in JSON."""
     return request.path_info.startswith(_OURS) or request.path_info in ("/api", "/boot")

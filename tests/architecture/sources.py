@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRODUCTION = ("mozpool_site", "devices", "bmm", "lifeguard", "requests_app", "client")
+PRODUCTION = ("mozpool_site", "devices", "bmm", "lifeguard", "requests_app", "pages", "client")
 
 
 @cache
