@@ -2,9 +2,11 @@
 
 import pages.home.urls
 import pages.racks.urls
+import pages.statistics.urls
 
 app_name = "pages"
 urlpatterns = [
     *pages.home.urls.urlpatterns,
     *pages.racks.urls.urlpatterns,
+    *pages.statistics.urls.urlpatterns,
 ]
