@@ -9,6 +9,7 @@ from devices import journal
 from devices.models import Device
 from devices.models.device import Result
 from lifeguard.machine import device_runner
+from lifeguard.retiring import retire_locked
 from lifeguard.services import please_locked
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.machine import Event, Step
@@ -154,6 +155,10 @@ def _release(request: Request, now: datetime) -> None:
             f"released by request {request.pk}", now, device_id=device.pk, request_id=request.pk
         )
         journal.append([line])
+        if device.gone_since is not None:
+            # Its inventory has dropped it meanwhile: nobody else gets it.
+            device.held_by = None
+            retire_locked(device, now)
         transaction.on_commit(
             lambda: device_released.send(cast("type", RequestRunner), device_id=device.pk), robust=True
         )

@@ -1,7 +1,7 @@
 """Writes the audit trail: who, from where, did what to what, and what it was before and after."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mozpool_site.access.models import AuditEntry
@@ -33,7 +33,23 @@ def record(
     text over 1000 characters is cut, and what JSON does not know is written as text. `request_id` is the
     request that held the device. Services record what they change; a view does only for what no service does.
     """
-    AuditEntry.objects.create(
+    entry(action, kind, target, by=by, before=before, after=after, request_id=request_id).save(
+        force_insert=True
+    )
+
+
+def entry(
+    action: str,
+    kind: str,
+    target: str,
+    *,
+    by: Actor,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    request_id: int | None = None,
+) -> AuditEntry:
+    """Make an entry as `record` does, unsaved, for `keep`: where one transaction changes many things."""
+    return AuditEntry(
         action=action[:64],
         target_kind=kind,
         target=target[:200],
@@ -43,6 +59,11 @@ def record(
         after=_fit(after),
         request_id=request_id,
     )
+
+
+def keep(entries: Iterable[AuditEntry]) -> None:
+    """Append entries in one statement, in the caller's transaction."""
+    AuditEntry.objects.bulk_create(entries)
 
 
 def record_asked(
