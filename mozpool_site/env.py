@@ -62,6 +62,7 @@ class Environment:
     image_hosts: tuple[str, ...]
     webhook_hosts: tuple[str, ...]
     power_commands: dict[str, dict[str, list[str]]]
+    inventory: Path | None
     boot_keys: tuple[bytes, ...]
     max_duration: int
     journal_days: int
@@ -163,6 +164,11 @@ SETTINGS: tuple[Setting, ...] = (
         "`on`, `off` and perhaps `state`, which prints on or off. `{outlet}` and `{address}` are filled in. "
         "Empty: none.",
         env_kinds.power_commands,
+    ),
+    Setting(
+        "MOZPOOL_INVENTORY", "inventory", "absolute path", "",
+        "A TOML or YAML file that declares where `manage.py inventory_sync NAME` finds the devices of an inventory.",
+        env_kinds.absolute_path, derived="none: sources are named on the command line",
     ),
     Setting(
         "MOZPOOL_BOOT_KEYS", "boot_keys", "keys of at least 32 characters", "",

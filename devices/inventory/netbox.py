@@ -17,7 +17,7 @@ _BESIDE = {"interface": ("interfaces", "mac_address"), "power_port": ("power_por
 def from_netbox(source: Source) -> list[tuple[str, Any]]:
     """Give NetBox's devices as it sends them, with `interface` and `power_port`. Raises NoAnswerError."""
     try:
-        import pynetbox  # noqa: PLC0415 - only who has a NetBox needs it
+        import pynetbox  # type: ignore[import-untyped]  # noqa: PLC0415 - only who has a NetBox needs it
         import requests  # noqa: PLC0415 - comes with pynetbox
     except ImportError:
         raise NoAnswerError("pynetbox is not installed: pip install -r requirements-inventory.txt") from None
