@@ -37,6 +37,11 @@ venv: $(ALL) ## make .venv with everything for development
 demo: $(CORE) ## a whole lab on this machine: web, worker, pulse, simulated devices, two requests
 	$(PY) -m simlab.demo
 
+.PHONY: reallab
+reallab: $(ALL) ## real machines under QEMU on this machine, which boot, are installed and answer
+	scripts/test-packages real
+	$(PY) -m reallab
+
 .PHONY: dev
 dev: $(ALL) ## web, worker and pulse for development, with automatic reload of the web
 	$(PY) -m scripts.dev
@@ -52,7 +57,8 @@ lint: $(ALL) ## every check that runs no test
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	.venv/bin/shellcheck .ci/run scripts/find-python scripts/need-packages scripts/test-packages scripts/venv
 	.venv/bin/shellcheck bmm/live/scripts/init.sh --shell sh
-	.venv/bin/shellcheck bmm/live/scripts/dhcp-script.sh
+	.venv/bin/shellcheck bmm/live/scripts/dhcp-script.sh reallab/system/agent.sh
+	.venv/bin/shellcheck reallab/system/init.sh --shell sh
 	@mkdir -p var
 	for part in mobile-init install maintenance self-test; do \
 		$(DEVELOPMENT) $(PY) manage.py live_kit script $$part > var/$$part.sh && \
@@ -71,6 +77,11 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile \
 		-m "not one_database" tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/e2e
+
+.PHONY: test-real
+test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, and one with a worn-out disk
+	scripts/test-packages real
+	$(PYTEST) -q tests/real
 
 .PHONY: fuzz
 fuzz: $(ALL) ## call both APIs by their schemas, 10,000 times and more; SEED=N makes the same calls again

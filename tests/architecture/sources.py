@@ -27,7 +27,7 @@ def production_modules() -> list[Path]:
         path
         for path in tracked()
         if path.suffix == ".py"
-        and path.relative_to(ROOT).parts[0] in (*PRODUCTION, "simlab", "scripts")
+        and path.relative_to(ROOT).parts[0] in (*PRODUCTION, "simlab", "reallab", "scripts")
         and "migrations" not in path.parts
     ]
 

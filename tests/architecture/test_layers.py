@@ -29,7 +29,7 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Give a copy of the code that a test may spoil."""
-    for name in [*LAYERED, "simlab", "tests"]:
+    for name in [*LAYERED, "simlab", "reallab", "tests"]:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -48,6 +48,7 @@ def test_every_app_is_in_the_layers() -> None:
         ("lifeguard/crossing.py", "import requests_app.apps", "requests_app asks lifeguard"),
         ("mozpool_site/clock_crossing.py", "import devices.apps", "requests_app asks lifeguard"),
         ("bmm/crossing.py", "import simlab", "nothing in production imports"),
+        ("lifeguard/crossing.py", "import reallab", "nothing in production imports"),
         ("bmm/drivers/crossing.py", "import django", "drivers know bytes"),
         ("simlab/crossing.py", "import bmm.apps", "the simulated lab"),
     ],

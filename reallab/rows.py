@@ -1,0 +1,172 @@
+"""The rows of the lab's pool, as an administrator would make them: one rack, its controller, images and machines."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from bmm.live import kit
+from devices.models import BootConfig, Device, HardwareType, Image, ImageBootConfig, PowerController, Rack
+from devices.models.image import MAINTENANCE, SELF_TEST, Verification
+from mozpool_site import clock
+
+RACK = "real"
+IMAGE, HASTY = "tiny", "hasty"
+_IDLE_CHECK = timedelta(seconds=600)
+_PXELINUX = """DEFAULT live
+LABEL live
+  KERNEL {kind}/vmlinuz
+  INITRD {kind}/live.gz
+  APPEND console={console} panic=5 mobile-imaging-url=%BASEURL%/boot/%DEVICE%/%TOKEN%/second-stage
+"""
+# Seconds for one step, and how many failures of it are still retried. `hasty` gives up at once.
+_LIMITS: dict[str, dict[str, int]] = {
+    IMAGE: {
+        "download_timeout": 60, "download_limit": 2, "install_timeout": 120, "install_limit": 2,
+        "verify_timeout": 60, "verify_limit": 3,
+    },
+    HASTY: {
+        "download_timeout": 40, "download_limit": 0, "install_timeout": 40, "install_limit": 0,
+        "verify_timeout": 40, "verify_limit": 0,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class KindRows:
+    """What the rows say of a kind of machine."""
+
+    name: str
+    model: str
+    console: str
+    image_url: str
+    image_sha256: str
+
+
+@dataclass(frozen=True)
+class MachineRows:
+    """What the rows say of a machine."""
+
+    name: str
+    kind: str
+    mac: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Everything that is written into an empty pool."""
+
+    tftp_server: str
+    base_url: str
+    power: str
+    authorized_key: str
+    ssh_port: int
+    disk_mb: int
+    kinds: list[KindRows]
+    machines: list[MachineRows]
+
+    def write(self, path: Path) -> None:
+        """Write it down for `seed`."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+@transaction.atomic
+def seed(path: str) -> None:
+    """Make the rows that a file describes; a process of the lab's pool calls it, after `migrate`."""
+    given: dict[str, Any] = json.loads(Path(path).read_text())
+    given["kinds"] = [KindRows(**kind) for kind in given["kinds"]]
+    given["machines"] = [MachineRows(**machine) for machine in given["machines"]]
+    rows = Rows(**given)
+    rack = Rack.objects.create(
+        name=RACK,
+        imaging_server="localhost",
+        address=rows.tftp_server,
+        base_url=rows.base_url,
+        vlan_note="QEMU",
+    )
+    controller = PowerController.objects.create(
+        name="qemu", rack=rack, driver="webhook", address=rows.power, settings=_switch()
+    )
+    images = {name: _image(name) for name in (IMAGE, HASTY, SELF_TEST, MAINTENANCE)}
+    hardware = {kind.name: _kind(kind, rows, images) for kind in rows.kinds}
+    now = clock.now()
+    for number, machine in enumerate(rows.machines, 1):
+        Device.objects.create(
+            name=machine.name,
+            fqdn=f"{machine.name}.{RACK}.lab.example",
+            address=machine.address,
+            mac=machine.mac,
+            inventory_id=number,
+            rack=rack,
+            hardware_type=hardware[machine.kind],
+            power_controller=controller,
+            outlet=machine.name,
+            environment="lab",
+            state="ready",
+            idle_since=now,
+            deadline=now + _IDLE_CHECK,
+        )
+
+
+def _switch() -> dict[str, object]:
+    return {
+        "on_url": "http://{address}/{outlet}/on",
+        "off_url": "http://{address}/{outlet}/off",
+        "query_url": "http://{address}/{outlet}",
+        "on_pattern": '"power": "on"',
+        "off_pattern": '"power": "off"',
+        # A killed process has no capacitors.
+        "off_seconds": 0.2,
+    }
+
+
+def _image(name: str) -> Image:
+    own = name in (SELF_TEST, MAINTENANCE)
+    return Image.objects.create(
+        name=name,
+        verification=Verification.NONE if own else Verification.AGENT,
+        reusable=not own,
+        hidden=own,
+        settle_seconds=5,
+        version_notes="" if own else "Busybox and an agent, on a kernel of Debian.",
+        **_LIMITS.get(name, {}),
+    )
+
+
+def second_stages(kind: KindRows, rows: Rows) -> dict[str, tuple[str, dict[str, object]]]:
+    """Give, by image, the kit's script that a kind of machine runs for it, and its settings."""
+    disk = "/dev/vda"
+    install = {"disk": disk, "image_url": kind.image_url, "image_sha256": kind.image_sha256}
+    return {
+        IMAGE: ("install", install),
+        HASTY: ("install", install),
+        SELF_TEST: (
+            "self-test",
+            {
+                "storage": {"disk": disk, "at_least_mb": rows.disk_mb, "sample_mb": 2, "samples": 3},
+                "scan": {"disk": disk, "samples": 8},
+                "memory": {"at_least_mb": 64, "sample_mb": 8},
+                "network": {"url": kind.image_url, "sha256": kind.image_sha256},
+            },
+        ),
+        MAINTENANCE: ("maintenance", {"authorized_keys": [rows.authorized_key], "ssh_port": rows.ssh_port}),
+    }
+
+
+def _kind(kind: KindRows, rows: Rows, images: dict[str, Image]) -> HardwareType:
+    hardware = HardwareType.objects.create(kind=kind.name, model=kind.model)
+    for name, (action, settings) in second_stages(kind, rows).items():
+        config = BootConfig(
+            name=f"{kind.name}-{name}",
+            description=f"{name} on a machine of QEMU",
+            contents=_PXELINUX.format(kind=kind.name, console=kind.console),
+            second_stage=kit.second_stage(action, name, settings),
+        )
+        config.full_clean()
+        config.save()
+        ImageBootConfig.objects.create(image=images[name], hardware_type=hardware, boot_config=config)
+    return hardware

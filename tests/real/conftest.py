@@ -1,0 +1,45 @@
+"""Labs of real machines, each with a pool of its own; a failure shows where their consoles and logs are."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from reallab.__main__ import CACHE
+from reallab.lab import RealLab, Wish, running
+from reallab.network import Network, user_network
+from tests.network import own_network
+from tests.servers.redis import Redis
+
+Labs = Callable[[Sequence[Wish], Network], AbstractContextManager[RealLab]]
+
+
+@pytest.fixture
+def user() -> Iterator[Network]:
+    """Give QEMU's user networking, on addresses of this session's own."""
+    with own_network() as network:
+        yield user_network(f"{network}.7")
+
+
+@pytest.fixture
+def labs() -> Labs:
+    """Give what runs a lab for the length of a `with`, and sees that nothing of it is left."""
+    return _lab
+
+
+@contextmanager
+def _lab(wishes: Sequence[Wish], network: Network) -> Iterator[RealLab]:
+    folder = Path(tempfile.mkdtemp(prefix="mozpool-real-"))
+    print(f"logs, consoles and disks are in {folder}")
+    with Redis() as broker:
+        database = f"sqlite:///{folder / 'mozpool.sqlite3'}"
+        with running(wishes, network, folder, CACHE, database, broker.socket_url) as lab:
+            yield lab
+            children = [
+                child for child in psutil.Process().children(recursive=True) if child.pid != broker.pid
+            ]
+        _, left = psutil.wait_procs(children, timeout=5)
+        assert left == []
