@@ -1,0 +1,1 @@
+"""The page of images: the pool's public catalogue."""

@@ -1,0 +1,159 @@
+"""What can be requested: each image with its hardware, how often it could be installed lately, and how long that took.
+
+The past is read in three queries, whatever there is of it, and remembered for a minute by each process.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+from django.db.models import Count, Max, Q
+
+from devices.api.v2.names import hardware_name
+from devices.models import Image, ImageBootConfig
+from devices.models.image import OWN_IMAGES
+from lifeguard.models import Install
+from mozpool_site import clock
+from mozpool_site.api.access import Caller, Role
+from requests_app.conditions import Condition
+from requests_app.memory import Memory
+from requests_app.models import Request
+from requests_app.stock import stock
+
+DAYS = 30
+# Times and examples are taken from so many of the newest installs and requests: enough for a median, and bounded.
+SAMPLE = 2000
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Try:
+    """One installation: on which device, when it ended, and in what state it gave up (empty: it succeeded)."""
+
+    device: str
+    finished: datetime
+    failed_in: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of an image in the last DAYS days; `seconds` is the median from a device until `ready`, or None."""
+
+    tries: int = 0
+    succeeded: int = 0
+    last: datetime | None = None
+    seconds: float | None = None
+    latest: Sequence[Try] = ()
+
+    @property
+    def percent(self) -> int | None:
+        """How many of a hundred succeeded, rounded down: 100 only where all did."""
+        return self.succeeded * 100 // self.tries if self.tries else None
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A type of hardware that an image can be put on, and how many devices of it there are, and free."""
+
+    name: str
+    devices: int
+    free: int
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An image as the catalogue shows it."""
+
+    image: Image
+    hardware: Sequence[Hardware]
+    record: Record
+
+    @property
+    def free(self) -> int:
+        """How many devices are free that it can be put on."""
+        return sum(one.free for one in self.hardware)
+
+
+def offers(caller: Caller, *, also: str = "") -> list[Offer]:
+    """Give what a caller may see, by name: hidden images for operators only, and the one named `also` for everybody."""
+    images = Image.objects.exclude(name__in=OWN_IMAGES).order_by("name")
+    if not caller.may(Role.OPERATOR):
+        images = images.filter(Q(hidden=False) | Q(name=also))
+    now = clock.now()
+    there, past = _hardware(now), records.get(now)
+    return [Offer(image, there.get(image.pk, ()), past.get(image.pk, Record())) for image in images]
+
+
+def _hardware(now: datetime) -> dict[int, list[Hardware]]:
+    devices: defaultdict[int, int] = defaultdict(int)
+    free: defaultdict[int, int] = defaultdict(int)
+    for kind, counted in stock.get(now).items():
+        devices[kind.hardware_type_id] += counted.total()
+        free[kind.hardware_type_id] += counted[Condition.FREE]
+    found: defaultdict[int, list[Hardware]] = defaultdict(list)
+    matrix = ImageBootConfig.objects.filter(boot_config__active=True)
+    columns = ("image_id", "hardware_type_id", "hardware_type__kind", "hardware_type__model")
+    order = ("hardware_type__kind", "hardware_type__model")
+    for image, pk, kind_name, model in matrix.order_by(*order).values_list(*columns):
+        found[image].append(Hardware(hardware_name(kind_name, model), devices[pk], free[pk]))
+    return found
+
+
+def _read(now: datetime) -> dict[int, Record]:
+    since = now - timedelta(days=DAYS)
+    recent = Install.objects.filter(finished__gte=since)
+    counted = (
+        recent.order_by()
+        .values("image_id")
+        .annotate(tries=Count("pk"), succeeded=Count("pk", filter=Q(succeeded=True)), last=Max("finished"))
+    )
+    columns = ("image_id", "device_id", "device__name", "finished", "succeeded", "failed_in")
+    newest = list(recent.order_by("-finished").values(*columns)[:SAMPLE])
+    ready = Request.objects.filter(ready_at__gte=since, matched_at__isnull=False).order_by("-ready_at")
+    prepared = ready.values_list("image_id", "last_device_id", "matched_at", "ready_at")[:SAMPLE]
+    seconds, latest = medians(newest, prepared), _latest(newest)
+    return {
+        row["image_id"]: Record(
+            row["tries"], row["succeeded"], row["last"], seconds.get(row["image_id"]),
+            latest.get(row["image_id"], ()),
+        )
+        for row in counted
+    }  # fmt: skip
+
+
+def medians(installs: Iterable[Mapping[str, Any]], prepared: Iterable[Sequence[Any]]) -> dict[int, float]:
+    """Give the median seconds from a device until `ready` by image, of requests whose image was really installed.
+
+    `prepared` are (image, device, matched, ready) of requests: one counts where an installation of its image succeeded
+    on its device between the two. Others found the image there, and only had the power cycled.
+    """
+    ends: defaultdict[tuple[int, int], list[datetime]] = defaultdict(list)
+    for row in installs:
+        if row["succeeded"]:
+            ends[row["image_id"], row["device_id"]].append(row["finished"])
+    for times in ends.values():
+        times.sort()
+    taken: defaultdict[int, list[float]] = defaultdict(list)
+    for image, device, matched, ready in prepared:
+        times = ends.get((image, device), [])
+        place = bisect_left(times, matched)
+        if place < len(times) and times[place] <= ready:
+            taken[image].append((ready - matched).total_seconds())
+    return {image: median(times) for image, times in taken.items()}
+
+
+def _latest(installs: Iterable[Mapping[str, Any]]) -> dict[int, list[Try]]:
+    found: defaultdict[int, list[Try]] = defaultdict(list)
+    for row in installs:
+        if len(found[row["image_id"]]) < _SHOWN:
+            failed_in = "" if row["succeeded"] else row["failed_in"] or "unknown"
+            found[row["image_id"]].append(Try(row["device__name"], row["finished"], failed_in))
+    return found
+
+
+# What became of each image lately, a minute old at most as a rule.
+records: Memory[dict[int, Record]] = Memory(_read, 60.0)
