@@ -7,6 +7,7 @@ import bmm.api.legacy
 import bmm.api.v2
 import devices.api.legacy
 import devices.api.v2
+import lifeguard.admin_inventory
 import lifeguard.api.boot
 import lifeguard.api.legacy
 import mozpool_site.access.api
@@ -55,6 +56,7 @@ urlpatterns = [
     path("boot/", include(lifeguard.api.boot.urlpatterns)),
     # Whatever else is asked for there gets JSON, not a page.
     re_path(r"^(?:api|boot)(?:/|\Z)", errors.not_found),
+    path("admin/inventory/", lifeguard.admin_inventory.inventory_page, name="inventory"),
     path("admin/", admin.site.urls),
 ]
 handler400 = answers.bad_request

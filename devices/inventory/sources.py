@@ -45,8 +45,12 @@ def _items(source: Source, content: bytes | None) -> list[tuple[str, Any]]:
 
 
 def _check_columns(items: list[tuple[str, Any]]) -> None:
-    """Refuse columns that we don't know: one of a few letters more would be left out in silence."""
-    unknown = sorted({str(name) for _, item in items for name in item if name not in FIELDS})
+    """Refuse columns that we don't know: one with a letter too many would be left out in silence.
+
+    Other columns of a device, as our own export has them, are machines' or people's, and passed over.
+    """
+    known = {*FIELDS, *(column.name for column in Device._meta.concrete_fields)}
+    unknown = sorted({str(name) for _, item in items for name in item} - known)
     if unknown:
         raise NoAnswerError(f"{unknown[0]!r} is no field; there are {', '.join(FIELDS)}")
 

@@ -217,6 +217,8 @@ MODELS = {
     "requests_app/request": HISTORY,
     "requests_app/webhook": Model(),
 }
+# Pages of the administration for admins alone.
+ADMINS_PAGES = ("/admin/inventory/",)
 # The administration's other pages, all for whoever may enter it; what is not there as well.
 ADMIN_PAGES = (
     "/admin/",

@@ -30,6 +30,7 @@ from tests.factories import make_controller, make_device, make_image, make_reque
 from tests.integration.access.people import somebody, token_of
 from tests.integration.access.permissions import (
     ADMIN_PAGES,
+    ADMINS_PAGES,
     LEGACY,
     METHODS,
     MODELS,
@@ -232,6 +233,8 @@ def admin_cases(everybody: list[Caller]) -> Iterator[tuple[Caller, str, str, Out
         for method in METHODS:
             for path in ADMIN_PAGES:
                 yield caller, method, path, expected_of_admin(caller, Role.OPERATOR)
+            for path in ADMINS_PAGES:
+                yield caller, method, path, expected_of_admin(caller, Role.ADMIN)
             # Who has not entered is sent to the front page, which sends them to the login.
             yield caller, method, "/admin/logout/", Outcome.IN
             for name, model in MODELS.items():
@@ -289,7 +292,7 @@ def test_everybody_gets_where_the_table_says_and_nowhere_else(
 def test_no_path_is_missing_from_the_table(quick: None) -> None:
     things = World().of("somebody")
     paths = [line.path.format(**things) for line in (*PAGES, *LEGACY, *V2)]
-    paths += [*NOWHERE, *ADMIN_PAGES, "/admin/login/", "/admin/logout/"]
+    paths += [*NOWHERE, *ADMIN_PAGES, *ADMINS_PAGES, "/admin/login/", "/admin/logout/"]
     paths += [path for name, model in MODELS.items() for path, _ in pages_of(name, model, "GET")]
     asked = {(match.route, match.func) for match in (resolve(path.partition("?")[0]) for path in paths)}
     # The same path without its slash at the end is the same view.
