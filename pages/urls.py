@@ -1,12 +1,18 @@
 """All pages for people: each area has a list of its own, named here."""
 
+import pages.attention.urls
 import pages.home.urls
+import pages.images.urls
 import pages.racks.urls
+import pages.requests.urls
 import pages.statistics.urls
 
 app_name = "pages"
 urlpatterns = [
+    *pages.attention.urls.urlpatterns,
     *pages.home.urls.urlpatterns,
+    *pages.images.urls.urlpatterns,
     *pages.racks.urls.urlpatterns,
+    *pages.requests.urls.urlpatterns,
     *pages.statistics.urls.urlpatterns,
 ]

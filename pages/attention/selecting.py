@@ -1,0 +1,185 @@
+"""Which rows are findings, told by the database: for each kind a selection that starts from an index.
+
+The same selections are counted for the navigation and read for the page, so that both say the same.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Exists, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from bmm.by_hand import with_need
+from bmm.models import HandTask, Kind, Operation, Status
+from devices.models import Device, Image, PowerController, Rack
+from devices.models.device import Health
+from lifeguard.models import Install
+from lifeguard.states import DEVICE
+from pages.attention import findings as kinds
+from requests_app.models import PoolLease, Request
+from requests_app.outages import RACK_DOWN_AFTER
+from requests_app.webhooks.models import Webhook
+
+# Out of the pool for so long, somebody has forgotten it, or should say why.
+_HANDS_ON_FOR, _LOCKED_FOR = timedelta(days=1), timedelta(days=7)
+_FLAPS, _FLAPPING_FOR = 3, timedelta(days=7)
+# An image is judged by a day, and blamed for no fewer devices.
+_IMAGE_FOR, _IMAGE_DEVICES = timedelta(days=1), 2
+# A queue of power operations may hold one back for as long; nobody who works lets one wait longer.
+_UNHEARD = timedelta(seconds=60)
+# The pulse fires timers three seconds late at most, and pushes back by a minute what it can't.
+_OVERDUE = timedelta(seconds=120)
+_POOL_SILENT = timedelta(seconds=30)
+# Ten minutes: from then on nobody who comes later is served first. Half an hour is twice a slow installation.
+_WAITING_FOR, _PREPARING_FOR = timedelta(minutes=10), timedelta(minutes=30)
+# Who asked for hours is a person; what automation asks for ends by the minute, and on purpose.
+_LONG, _ENDS_WITHIN = timedelta(hours=4), timedelta(hours=1)
+
+_FAILED = DEVICE.tagged("failed")
+_HANDS_ON = ("maintenance_mode", "troubleshooting")
+# Not quarantined by a person; what Lifeguard itself distrusts has failed, or is being tested.
+_TRUSTED = ~Q(health=Health.BAD) | Q(quarantine_by="")
+
+
+def failed(_: datetime) -> QuerySet[Device]:
+    """Select devices that gave up, unless a person has said more."""
+    return Device.objects.filter(_TRUSTED, state__in=_FAILED)
+
+
+def quarantined(_: datetime) -> QuerySet[Device]:
+    """Select devices that a person has quarantined."""
+    return Device.objects.filter(~_TRUSTED)
+
+
+def out(now: datetime) -> QuerySet[Device]:
+    """Select devices that have been out of the pool for long by somebody's will, or in a state nobody knows."""
+    forgotten = (
+        Q(state__in=_HANDS_ON, state_since__lt=now - _HANDS_ON_FOR)
+        | Q(state="locked_out", state_since__lt=now - _LOCKED_FOR)
+        | Q(state="unknown")
+    )
+    return Device.objects.filter(_TRUSTED, forgotten)
+
+
+def flapping(now: datetime) -> QuerySet[Device]:
+    """Select devices that are ready and failed often lately; `failed` says how often."""
+    since = now - _FLAPPING_FOR
+    installs = Install.objects.filter(finished__gte=since, succeeded=False)
+    checks = Operation.objects.filter(status=Status.FAILED, kind=Kind.CHECK_HEALTH, finished__gte=since)
+    suspects = Q(pk__in=installs.values("device")) | Q(pk__in=checks.values("device"))
+    ready = Device.objects.filter(suspects, _TRUSTED, state="ready")
+    return ready.annotate(failed=_number(installs) + _number(checks)).filter(failed__gte=_FLAPS)
+
+
+def _number(of_device: QuerySet[Install] | QuerySet[Operation]) -> Coalesce:
+    mine = of_device.filter(device=OuterRef("pk")).order_by().values("device").annotate(n=Count("pk"))
+    return Coalesce(Subquery(mine.values("n"), output_field=IntegerField()), 0)
+
+
+def failing_builds(now: datetime) -> QuerySet[Install]:
+    """Select builds of images that failed on several healthy devices and have not succeeded since, grouped.
+
+    Columns: `image__name`, `config_digest`, `devices` (how many), `first_failure`, `last_failure`, `last_success`.
+    """
+    bad = Q(succeeded=False, healthy_before=True)
+    lately = Install.objects.filter(finished__gte=now - _IMAGE_FOR).order_by()
+    told = lately.values("image", "image__name", "config_digest").annotate(
+        devices=Count("device", distinct=True, filter=bad),
+        first_failure=Min("finished", filter=bad),
+        last_failure=Max("finished", filter=bad),
+        last_success=Max("finished", filter=Q(succeeded=True)),
+    )  # fmt: skip
+    newer = Q(last_success=None) | Q(last_failure__gt=F("last_success"))
+    return told.filter(newer, devices__gte=_IMAGE_DEVICES)
+
+
+def images(now: datetime) -> QuerySet[Image]:
+    """Select the images that failing builds are of."""
+    return Image.objects.filter(pk__in=failing_builds(now).values("image"))
+
+
+def controllers(now: datetime) -> QuerySet[PowerController]:
+    """Select controllers that are suspect, or did not answer when they were last asked."""
+    silent = Q(last_error_at__isnull=False) & (Q(last_contact=None) | Q(last_contact__lt=F("last_error_at")))
+    return PowerController.objects.filter(Q(suspect_until__gt=now) | silent)
+
+
+def racks(now: datetime) -> QuerySet[Rack]:
+    """Select racks whose pulse stopped, whose operations nobody takes, or whose timers nobody fires."""
+    silent = Q(pulse_seen__lt=now - RACK_DOWN_AFTER)
+    return Rack.objects.filter(silent | Exists(unheard(now)) | Exists(overdue(now)))
+
+
+def unheard(now: datetime) -> QuerySet[Operation]:
+    """Select operations of a rack (an outer one) that are due, and that no worker has taken."""
+    return Operation.objects.filter(
+        rack=OuterRef("pk"), status=Status.QUEUED, not_before__lt=now - _UNHEARD
+    ).order_by()
+
+
+def overdue(now: datetime) -> QuerySet[Device]:
+    """Select devices of a rack (an outer one) whose time is over, and nobody has noticed."""
+    return Device.objects.filter(rack=OuterRef("pk"), deadline__lt=now - _OVERDUE).order_by()
+
+
+def waiting(now: datetime) -> QuerySet[Request]:
+    """Select requests that wait for long."""
+    searching = Q(state="finding_device", created__lt=now - _WAITING_FOR)
+    return Request.objects.filter(
+        searching | Q(state="pending", matched_at__lt=now - _PREPARING_FOR), ended=None
+    )
+
+
+def expiring(now: datetime) -> QuerySet[Request]:
+    """Select requests of hours that end soon."""
+    return Request.objects.filter(
+        ended=None, state="ready", expires__lt=now + _ENDS_WITHIN, expires__gte=F("created") + _LONG
+    )
+
+
+def hand_tasks(_: datetime) -> QuerySet[HandTask]:
+    """Select tasks that something waits for."""
+    open_ones = HandTask.objects.filter(open_for__isnull=False, done_at=None)
+    return with_need(open_ones).filter(wanted=True)
+
+
+def webhooks(_: datetime) -> QuerySet[Webhook]:
+    """Select webhooks that were given up and should not be: those of ended requests have no more to tell."""
+    return Webhook.objects.filter(
+        Q(request=None) | Q(request__ended=None), dead_since__isnull=False, active=True
+    )
+
+
+def lost_lease(now: datetime) -> QuerySet[PoolLease]:
+    """Select the pool's lease if nobody keeps it."""
+    return PoolLease.objects.filter(Q(until=None) | Q(until__lt=now - _POOL_SILENT), name="pool")
+
+
+# What counts as a finding of each kind that rows tell.
+SELECTIONS: Mapping[kinds.Kind, Callable[[datetime], QuerySet[Any]]] = {
+    kinds.NO_PULSE: lost_lease,
+    kinds.RACK_SILENT: racks,
+    kinds.CONTROLLER: controllers,
+    kinds.HAND_TASK: hand_tasks,
+    kinds.IMAGE: images,
+    kinds.FAILED: failed,
+    kinds.WAITING: waiting,
+    kinds.FLAPPING: flapping,
+    kinds.WEBHOOK: webhooks,
+    kinds.EXPIRING: expiring,
+    kinds.QUARANTINED: quarantined,
+    kinds.OUT: out,
+}
+
+
+def count(now: datetime) -> dict[str, int]:
+    """Count the findings of each kind, by its name, in one query."""
+    arms = [
+        selection(now).order_by().annotate(kind=Value(kind.name)).values("kind").annotate(n=Count("pk"))
+        for kind, selection in SELECTIONS.items()
+    ]
+    rows = (
+        arms[0].values_list("kind", "n").union(*(arm.values_list("kind", "n") for arm in arms[1:]), all=True)
+    )
+    return {name: number for name, number in rows if name}
