@@ -172,7 +172,9 @@ def _explain(pool: Pool, password: str) -> None:
         "MOZPOOL_DEBUG",
     )
     env_file = _FOLDER / "environment"
-    exports = "".join(f"export {name}={pool.variables[name]!r}\n" for name in variables)
+    # The client's own variable, beside those of the server's commands.
+    exports = f"export MOZPOOL_SERVERS={pool.url!r}\n"
+    exports += "".join(f"export {name}={pool.variables[name]!r}\n" for name in variables)
     env_file.write_text(exports)
     console.print(
         Panel(
@@ -186,6 +188,9 @@ def _explain(pool: Pool, password: str) -> None:
             f"  {python} power_cycle panda-0007\n"
             f"  {python} self_test panda-0008 panda-0009\n"
             f"  curl -s {pool.url}/api/request/list/\n"
+            "With the client (README, Use it):\n"
+            "  mozpool login --name admin\n"
+            "  mozpool run --image android -- true\n"
             "\n"
             "Ctrl-C ends everything.",
             title="Mozpool runs",
