@@ -1,25 +1,62 @@
-"""The home page: how the three layers do, at a glance."""
+"""The home page: the three layers, who waits, what failed lately, and the racks as small maps, all of it live."""
 
-from django.http import HttpRequest, HttpResponse
+import hashlib
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
+from devices.models import Rack
+from mozpool_site import clock
 from mozpool_site.access.roles import Role
 from pages.access import Person, page
-from pages.live import live, version
+from pages.home.glance import Glance, at_a_glance
+from pages.racks.maps import maps
+from pages.racks.queries import cells_in
+from pages.shell.devices import shown
+from pages.shell.pool import changed_since, pool
+from requests_app.outages import racks_down
 
-
-def _version(request: HttpRequest, person: Person) -> str:
-    return version()
+# Racks that the home page shows; more are on the page of racks.
+_MOST_RACKS = 40
 
 
 @page(Role.VIEWER)
 def home(request: HttpRequest, person: Person) -> HttpResponse:
     """Show the pool at a glance."""
-    return render(request, "pages/home/home.html")
+    now = clock.now()
+    version, seen = pool.get(now).version, at_a_glance()
+    racks = list(Rack.objects.order_by("name")[: _MOST_RACKS + 1])
+    listed = racks[:_MOST_RACKS]
+    context = {
+        "glance": seen,
+        "maps": maps(listed, cells_in(listed), racks_down(now)),
+        "more_racks": len(racks) > len(listed),
+        "live_version": f"{version}.{_digest(seen)}",
+    }
+    return render(request, "pages/home/home.html", context)
 
 
 @page(Role.VIEWER)
-@live(_version)
-def home_part(request: HttpRequest, person: Person) -> HttpResponse:
-    """Give what changes of the home page."""
-    return render(request, "pages/home/_pool.html")
+def home_live(request: HttpRequest, person: Person) -> HttpResponseBase:
+    """Give what changed since the version in If-None-Match: devices as `changed_devices` does, the cards as HTML."""
+    now, seen = pool.get(clock.now()), at_a_glance()
+    version = f"{now.version}.{_digest(seen)}"
+    before = request.META.get("HTTP_IF_NONE_MATCH", "").removeprefix("W/").strip('"')
+    response: HttpResponseBase
+    if before == version:
+        response = HttpResponseNotModified()
+    else:
+        pool_before, _, glance_before = before.partition(".")
+        names = changed_since(now, pool_before)
+        told = {"version": version, "devices": {name: shown(name, now.devices[name]) for name in names}}
+        if glance_before != _digest(seen):
+            told["parts"] = {"glance": render_to_string("pages/home/_glance.html", {"glance": seen})}
+        response = JsonResponse(told)
+    response["ETag"] = f'"{version}"'
+    return response
+
+
+def _digest(seen: Glance) -> str:
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:12]

@@ -1,19 +1,78 @@
-"""The racks as maps."""
+"""The racks as maps: all of them, one with its controllers and outlets, and reading outlets back."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from bmm import services
+from bmm.errors import HardwareError
+from devices.models import PowerController, Rack
+from mozpool_site import clock
 from mozpool_site.access.roles import Role
+from mozpool_site.errors import UnknownNameError
 from pages.access import Person, page
+from pages.racks.maps import legend, maps
+from pages.racks.queries import board, boards, cells_in, rack_named
+from pages.shell.answers import is_part
+from pages.shell.pool import pool
+from pages.tables import page_of
+from requests_app.outages import racks_down
+
+# Some 4,000 devices; more racks than that are on a page of their own.
+_RACKS_A_PAGE = 50
 
 
 @page(Role.VIEWER)
 def rack_list(request: HttpRequest, person: Person) -> HttpResponse:
     """Show all racks as maps."""
-    return render(request, "pages/racks/rack_list.html")
+    now = clock.now()
+    # Read before the devices are: what changes in between is told again, not missed.
+    version = pool.get(now).version
+    racks = page_of(request, Rack.objects.order_by("name"), _RACKS_A_PAGE)
+    cells = cells_in(None if racks.pages == 1 else racks.rows)
+    context = {
+        "maps": maps(racks.rows, cells, racks_down(now)),
+        "legend": legend(cells),
+        "racks": racks,
+        "number": len(cells),
+        "live_version": version,
+    }
+    return render(request, "pages/racks/rack_list.html", context)
 
 
 @page(Role.VIEWER)
 def rack(request: HttpRequest, person: Person, name: str) -> HttpResponse:
-    """Show a rack as a map."""
-    return render(request, "pages/racks/rack.html", {"name": name})
+    """Show a rack: each controller with its outlets, each device in its own."""
+    now = clock.now()
+    version = pool.get(now).version
+    found = rack_named(name)
+    cells = cells_in([found])
+    context = {
+        "rack": found,
+        "silent": found.pk in racks_down(now),
+        "boards": boards(found, cells),
+        "legend": legend(cells),
+        "number": len(cells),
+        "live_version": version,
+    }
+    return render(request, "pages/racks/rack.html", context)
+
+
+@page(post=Role.OPERATOR)
+def outlets(request: HttpRequest, person: Person, name: str, controller: str) -> HttpResponse:
+    """Ask a controller for the power of its outlets, in 15 s at most, and show them; switches nothing."""
+    found = rack_named(name)
+    asked = PowerController.objects.filter(rack=found, name=controller).first()
+    if asked is None:
+        raise UnknownNameError(
+            f"there is no power controller {controller[:64]!r} in rack {name}", field="controller"
+        )
+    powers, wrong = None, ""
+    try:
+        powers = services.read_outlets(asked)
+    except HardwareError as error:
+        wrong = f"{error}. {error.advice}"
+    asked.refresh_from_db()
+    cells = [cell for cell in cells_in([found]) if cell.controller == asked.name]
+    context = {"rack": found, "board": board(asked, cells, powers), "wrong": wrong, "read_at": clock.now()}
+    template = "pages/racks/_board.html" if is_part(request) else "pages/racks/outlets.html"
+    return render(request, template, context)

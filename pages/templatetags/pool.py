@@ -141,7 +141,7 @@ def field(bound: forms.BoundField) -> SafeString:
         *([f"{bound.auto_id}_helptext"] if bound.help_text else []),
         *([f"{bound.auto_id}_error"] if bound.errors else []),
     ]
-    attributes = {"aria-describedby": " ".join(described)} if described else {}
+    attributes: dict[str, str | bool] = {"aria-describedby": " ".join(described)} if described else {}
     if bound.errors:
         attributes["aria-invalid"] = "true"
     label = bound.label_tag(label_suffix="")

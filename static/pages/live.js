@@ -100,6 +100,8 @@ export function freshenTimes(below = document) {
 function showDevice(element, device) {
   element.dataset.state = device.state;
   element.dataset.family = device.family;
+  if (element.dataset.since) element.dataset.since = device.since;
+  if ("heldBy" in element.dataset) element.dataset.heldBy = device.held_by ?? "";
   if (element.hasAttribute("title")) element.title = device.title;
   if (element.hasAttribute("aria-label")) element.setAttribute("aria-label", device.title);
   for (const field of element.querySelectorAll("[data-field]")) {
@@ -145,16 +147,20 @@ async function ask(url, tag) {
   return response;
 }
 
+function showPart(element, html) {
+  if (!element) return;
+  morphChildren(element, new DOMParser().parseFromString(html, "text/html").body);
+  window.htmx?.process(element);
+  freshenTimes(element);
+}
+
 async function refreshPart(element) {
   const response = await ask(new URL(element.dataset.live, location.href), element.dataset.liveTag);
   if (!response) return;
   const html = await response.text();
   if (!element.isConnected) return;
   element.dataset.liveTag = response.headers.get("ETag") ?? "";
-  const fresh = new DOMParser().parseFromString(html, "text/html").body;
-  morphChildren(element, fresh);
-  window.htmx?.process(element);
-  freshenTimes(element);
+  showPart(element, html);
   element.dispatchEvent(new CustomEvent("live:updated", { bubbles: true }));
   if (response.headers.get("X-Live-Over")) delete element.dataset.live;
 }
@@ -165,7 +171,8 @@ async function refreshDevices(element) {
   const version = element.dataset.liveVersion;
   const response = await ask(url, version ? `"${version}"` : "");
   if (!response) return;
-  const { version: now, devices } = await response.json();
+  const { version: now, devices, parts } = await response.json();
+  for (const [id, html] of Object.entries(parts ?? {})) showPart(document.getElementById(id), html);
   showDevices(element, devices);
   element.dataset.liveVersion = now;
   element.dispatchEvent(new CustomEvent("live:updated", { bubbles: true, detail: { devices } }));

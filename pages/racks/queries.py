@@ -1,0 +1,109 @@
+"""What the rack maps show, in a handful of queries whatever the number of devices."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from bmm.controllers import driver_of
+from bmm.drivers.power.contract import Power
+from bmm.errors import HardwareError
+from devices.models import Device, PowerController, Rack
+from mozpool_site import clock
+from mozpool_site.errors import UnknownNameError
+from pages.racks.places import Cell, counted, in_place
+
+_COLUMNS = ("name", "state", "held_by", "state_since", "rack_id", "power_controller__name", "outlet")
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """An outlet of a controller, with its device if there is one. `power` is None until it is read back."""
+
+    name: str
+    cell: Cell | None
+    power: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A power controller and its outlets; `controller` is None for devices that hang on none."""
+
+    controller: PowerController | None
+    outlets: tuple[Outlet, ...]
+    health: str = "well"
+    problem: str = ""
+
+    @property
+    def devices(self) -> int:
+        """How many devices hang on it."""
+        return sum(outlet.cell is not None for outlet in self.outlets)
+
+
+def cells_in(racks: Collection[Rack] | None = None) -> list[Cell]:
+    """Give the devices of some racks, or of all; one query."""
+    devices = Device.objects.order_by()
+    if racks is not None:
+        devices = devices.filter(rack__in=racks)
+    return [
+        Cell(name, state, held_by, since, rack_id, controller or "", outlet)
+        for name, state, held_by, since, rack_id, controller, outlet in devices.values_list(*_COLUMNS)
+    ]
+
+
+def rack_named(name: str) -> Rack:
+    """Give a rack. Raises UnknownNameError."""
+    rack = Rack.objects.filter(name=name).first()
+    # MySQL compares more generously than we do.
+    if rack is None or rack.name != name:
+        raise UnknownNameError(f"there is no rack {name[:64]!r}", field="rack")
+    return rack
+
+
+def boards(rack: Rack, cells: Iterable[Cell]) -> list[Board]:
+    """Arrange a rack's devices by controller and outlet, empty outlets too where the driver can name them."""
+    by_controller: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_controller.setdefault(cell.controller, []).append(cell)
+    found = [
+        board(controller, by_controller.pop(controller.name, []))
+        for controller in sorted(rack.power_controllers.all(), key=lambda one: counted(one.name))
+    ]
+    # A device may hang on another rack's controller by mistake: it is shown all the same.
+    strays = [Outlet(cell.outlet, cell) for left in by_controller.values() for cell in in_place(left)]
+    return [*found, Board(None, tuple(strays))] if strays else found
+
+
+def board(
+    controller: PowerController, cells: Iterable[Cell], powers: dict[str, Power] | None = None
+) -> Board:
+    """Arrange a controller's devices by outlet, with what reading the outlets back gave."""
+    by_outlet = {cell.outlet: cell for cell in cells}
+    try:
+        known = driver_of(controller).every_outlet()
+        problem = ""
+    except HardwareError as error:
+        known, problem = [], str(error)
+    names = sorted({*known, *by_outlet, *(powers or {})}, key=counted)
+    outlets = tuple(Outlet(name, by_outlet.get(name), *_told(name, powers)) for name in names)
+    health, why = _health(controller)
+    return Board(controller, outlets, "wrong" if problem else health, problem or why)
+
+
+def _told(name: str, powers: dict[str, Power] | None) -> tuple[str, str]:
+    """Say what reading an outlet back gave: a word for the page's style, and one for people."""
+    if powers is None:
+        return "", ""
+    power = powers.get(name)
+    if isinstance(power, HardwareError):
+        return "error", str(power)
+    return {True: ("on", "power on"), False: ("off", "power off")}.get(power, ("unknown", "power not known"))  # type: ignore[arg-type]
+
+
+def _health(controller: PowerController) -> tuple[str, str]:
+    if controller.suspect_until and controller.suspect_until > clock.now():
+        return "suspect", controller.last_error or "several of its devices failed at once"
+    if controller.last_error_at and (
+        controller.last_contact is None or controller.last_contact <= controller.last_error_at
+    ):
+        return "failing", controller.last_error
+    return ("well", "") if controller.last_contact else ("unasked", "")

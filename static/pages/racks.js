@@ -1,0 +1,168 @@
+// Rack maps: what hovering tells, arrow keys from cell to cell, one family at a time, outlets read back.
+
+import { ago, morphChildren, freshenTimes } from "./live.js";
+import { toast } from "./shell.js";
+
+const maps = document.querySelector(".maps");
+
+// ---- what hovering tells ------------------------------------------------------------------------------------
+
+const tip = document.createElement("div");
+tip.className = "tip";
+tip.hidden = true;
+tip.setAttribute("aria-hidden", "true");
+document.body.append(tip);
+
+function line(text, tag = "p") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
+}
+
+function showTip(cell) {
+  const { device, state, outlet, since, heldBy } = cell.dataset;
+  const name = line("");
+  name.append(line(device, "strong"));
+  const told = cell.getAttribute("aria-label")?.slice(device.length + 2) ?? state.replaceAll("_", " ");
+  const parts = [name, line(told)];
+  if (since) parts.push(line(`since ${ago(Date.parse(since)).replace(" ago", "")}`));
+  if (heldBy && cell.dataset.state) parts.push(line(`held by request ${heldBy}`));
+  if (outlet) parts.push(line(`outlet ${outlet}`));
+  parts.slice(2).forEach((part) => part.classList.add("muted"));
+  tip.replaceChildren(...parts);
+  tip.hidden = false;
+  const at = cell.getBoundingClientRect();
+  const { width, height } = tip.getBoundingClientRect();
+  const left = Math.max(8, Math.min(at.left + at.width / 2 - width / 2, innerWidth - width - 8));
+  const above = at.top - height - 8;
+  const top = above > 60 ? above : at.bottom + 8;
+  tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
+}
+
+function cellAt(target) {
+  return target instanceof Element ? target.closest("[data-cells] [data-device]") : null;
+}
+
+document.addEventListener("mouseover", (event) => {
+  const cell = cellAt(event.target);
+  if (cell) showTip(cell);
+  else tip.hidden = true;
+});
+document.addEventListener("focusin", (event) => {
+  const cell = cellAt(event.target);
+  if (cell && event.target.matches(":focus-visible")) showTip(cell);
+  else tip.hidden = true;
+});
+addEventListener("scroll", () => (tip.hidden = true), { passive: true, capture: true });
+
+// ---- arrow keys -----------------------------------------------------------------------------------------------
+
+function linkOf(cell) {
+  return cell.matches("a") ? cell : cell.querySelector("a");
+}
+
+// The cell that lies in a direction: the nearest whose middle is further that way, in the whole page.
+function neighbour(from, key) {
+  const here = from.getBoundingClientRect();
+  const middle = { x: here.left + here.width / 2, y: here.top + here.height / 2 };
+  let best = null;
+  let least = Infinity;
+  for (const cell of maps.querySelectorAll("[data-cells] [data-device]")) {
+    if (cell === from) continue;
+    const there = cell.getBoundingClientRect();
+    if (!there.width) continue;
+    const dx = there.left + there.width / 2 - middle.x;
+    const dy = there.top + there.height / 2 - middle.y;
+    const [along, across] = { ArrowRight: [dx, dy], ArrowLeft: [-dx, dy], ArrowDown: [dy, dx], ArrowUp: [-dy, dx] }[key];
+    if (along < 2) continue;
+    const distance = along + 4 * Math.abs(across);
+    if (distance < least) [best, least] = [cell, distance];
+  }
+  return best;
+}
+
+document.addEventListener("keydown", (event) => {
+  const cell = cellAt(event.target);
+  if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") tip.hidden = true;
+  if (event.key === " ") {
+    const box = cell.querySelector("input[type=checkbox]");
+    if (box && event.target !== box) {
+      event.preventDefault();
+      box.click();
+    }
+  }
+  if (!event.key.startsWith("Arrow")) return;
+  event.preventDefault();
+  const next = neighbour(cell, event.key);
+  if (!next) return;
+  linkOf(cell).tabIndex = -1;
+  linkOf(next).tabIndex = 0;
+  linkOf(next).focus();
+});
+
+// ---- one family at a time, and how many each has -----------------------------------------------------------------
+
+function show(family) {
+  if (family) maps.dataset.showing = family;
+  else delete maps.dataset.showing;
+  for (const button of maps.querySelectorAll("[data-only]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.only === family));
+  }
+  mark();
+}
+
+function mark() {
+  const family = maps.dataset.showing;
+  const counts = {};
+  for (const cell of maps.querySelectorAll("[data-cells] [data-device]")) {
+    counts[cell.dataset.family] = (counts[cell.dataset.family] ?? 0) + 1;
+    cell.classList.toggle("shown", Boolean(family) && cell.dataset.family === family);
+  }
+  for (const count of maps.querySelectorAll("[data-count]")) {
+    const number = String(counts[count.dataset.count] ?? 0);
+    if (count.textContent !== number) count.textContent = number;
+  }
+}
+
+if (maps) {
+  maps.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-only]");
+    if (button) show(button.dataset.only === maps.dataset.showing ? "" : button.dataset.only);
+  });
+  maps.addEventListener("live:updated", mark);
+}
+
+// ---- outlets ---------------------------------------------------------------------------------------------------------
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-read-outlets]");
+  if (!form || !maps) return;
+  event.preventDefault();
+  const board = form.closest(".board");
+  const button = form.querySelector("button");
+  button.disabled = true;
+  button.textContent = "Reading ...";
+  try {
+    const response = await fetch(form.action, {
+      method: "POST",
+      body: new FormData(form),
+      headers: { "X-Live": "1" },
+      signal: AbortSignal.timeout(30000),
+    });
+    const text = await response.text();
+    if (response.ok) {
+      const fresh = new DOMParser().parseFromString(text, "text/html").querySelector(".board");
+      morphChildren(board, fresh);
+      freshenTimes(board);
+    } else {
+      toast(text, "error");
+    }
+  } catch {
+    toast("The server does not answer; try again.", "error");
+  } finally {
+    const again = board.querySelector("form[data-read-outlets] button");
+    again.disabled = false;
+    again.textContent = "Read outlets";
+  }
+});
