@@ -1,6 +1,9 @@
 """All pages for people: each area has a list of its own, named here."""
 
 import pages.attention.urls
+import pages.bmm.urls
+import pages.bulk.urls
+import pages.devices.urls
 import pages.home.urls
 import pages.images.urls
 import pages.racks.urls
@@ -10,6 +13,9 @@ import pages.statistics.urls
 app_name = "pages"
 urlpatterns = [
     *pages.attention.urls.urlpatterns,
+    *pages.bmm.urls.urlpatterns,
+    *pages.bulk.urls.urlpatterns,
+    *pages.devices.urls.urlpatterns,
     *pages.home.urls.urlpatterns,
     *pages.images.urls.urlpatterns,
     *pages.racks.urls.urlpatterns,

@@ -42,6 +42,7 @@ class Asked:
 class Verb:
     """One action. `does` says what it will do, for whoever is about to confirm it.
 
+    `event` is what the table must take in the device's state, where it is asked at all (lifeguard/states.py).
     `goal` is the state that the device's machine brings it to, empty for what it has no part in; `new_task` whether
     it counts as a task of the device, with a result. `holder_may`: also who holds the device, whatever their role.
     `keeps_reason`: the service itself stores the reason.
@@ -58,6 +59,7 @@ class Verb:
     needs_reason: bool = False
     keeps_reason: bool = False
     holder_may: bool = False
+    event: str = ""
     goal: str = ""
     new_task: bool = False
 
@@ -173,23 +175,23 @@ _TABLE = (
     Verb(
         "please_self_test", "Self-test",
         "Boots each device into its self-test. It is ready when it passes; whoever holds it loses it.",
-        _please("self_test"), goal="ready",
+        _please("self_test"), event="please_self_test", goal="ready",
     ),
     Verb(
         "please_power_cycle", "Power cycle",
         "Switches each device off and on, and checks that what is on it comes up.",
-        _please("power_cycle"), goal="ready", new_task=True,
+        _please("power_cycle"), event="please_power_cycle", goal="ready", new_task=True,
     ),
     Verb(
         "please_image", "Install an image",
         "Writes the image over what is on each device, and checks that it comes up.",
         _please("image"), takes.image, (takes.IMAGE, takes.IMAGE_VALUES),
-        dangerous=True, goal="ready", new_task=True,
+        dangerous=True, event="please_image", goal="ready", new_task=True,
     ),
     Verb(
         "please_maintenance", "Maintenance",
         "Boots each device into the live image, where it waits for an administrator, out of the pool.",
-        _please("start_maintenance"), goal="maintenance_mode", new_task=True,
+        _please("start_maintenance"), event="please_start_maintenance", goal="maintenance_mode", new_task=True,
     ),
     Verb(
         "return_to_pool", "Return to the pool",
