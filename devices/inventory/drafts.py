@@ -95,7 +95,8 @@ def _misfits(after: Mapping[str, object], changed: set[str], stored: Stored) -> 
         found.append(f"rack: there is no rack {rack}; add it in the admin first")
     if "hardware_type" in changed and hardware not in stored.hardware:
         found.append(f"hardware_type: there is no hardware type {hardware}; add it in the admin first")
-    if changed & {"rack", "power_controller", "outlet"}:
+    # Who has no such rack has nothing in it either: one sentence is enough.
+    if changed & {"rack", "power_controller", "outlet"} and rack in stored.racks:
         found += _power_misfits(after, stored)
     return found
 

@@ -64,7 +64,7 @@ def records(
             found[field] = values
         elif strict and field not in defaults:
             raise NoAnswerError(f"{field}: none of {len(items)} devices has {path!r}; correct the mapping")
-    empty = (None, "", [], MISSING)
+    empty: tuple[Any, ...] = (None, "", [], MISSING)
     columns = {**{field: [None] * len(items) for field in defaults}, **found}
     return [
         read(

@@ -154,7 +154,7 @@ class _Sorter:
         self._holders |= dict.fromkeys(one.keys, one.device)
         return freed
 
-    def _why(self, key: Key, moving: set[int | None]) -> str:
+    def _why(self, key: Key, moving: set[int]) -> str:
         holder = self._holders[key]
         in_turn = (
             ", which can't give it up before it has another's: change one of them by hand"

@@ -137,13 +137,13 @@ def _outlet(given: object) -> object:
 def _tags(given: object) -> object:
     if given is None:
         return ()
-    tags = re.split(r"[,;\s]+", given.strip(",; ")) if isinstance(given, str) else given
+    tags: object = re.split(r"[,;\s]+", given.strip(",; ")) if isinstance(given, str) else given
     if isinstance(tags, list):
         # NetBox's are objects with a slug.
         tags = [tag.get("slug") if isinstance(tag, dict) else tag for tag in tags]
-    if not is_list_of_names(tags):
+    if not isinstance(tags, list) or not is_list_of_names(tags):
         raise ValueError("plain names, each once, expected")
-    return tuple(sorted(map(str, tags)))  # type: ignore[arg-type]  # it is a list by now
+    return tuple(sorted(tags))
 
 
 READERS: Mapping[str, Callable[[object], object]] = {
