@@ -21,7 +21,7 @@ from reallab.disks import DisksFailed
 from reallab.kinds import KINDS
 from reallab.lab import LabFailed, RealLab, Wish, running
 from reallab.network import user_network
-from reallab.rows import IMAGE
+from reallab.plan import IMAGE
 from reallab.story import Line, Story, StoryFailed
 from simlab.pool import ROOT, PoolFailed
 from tests.servers.process import ServerFailed

@@ -11,8 +11,8 @@ from reallab import artefacts
 from reallab.kinds import Kind
 from reallab.machine import DISK_MB, Machine
 from reallab.network import SSH_PORT, Network
+from reallab.plan import KindRows, MachineRows, Rows
 from reallab.pool import RealPool
-from reallab.rows import KindRows, MachineRows, Rows
 from reallab.service import ServicePlan
 from tests.servers.process import free_port
 

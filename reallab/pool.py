@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from reallab.network import Network
-from reallab.rows import RACK
+from reallab.plan import RACK
 from simlab.pool import Pool, PoolPlan
 
 

@@ -1,7 +1,6 @@
 """The rows of the lab's pool, as an administrator would make them: one rack, its controller, images and machines."""
 
 import json
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ from bmm.live import kit
 from devices.models import BootConfig, Device, HardwareType, Image, ImageBootConfig, PowerController, Rack
 from devices.models.image import MAINTENANCE, SELF_TEST, Verification
 from mozpool_site import clock
+from reallab.plan import HASTY, IMAGE, RACK, KindRows, MachineRows, Rows
 
-RACK = "real"
-IMAGE, HASTY = "tiny", "hasty"
 _IDLE_CHECK = timedelta(seconds=600)
 _PXELINUX = """DEFAULT live
 LABEL live
@@ -33,45 +31,6 @@ _LIMITS: dict[str, dict[str, int]] = {
         "verify_timeout": 40, "verify_limit": 0,
     },
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class KindRows:
-    """What the rows say of a kind of machine."""
-
-    name: str
-    model: str
-    console: str
-    image_url: str
-    image_sha256: str
-
-
-@dataclass(frozen=True)
-class MachineRows:
-    """What the rows say of a machine."""
-
-    name: str
-    kind: str
-    mac: str
-    address: str
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Everything that is written into an empty pool."""
-
-    tftp_server: str
-    base_url: str
-    power: str
-    authorized_key: str
-    ssh_port: int
-    disk_mb: int
-    kinds: list[KindRows]
-    machines: list[MachineRows]
-
-    def write(self, path: Path) -> None:
-        """Write it down for `seed`."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from pathlib import Path
 from bmm.live import kit
 from reallab.lab import RealLab
 from reallab.machine import Machine
-from reallab.rows import SELF_TEST
+from reallab.plan import SELF_TEST
 from reallab.story import Line, Story
 
 INSTALLED = [

@@ -8,7 +8,7 @@ from reallab import bridge
 from reallab.kinds import ARM, X86
 from reallab.lab import RealLab, Wish
 from reallab.network import Network
-from reallab.rows import IMAGE
+from reallab.plan import IMAGE
 from reallab.story import Story
 from tests.real.conftest import Labs
 from tests.real.steps import INSTALLED, REUSED, Chapter

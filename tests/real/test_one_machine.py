@@ -7,7 +7,7 @@ from reallab.kinds import ARM
 from reallab.lab import RealLab, Wish
 from reallab.machine import Machine
 from reallab.network import Network
-from reallab.rows import IMAGE
+from reallab.plan import IMAGE
 from reallab.story import Story
 from tests.real.conftest import Labs
 from tests.real.steps import INSTALLED, REUSED, Chapter, expect_on_disk, megabytes
