@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, IntegerField, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from devices.models import Device, Rack
+from devices.models import Device
 from mozpool_site import clock
 from mozpool_site.api.access import Caller
 from pages.attention import rules, selecting
@@ -33,7 +34,7 @@ _REQUEST = (
     "last_device__name", "last_device__state", "requested_device__name", "requested_device__state",
 )  # fmt: skip
 _CONTROLLER = (
-    "pk", "name", "rack__name", "suspect_until", "last_contact", "last_error", "last_error_at", "devices",
+    "pk", "name", "rack__name", "suspect_until", "last_contact", "last_error", "last_error_at", "hanging",
 )  # fmt: skip
 _HAND_TASK = ("pk", "device__name", "controller__name", "outlet", "kind", "asked_by", "asked_at")
 _WEBHOOK = ("pk", "request_id", "dead_since", "dead_reason")
@@ -70,7 +71,7 @@ def _findings(now: datetime) -> Iterator[Finding]:
     """Read the rows and judge them: nine queries."""
     yield from map(rules.of_lease, selecting.lost_lease(now).values("owner", "until"))
     yield from (rules.of_rack(row, now, RACK_DOWN_AFTER) for row in _racks(now))
-    controllers = selecting.controllers(now).annotate(devices=Count("devices")).order_by("name")
+    controllers = selecting.controllers(now).annotate(hanging=Count("devices")).order_by("name")
     yield from (rules.of_controller(row, now) for row in controllers.values(*_CONTROLLER)[:SHOWN])
     yield from map(rules.of_hand_task, selecting.hand_tasks(now).order_by("pk").values(*_HAND_TASK)[:SHOWN])
     yield from rules.of_builds(selecting.failing_builds(now)[:_MOST_ROWS])
@@ -86,13 +87,14 @@ def _devices(now: datetime) -> QuerySet[Device]:
     return selecting.failed(now) | selecting.quarantined(now) | selecting.out(now)
 
 
-def _racks(now: datetime) -> Iterable[Mapping[str, object]]:
-    return selecting.racks(now).annotate(
+def _racks(now: datetime) -> Iterable[Mapping[str, Any]]:
+    racks: QuerySet[Any] = selecting.racks(now).annotate(
         unheard=_number(selecting.unheard(now)), overdue=_number(selecting.overdue(now))
-    ).order_by("name").values(*_RACK)[:SHOWN]  # fmt: skip
+    )  # fmt: skip
+    return racks.order_by("name").values(*_RACK)[:SHOWN]
 
 
-def _number(of_rack: QuerySet[Rack]) -> Coalesce:
+def _number(of_rack: QuerySet[Any]) -> Coalesce:
     counted = of_rack.values("rack").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 

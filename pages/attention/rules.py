@@ -58,13 +58,13 @@ def of_rack(row: Row, now: datetime, silent_after: timedelta) -> Finding:
 
 
 def of_controller(row: Row, now: datetime) -> Finding:
-    """A power controller that is suspect or silent; `devices` counts those that hang on it."""
+    """A power controller that is suspect or silent; `hanging` counts the devices on it."""
     suspect = row["suspect_until"] is not None and row["suspect_until"] > now
     why = "Several of its devices failed at once." if suspect else "It does not answer."
     if row["last_error"]:
         why = f"{why} {row['last_error'].rstrip('.')}."
     why = (
-        f"{why} {_things(row['devices'], 'device hangs', 'devices hang')} on it, in rack {row['rack__name']}."
+        f"{why} {_things(row['hanging'], 'device hangs', 'devices hang')} on it, in rack {row['rack__name']}."
     )
     since = row["last_contact"] if not suspect and row["last_contact"] else row["last_error_at"]
     acts = (

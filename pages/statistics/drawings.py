@@ -47,7 +47,7 @@ def figures(report: Report, places: Places) -> list[Figure]:
     return [
         Figure("Served", f"{served:,}", f"of {ended:,} requests that ended"),
         Figure("Failed", f"{failed:,}", share_text(failed / ended) if ended else "none ended"),
-        Figure("Half waited at most", _worst_half(report.waiting), "on the worst day or hour"),
+        Figure("Half waited at most", _worst_half(report.times.waiting), "on the worst day or hour"),
         Figure("In use", "-" if share is None else share_text(share), f"of {sum(places.values()):,} devices"),
     ]
 
@@ -59,11 +59,11 @@ def sections(report: Report, places: Places) -> list[Section]:
         Section(
             "How long requests take",
             "Waiting: from filing to the device, by when it was filed. Preparing: from the device to ready. "
-            "In use: from ready to returned or expired, by when it ended.",
+            f"In use: from ready to returned or expired, by when it ended.{_sampled(report.times.step)}",
             (
-                bands("waiting", "Waiting", "requests", slots, report.waiting),
-                bands("preparing", "Preparing", "requests", slots, report.preparing),
-                bands("using", "In use", "requests", slots, report.using),
+                bands("waiting", "Waiting", "requests", slots, report.times.waiting),
+                bands("preparing", "Preparing", "requests", slots, report.times.preparing),
+                bands("using", "In use", "requests", slots, report.times.using),
             ),
         ),
         Section(
@@ -82,6 +82,10 @@ def sections(report: Report, places: Places) -> list[Section]:
             ),
         ),
     ]
+
+
+def _sampled(step: int) -> str:
+    return "" if step == 1 else f" Times are of one request in {step}."
 
 
 def _outcomes(report: Report) -> Chart:

@@ -18,7 +18,6 @@ class PeriodForm(forms.Form):
     days = forms.TypedChoiceField(
         choices=[(days, str(days)) for days in DAYS],
         coerce=int,
-        empty_value=_USUAL,
         required=False,
         widget=forms.HiddenInput,
         error_messages={"invalid_choice": "1, 7 or 30 days, or from a day to another."},
@@ -66,7 +65,7 @@ class PeriodForm(forms.Form):
             return last_days(_USUAL, self._now)
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         if since is None:
-            return last_days(self.cleaned_data["days"], self._now)
+            return last_days(self.chosen_days or _USUAL, self._now)
         return between(since, min(until or self._now.date(), self._now.date()))
 
     @property
@@ -74,7 +73,7 @@ class PeriodForm(forms.Form):
         """Which of DAYS is asked for; None for days by date, or where the form is wrong."""
         if not self.is_valid() or self.cleaned_data["since"] is not None:
             return None
-        return int(self.cleaned_data["days"])
+        return int(self.cleaned_data["days"] or _USUAL)
 
     @property
     def chosen_environment(self) -> str:

@@ -1,27 +1,29 @@
-"""What statistics read: eight queries that count in the database, each bounded by an index on the time it is about.
+"""What statistics read: nine queries that count in the database, each bounded by an index on the time it is about.
 
 Nothing here reads the journal: requests, installations and operations have rows of their own, and those are enough.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum, Value, Window
-from django.db.models.functions import Coalesce, Greatest, Least, RowNumber
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Greatest, Least, Mod
 
 from bmm.models import Operation, Status
 from bmm.operations import POWER_KINDS, Answer
 from devices.models import Device
 from lifeguard.models import Install
-from pages.charts.percentiles import Spread
 from pages.statistics.busy import Uses, seconds_in_use
 from pages.statistics.periods import Period
-from pages.statistics.sql import seconds_between, seconds_into, slot_of
+from pages.statistics.sql import seconds_into, slot_of
+from pages.statistics.times import Course, Times, times_of
 from requests_app.models import Request
 
-# Of each day's times these are told: the middle, and where nine of ten were done. In per cent.
-_HALF, _MOST = 50, 90
+# So many requests tell how long things take: more would cost seconds, and change nothing that can be seen.
+SAMPLE = 12_000
+# Requests that end in a period may have been filed before it; hardly any longer before.
+_IN_USE_BEFORE = timedelta(days=2)
 # Of devices, images and controllers the worst so many.
 WORST = 12
 
@@ -38,36 +40,21 @@ def pool() -> Mapping[tuple[int, str, str], int]:
     }
 
 
-def spreads(period: Period, environment: str, of: str, begin: str, end: str) -> list[Spread | None]:
-    """Give how the seconds from `begin` to `end` spread, by the slot that the column `of` is in."""
-    requests = _of(environment).filter(
-        **{f"{of}__gte": period.since, f"{of}__lt": period.until, f"{begin}__lte": F(end)}
-    )
-    ranked = requests.order_by().annotate(
-        slot=slot_of(period, seconds_into(period, F(of))), seconds=seconds_between(begin, end)
-    ).annotate(
-        rank=Window(RowNumber(), partition_by=F("slot"), order_by=F("seconds").asc()),
-        number=Window(Count("pk"), partition_by=F("slot")),
-    )  # fmt: skip
-    told = ranked.filter(_at(_HALF) | _at(_MOST)).values_list("slot", "number", "rank", "seconds")
-    return _spreads(period, list(told))
-
-
-def _at(percent: int) -> Q:
-    """Select the row of a slot that so many per cent of its rows are not above, itself among them."""
-    return Q(rank__gte=F("number") * percent / 100.0, rank__lt=F("number") * percent / 100.0 + 1)
-
-
-def _spreads(period: Period, told: Sequence[tuple[int, int, int, int]]) -> list[Spread | None]:
-    found: list[Spread | None] = [None] * period.number
-    times: dict[int, list[int]] = {}
-    numbers: dict[int, int] = {}
-    for slot, number, _, seconds in told:
-        times.setdefault(slot, []).append(seconds)
-        numbers[slot] = number
-    for slot, seconds_told in times.items():
-        found[slot] = Spread(numbers[slot], min(seconds_told), max(seconds_told))
-    return found
+def times(period: Period, environment: str) -> Times:
+    """Give how long requests took; of very many, those with every so-manieth number."""
+    begin = period.since - _IN_USE_BEFORE
+    filed = Request.objects.filter(created__gte=begin, created__lt=period.until)
+    first = filed.order_by("created", "pk").values_list("pk", flat=True).first()
+    last = filed.order_by("-created", "-pk").values_list("pk", flat=True).first()
+    if first is None or last is None:
+        return times_of((), period)
+    # Numbers are given in the order of filing: they say how many requests there are without counting them.
+    step = -(-(abs(last - first) + 1) // SAMPLE)
+    sampled = _of(environment).filter(created__gte=begin, created__lt=period.until).order_by()
+    if step > 1:
+        sampled = sampled.annotate(rest=Mod(F("pk"), step)).filter(rest=0)
+    moments = (seconds_into(period, F(name)) for name in ("created", "matched_at", "ready_at", "ended"))
+    return times_of((Course(*row) for row in sampled.values_list(*moments)), period, step)
 
 
 def outcomes(period: Period, environment: str) -> list[tuple[int, int, int]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from pages.charts.percentiles import Spread
 from pages.statistics import queries
 from pages.statistics.periods import Period
+from pages.statistics.times import Times
 from requests_app.memory import Memory
 
 _SECONDS = 60.0
@@ -23,9 +23,7 @@ class Report:
 
     period: Period
     read: datetime
-    waiting: list[Spread | None]
-    preparing: list[Spread | None]
-    using: list[Spread | None]
+    times: Times
     outcomes: list[tuple[int, int, int]]
     use: Mapping[tuple[int, str], list[float]]
     devices: queries.Failures
@@ -42,15 +40,12 @@ class Key:
 
 
 def read(key: Key, now: datetime) -> Report:
-    """Read a report: eight queries and one."""
+    """Read a report: eight queries."""
     period, environment = key.period, key.environment
-    spreads = partial(queries.spreads, period, environment)
     return Report(
         period=period,
         read=now,
-        waiting=spreads("created", "created", "matched_at"),
-        preparing=spreads("ready_at", "matched_at", "ready_at"),
-        using=spreads("ended", "ready_at", "ended"),
+        times=queries.times(period, environment),
         outcomes=queries.outcomes(period, environment),
         use=queries.use(period, environment, now),
         devices=queries.failed_installs(period, environment, "device__name"),

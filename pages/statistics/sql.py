@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Combinable, F, Func, IntegerField
+from django.db.models import Func, IntegerField
+from django.db.models.expressions import Combinable
 from django.db.models.sql.compiler import SQLCompiler
 
 from pages.statistics.periods import Period
@@ -43,11 +44,6 @@ class Slots(Func):
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> _Compiled:
         """Divide: of whole numbers the result is one."""
         return self.as_sql(compiler, connection, arg_joiner=" / ", **context)
-
-
-def seconds_between(begin: str, end: str) -> Combinable:
-    """Give the seconds from one column to another."""
-    return Epoch(F(end)) - Epoch(F(begin))
 
 
 def seconds_into(period: Period, moment: Any) -> Combinable:
