@@ -146,7 +146,7 @@ def _hook(number: int) -> Hook | None:
     deliveries = Delivery.objects.filter(webhook=webhook["pk"])
     counted = deliveries.aggregate(**{one.value: Count("pk", filter=Q(status=one)) for one in Status})
     tried = Attempt.objects.filter(delivery__webhook=webhook["pk"]).order_by("-pk")
-    last = tried.values("status", "error", "time").first() or {}
+    last: Mapping[str, Any] = tried.values("status", "error", "time").first() or {}
     return Hook(
         host=urlsplit(webhook["url"]).hostname or "",
         delivered=counted[Status.DELIVERED.value],

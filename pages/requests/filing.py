@@ -16,7 +16,7 @@ from mozpool_site.api.values import row_id
 from mozpool_site.errors import MozpoolError
 from pages.access import Person, page
 from pages.images.catalogue import offers
-from pages.requests.forms import KEY, OrderForm
+from pages.requests.forms import KEY, OrderForm, usual_duration
 from pages.requests.outlook import outlook
 from requests_app import services
 from requests_app.api.ownership import owns
@@ -96,7 +96,7 @@ def _shown(
 def _looked(query: QueryDict, caller: Person) -> dict[str, Any]:
     """Judge the form as it is now: what is missing yet is left open, what is wrong is told."""
     data = query.copy()
-    data.setlist("duration", ["60"])
+    data.setlist("duration", [usual_duration()])
     for name in [name for name in data if name.startswith(KEY)]:
         del data[name]
     form = _form(caller, data)

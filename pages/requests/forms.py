@@ -27,13 +27,19 @@ _DURATIONS = (
     (1800, "30 min"), (3600, "1 hour"), (2 * 3600, "2 hours"), (4 * 3600, "4 hours"), (8 * 3600, "8 hours"),
     (24 * 3600, "1 day"),
 )  # fmt: skip
-DEFAULT_DURATION = 3600
+_USUAL = 3600
 
 
 def durations() -> list[tuple[str, str]]:
     """Give the durations to choose from, none longer than anybody may have."""
     longest = settings.MOZPOOL_MAX_DURATION
-    return [(str(seconds), label) for seconds, label in _DURATIONS if seconds <= longest]
+    allowed = [(str(seconds), label) for seconds, label in _DURATIONS if seconds <= longest]
+    return allowed or [(str(longest), commands.span(longest))]
+
+
+def usual_duration() -> str:
+    """Give the duration that is chosen unless somebody chooses another one: an hour, or the longest below."""
+    return max((one for one, _ in durations() if int(one) <= _USUAL), key=int, default=durations()[0][0])
 
 
 def seconds_of(text: str) -> int:
@@ -63,9 +69,7 @@ class OrderForm(forms.Form):
     environment = forms.ChoiceField(required=False, help_text="Which part of the pool.")
     hardware = forms.ChoiceField(required=False, help_text="Any: whatever the image can be put on.")
     tags = forms.CharField(required=False, max_length=700)
-    duration = forms.ChoiceField(
-        label="For how long", widget=forms.RadioSelect, initial=str(DEFAULT_DURATION)
-    )
+    duration = forms.ChoiceField(label="For how long", widget=forms.RadioSelect, initial=usual_duration)
     duration_other = forms.CharField(
         required=False,
         max_length=40,
@@ -100,8 +104,8 @@ class OrderForm(forms.Form):
         self.fields[
             "priority"
         ].help_text = f"{LOWEST_PRIORITY} to {most}; a point counts like half a minute of waiting.{above}"
-        self.image = self._image()
-        for key in self.image.boot_config_keys if self.image else ():
+        image = self._image()
+        for key in image.boot_config_keys if image else ():
             self.fields[f"{KEY}{key}"] = forms.CharField(required=False, max_length=2000, label=key)
 
     @property
@@ -163,7 +167,7 @@ class OrderForm(forms.Form):
         detail = error.detail.removeprefix(f"{error.field}: ").removeprefix("boot_config.")
         if isinstance(error, ImpossibleError):
             detail = f"Nothing could ever meet this: {detail}"
-        if not field.startswith(KEY):  # those begin with a name
+        if field and not field.startswith(KEY):  # others begin with a name
             detail = detail[:1].upper() + detail[1:]
         self.add_error(field if field in self.fields else None, detail)
 

@@ -157,10 +157,11 @@ def sort_of(request: HttpRequest) -> str:
 
 def _asked(request: HttpRequest) -> HttpRequest:
     """Ask for a page in the words of the API's pages."""
+    query = request.GET.copy()
+    query["ordering"] = sort_of(request)
+    query.pop("limit", None)
     asked = HttpRequest()
-    asked.path, asked.GET = request.path, request.GET.copy()
-    asked.GET["ordering"] = sort_of(request)
-    asked.GET.pop("limit", None)
+    asked.path, asked.GET = request.path, QueryDict(query.urlencode())
     return asked
 
 

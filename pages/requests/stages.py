@@ -185,7 +185,7 @@ def _walk(lines: Sequence[Line], end: datetime) -> tuple[list[_Told], int | None
     told, last = [_Told() for _ in STEPS], None
     ends = [*(line["time"] for line in lines[1:]), end]
     before = None
-    for line, until in zip(lines, ends, strict=True):
+    for line, until in zip(lines, ends, strict=False):
         number = _BY_STATE.get(line["to_state"])
         if number is not None:
             step = told[number]
