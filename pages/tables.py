@@ -42,9 +42,9 @@ class Page(Generic[T]):
         return min(self.number * self.per_page, self.count)
 
 
-def page_of(request: HttpRequest, rows: "QuerySet[M, T]", per_page: int = PER_PAGE) -> Page[T]:
-    """Give the page that `?page=` names; the nearest that there is for any other. Two queries."""
-    count = rows.count()
+def page_of(request: HttpRequest, rows: "QuerySet[M, T] | list[T]", per_page: int = PER_PAGE) -> Page[T]:
+    """Give the page that `?page=` names; the nearest that there is for any other. Two queries, none for a list."""
+    count = len(rows) if isinstance(rows, list) else rows.count()
     text = request.GET.get("page", "1")
     wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1  # noqa: PLR2004 - digits of int32
     number = min(max(1, wanted), max(1, -(-count // per_page)))

@@ -23,16 +23,23 @@ from requests_app.outages import racks_down
 from requests_app.waiting.why import COLUMNS, explain
 
 LATELY = timedelta(days=1)
+# Where the families of requests are listed: each has one state while it is open.
+_LISTED = {
+    "waiting": "/requests/?state=finding_device",
+    "preparing": "/requests/?state=pending",
+    "ready": "/requests/?state=ready",
+}
 # Rows of each list; the rest is a click away.
 _ROWS = 8
 
 
 @dataclass(frozen=True)
 class Share:
-    """How many are in a family, and which part of all that is, in thousandths of the bar, begun at `x`."""
+    """How many are in a family, where they are listed, and which part of all they are: `width` of 1000, from `x`."""
 
     family: Family
     number: int
+    link: str
     x: int = 0
     width: int = 0
 
@@ -152,7 +159,7 @@ def _requests(now: datetime) -> Requests:
         if request_family(state) == "waiting":
             longest = first
     families = [REQUEST_FAMILIES[name] for name in ("waiting", "preparing", "ready")]
-    return Requests(shares(families, numbers), longest, _waiting(now))
+    return Requests(shares(families, numbers, _LISTED), longest, _waiting(now))
 
 
 def _waiting(now: datetime) -> tuple[Waits, ...]:
@@ -178,7 +185,7 @@ def _devices(now: Pool, since: datetime) -> Devices:
     )  # fmt: skip
     listed = tuple(broke[:_ROWS])
     return Devices(
-        shares(list(FAMILIES.values()), numbers), len(now.devices), listed, len(broke) - len(listed)
+        shares(list(FAMILIES.values()), numbers, {}), len(now.devices), listed, len(broke) - len(listed)
     )
 
 
@@ -208,7 +215,9 @@ def _hardware(now: datetime) -> Hardware:
     )
 
 
-def shares(families: list[Family], numbers: Mapping[str, int]) -> tuple[Share, ...]:
+def shares(
+    families: list[Family], numbers: Mapping[str, int], listed: Mapping[str, str]
+) -> tuple[Share, ...]:
     """Lay families out along a bar of 1000 units; the smallest that has any is still seen."""
     total = sum(numbers.get(one.name, 0) for one in families)
     made: list[Share] = []
@@ -216,9 +225,9 @@ def shares(families: list[Family], numbers: Mapping[str, int]) -> tuple[Share, .
     for one in families:
         number = numbers.get(one.name, 0)
         width = 1000 * number / total if total else 0
-        made.append(
-            Share(one, number, round(begin), max(round(begin + width) - round(begin), 4 if number else 0))
-        )
+        wide = max(round(begin + width) - round(begin), 4 if number else 0)
+        link = listed.get(one.name, f"/devices/?family={one.name}")
+        made.append(Share(one, number, link, round(begin), wide))
         begin += width
     return tuple(made)
 

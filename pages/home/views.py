@@ -7,13 +7,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from devices.models import Rack
 from mozpool_site import clock
 from mozpool_site.access.roles import Role
 from pages.access import Person, page
 from pages.home.glance import Glance, at_a_glance
 from pages.racks.maps import maps
-from pages.racks.queries import cells_in
+from pages.racks.queries import cells_in, racks_in_order
 from pages.shell.devices import shown
 from pages.shell.pool import changed_since, pool
 from requests_app.outages import racks_down
@@ -27,7 +26,7 @@ def home(request: HttpRequest, person: Person) -> HttpResponse:
     """Show the pool at a glance."""
     now = clock.now()
     version, seen = pool.get(now).version, at_a_glance()
-    racks = list(Rack.objects.order_by("name")[: _MOST_RACKS + 1])
+    racks = racks_in_order()
     listed = racks[:_MOST_RACKS]
     context = {
         "glance": seen,

@@ -38,8 +38,8 @@ class RackMap:
 
     @property
     def links(self) -> SafeString:
-        """The cells as links to their devices; the first is reached by Tab, the others by arrow keys."""
-        return mark_safe("".join(_link(cell, first=not number) for number, cell in enumerate(self.cells)))  # noqa: S308
+        """The cells as links to their devices."""
+        return mark_safe("".join(map(_link, self.cells)))  # noqa: S308 - _link escapes
 
 
 def maps(racks: Iterable[Rack], cells: Iterable[Cell], down: frozenset[int]) -> list[RackMap]:
@@ -72,9 +72,9 @@ def _dot(cell: Cell) -> str:
     return f'<i data-device="{escape(cell.name)}" data-family="{cell.family.name}"></i>'
 
 
-def _link(cell: Cell, *, first: bool) -> str:
+def _link(cell: Cell) -> str:
     name, told = escape(cell.name), escape(title(cell))
     return (
         f'<a href="/devices/{name}/" data-device="{name}" data-family="{cell.family.name}" aria-label="{told}"'
-        f' data-since="{cell.since.isoformat(timespec="seconds")}"{"" if first else " tabindex=-1"}></a>'
+        f' data-since="{cell.since.isoformat(timespec="seconds")}"></a>'
     )

@@ -5,13 +5,13 @@ from django.shortcuts import render
 
 from bmm import services
 from bmm.errors import HardwareError
-from devices.models import PowerController, Rack
+from devices.models import PowerController
 from mozpool_site import clock
 from mozpool_site.access.roles import Role
 from mozpool_site.errors import UnknownNameError
 from pages.access import Person, page
 from pages.racks.maps import legend, maps
-from pages.racks.queries import board, boards, cells_in, rack_named
+from pages.racks.queries import board, boards, cells_in, rack_named, racks_in_order
 from pages.shell.answers import is_part
 from pages.shell.pool import pool
 from pages.tables import page_of
@@ -27,7 +27,7 @@ def rack_list(request: HttpRequest, person: Person) -> HttpResponse:
     now = clock.now()
     # Read before the devices are: what changes in between is told again, not missed.
     version = pool.get(now).version
-    racks = page_of(request, Rack.objects.order_by("name"), _RACKS_A_PAGE)
+    racks = page_of(request, racks_in_order(), _RACKS_A_PAGE)
     cells = cells_in(None if racks.pages == 1 else racks.rows)
     context = {
         "maps": maps(racks.rows, cells, racks_down(now)),

@@ -10,19 +10,25 @@ from django.utils.functional import SimpleLazyObject
 from mozpool_site.access.roles import Role
 from mozpool_site.errors import MozpoolError
 from mozpool_site.version import VERSION
+from pages import attention
 from pages.access import Person, person_of
 
 
 @dataclass(frozen=True)
 class Place:
-    """Somewhere that the navigation leads to. `least` may see it; `current` while we are there."""
+    """Somewhere that the navigation leads to. `least` may see it; `current` while we are there.
+
+    `count` is how much there wants to be looked at.
+    """
 
     label: str
     path: str
     least: Role = Role.VIEWER
     current: bool = False
+    count: int = 0
 
 
+ATTENTION = Place("Attention", "/attention/")
 PLACES = (
     Place("Home", "/"),
     Place("Requests", "/requests/"),
@@ -31,7 +37,7 @@ PLACES = (
     Place("Hardware", "/bmm/"),
     Place("Images", "/images/"),
     Place("Statistics", "/statistics/"),
-    Place("Attention", "/attention/"),
+    ATTENTION,
     Place("Admin", "/admin/", Role.OPERATOR),
 )
 
@@ -64,6 +70,7 @@ def _places(request: HttpRequest) -> list[Place]:
             one.path,
             one.least,
             here == one.path or (one.path != "/" and here.startswith(one.path)),
+            attention.count(caller) if one is ATTENTION else 0,
         )
         for one in PLACES
         if caller.may(one.least)

@@ -81,8 +81,14 @@ function neighbour(from, key) {
   return best;
 }
 
+// Of a map of many cells one is reached by Tab, the others from there by arrow keys; a cell's box by Space.
+for (const map of document.querySelectorAll("[data-cells]")) {
+  for (const [number, link] of map.querySelectorAll("a").entries()) link.tabIndex = number ? -1 : 0;
+  for (const box of map.querySelectorAll("input[type=checkbox]")) box.tabIndex = -1;
+}
+
 document.addEventListener("keydown", (event) => {
-  const cell = cellAt(event.target);
+  const cell = event.target.matches?.("input") ? null : cellAt(event.target);
   if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") tip.hidden = true;
   if (event.key === " ") {
@@ -155,6 +161,7 @@ document.addEventListener("submit", async (event) => {
       const fresh = new DOMParser().parseFromString(text, "text/html").querySelector(".board");
       morphChildren(board, fresh);
       freshenTimes(board);
+      board.dispatchEvent(new CustomEvent("live:updated", { bubbles: true }));
     } else {
       toast(text, "error");
     }
