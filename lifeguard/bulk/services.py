@@ -49,7 +49,7 @@ def start(
 
     @retrying
     def transact() -> Batch:
-        now = clock.now()
+        now, found = clock.now(), _found(names)
         batch = Batch.objects.create(
             verb=wanted.name,
             arguments=taken,
@@ -58,11 +58,11 @@ def start(
             source=by.source,
             address=by.address,
             created=now,
-            total=len(names),
+            total=len(found),
             again_of_id=again_of,
             key=digest,
         )
-        BatchItem.objects.bulk_create(_items(batch, names, now), batch_size=_SLICE)
+        BatchItem.objects.bulk_create(_items(batch, found, now), batch_size=_SLICE)
         after = {"verb": wanted.name, "devices": _some(names), **taken, "reason": reason}
         audit.record("start_bulk", "bulk", str(batch.pk), by=by, after=after)
         return batch
@@ -130,14 +130,12 @@ def _names(given: Iterable[str]) -> list[str]:
     return names
 
 
-def _items(batch: Batch, names: Sequence[str], now: datetime) -> list[BatchItem]:
-    """Make a batch's items in the order of the names; a forced change refuses here what is not in a state seen."""
-    found = _found(names)
+def _items(batch: Batch, found: Mapping[str, tuple[int, str]], now: datetime) -> list[BatchItem]:
+    """Make a batch's items, in the order of the names; a forced change refuses here what is not in a state seen."""
     forced = batch.verb == "force_state"
     seen = batch.arguments.get("from") or []
     items = []
-    for name in names:
-        pk, state = found[name]
+    for name, (pk, state) in found.items():
         item = BatchItem(batch=batch, device_id=pk, expected=state if forced else "")
         if forced and seen and state not in seen:
             item.progress, item.ended = Progress.REFUSED, now
@@ -147,7 +145,7 @@ def _items(batch: Batch, names: Sequence[str], now: datetime) -> list[BatchItem]
 
 
 def _found(names: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Give number and state by name. Raises UnknownNameError naming those that there are not."""
+    """Give number and state by name, in the order given. Raises UnknownNameError naming those that there are not."""
     found: dict[str, tuple[int, str]] = {}
     plausible = [name for name in names if HOSTNAME.fullmatch(name)]
     for first in range(0, len(plausible), _SLICE):
@@ -156,7 +154,7 @@ def _found(names: Sequence[str]) -> dict[str, tuple[int, str]]:
     unknown = [name for name in names if name not in found]
     if unknown:
         raise UnknownNameError(f"there is no device {_some([name[:63] for name in unknown])}", field="device")
-    return found
+    return {name: found[name] for name in names}
 
 
 def _some(names: Sequence[str]) -> str:
