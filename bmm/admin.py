@@ -1,13 +1,15 @@
-"""Admin pages of devices and operations; those of what switches power are in power_admin.py."""
+"""Admin pages of operations, and what keeps those of devices safe.
+
+What switches power is in power_admin.py, boot configs are in boot_admin.py.
+"""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from bmm import power_admin  # noqa: F401 - registers its pages
+from bmm import boot_admin, power_admin  # noqa: F401 - they register their pages
 from bmm.forms import DeviceForm
 from bmm.models import OPEN, Operation
 from bmm.syslog import admin as syslog_admin  # noqa: F401 - registers its page
@@ -17,46 +19,13 @@ from devices.models import Device
 # What operators may change of a device.
 FOR_OPERATORS = frozenset({"comments", "environment", "tags"})
 
-if TYPE_CHECKING:
-    Lookups = Iterable[tuple[str, str]]
 
-
-class HeldFilter(admin.SimpleListFilter):
-    """Devices that a request has, or that none has."""
-
-    title = "held"
-    parameter_name = "held"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> "Lookups":
-        """Give the two choices."""
-        return (("yes", "by a request"), ("no", "by nobody"))
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the list down."""
-        if self.value() in ("yes", "no"):
-            return queryset.filter(held_by__isnull=self.value() == "no")
-        return queryset
-
-
-@admin.register(Device)
 class DeviceAdmin(CarefulAdmin):
-    """Devices: people say what a device is and where it hangs, machines say all else."""
+    """Devices: people say what a device is and where it hangs, machines say all else. pages/repairs/ builds on it."""
 
     form = DeviceForm
-    list_display = (
-        "name", "state", "state_since", "held_by", "rack", "environment", "hardware_type", "image", "health",
-    )  # fmt: skip
-    list_select_related = ("rack", "hardware_type", "image")
-    list_filter = ("rack", "hardware_type", "environment", "state", "health", HeldFilter)
-    search_fields = ("name", "fqdn", "mac", "inventory_id__exact")
     autocomplete_fields = ("rack", "hardware_type", "power_controller")
     readonly_fields = machine_columns(Device)
-    fieldsets = (
-        (None, {"fields": ("name", "fqdn", "address", "mac", "inventory_id", "hardware_type")}),
-        ("Where it hangs", {"fields": ("rack", "power_controller", "outlet")}),
-        ("For whom", {"fields": ("environment", "tags", "comments")}),
-        ("Now, as its machine says", {"fields": machine_columns(Device)}),
-    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Let operators change comments, environment and tags; the inventory is for those who may add to it."""

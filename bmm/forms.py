@@ -27,7 +27,12 @@ WIRING = frozenset({"rack", "power_controller", "outlet"})
 
 
 class WriteOnlyTextarea(forms.Textarea):
-    """A text area that forgets: neither what is stored nor what was typed is ever sent to the browser."""
+    """A text area that forgets: neither what is stored nor what was typed is ever sent to the browser.
+
+    `writes_only` tells the audit trail to keep nothing of it either.
+    """
+
+    writes_only = True
 
     def format_value(self, value: Any) -> str:
         """Give nothing."""

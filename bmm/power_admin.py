@@ -7,15 +7,15 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from bmm import by_hand, services
+from bmm import by_hand
 from bmm.controller_form import controller_form, open_settings, setting_fields
 from bmm.controllers import driver_of
 from bmm.errors import HardwareError
 from bmm.models import HandTask
+from bmm.outlets_admin import AskingPages, test
 from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
 from devices.models import PowerController
 from mozpool_site import clock
-from mozpool_site.errors import ConflictError
 from mozpool_site.statemachine.runner import Actor
 
 # A test takes a second or two, ten where nobody answers; the web process waits for it.
@@ -23,7 +23,7 @@ _MOST_TESTS = 3
 
 
 @admin.register(PowerController)
-class PowerControllerAdmin(CarefulAdmin):
+class PowerControllerAdmin(AskingPages):
     """Power controllers; secret settings can be replaced here, not read."""
 
     list_display = ("name", "rack", "driver", "address", "health", "last_contact", "suspect_until")
@@ -33,6 +33,7 @@ class PowerControllerAdmin(CarefulAdmin):
     autocomplete_fields = ("rack",)
     readonly_fields = machine_columns(PowerController)
     actions = ("test",)
+    change_form_template = "admin/pool/controller_form.html"
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Make the form for the driver that is chosen on the page; who may only look needs none."""
@@ -80,7 +81,7 @@ class PowerControllerAdmin(CarefulAdmin):
             self.message_user(request, f"At most {_MOST_TESTS} at a time, please.", messages.ERROR)
             return
         for controller in controllers:
-            level, words = _test(controller)
+            level, words = test(controller)
             self.message_user(request, f"{controller.name}: {words}", level)
 
     @admin.display(description="settings")
@@ -166,13 +167,3 @@ class HandTaskAdmin(HistoryAdmin):
 def _driver(request: HttpRequest, obj: Any) -> str:
     """Find out which driver the page is about."""
     return request.POST.get("driver") or request.GET.get("driver") or (obj.driver if obj else "proxr")
-
-
-def _test(controller: PowerController) -> tuple[int, str]:
-    try:
-        sound = services.test_controller(controller)
-    except HardwareError as error:
-        return messages.ERROR, f"{error}. {error.advice}"
-    except ConflictError as error:
-        return messages.WARNING, str(error)
-    return (messages.SUCCESS, "is well") if sound else (messages.ERROR, "answers, but does not pass its test")

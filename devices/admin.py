@@ -1,6 +1,7 @@
-"""Admin pages of what exists, as far as it needs no driver: racks, hardware, images, boot configs, the journal.
+"""Admin pages of what exists, as far as it needs no driver: racks, hardware, images, the journal, the audit trail.
 
-Devices and power controllers are in bmm/admin.py, where their drivers' grammars are known.
+Boot configs and power controllers are in bmm/boot_admin.py and bmm/power_admin.py, where loaders and drivers are known;
+devices are in pages/repairs/, which sees all that concerns them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -8,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.urls import reverse
 
-from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
-from devices.models import BootConfig, Device, HardwareType, Image, ImageBootConfig, Journal, Rack
+from devices import admin_matrix  # noqa: F401 - registers its page
+from devices.admin_base import CarefulAdmin, HistoryAdmin, Tool, machine_columns
+from devices.models import Device, HardwareType, Image, ImageBootConfig, Journal, Rack
 from mozpool_site.access.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -59,25 +62,9 @@ class ImageAdmin(CarefulAdmin):
     search_fields = ("name",)
     inlines = (BootConfigsOfImage,)
 
-
-@admin.register(BootConfig)
-class BootConfigAdmin(CarefulAdmin):
-    """What boards read when they boot from the network."""
-
-    list_display = ("name", "description", "active")
-    list_filter = ("active",)
-    search_fields = ("name", "description")
-
-
-@admin.register(ImageBootConfig)
-class ImageBootConfigAdmin(CarefulAdmin):
-    """The whole matrix of images, hardware and boot configs."""
-
-    list_display = ("image", "hardware_type", "boot_config")
-    list_select_related = ("image", "hardware_type", "boot_config")
-    list_filter = ("hardware_type",)
-    search_fields = ("image__name", "boot_config__name")
-    autocomplete_fields = ("image", "hardware_type", "boot_config")
+    def tools(self, request: HttpRequest) -> list[Tool]:
+        """Lead to the matrix."""
+        return [("Images × hardware", reverse("admin:devices_imagebootconfig_matrix"))]
 
 
 @admin.register(Journal)
@@ -148,10 +135,8 @@ class AuditEntryAdmin(HistoryAdmin):
 
 __all__ = [
     "AuditEntryAdmin",
-    "BootConfigAdmin",
     "HardwareTypeAdmin",
     "ImageAdmin",
-    "ImageBootConfigAdmin",
     "JournalAdmin",
     "RackAdmin",
 ]

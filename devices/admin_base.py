@@ -1,7 +1,8 @@
 """What all our admin pages share, so that looking and editing harm nothing.
 
 They never write a machine's columns, never list thousands of rows to be deleted, never count a table of history, and
-never answer a refused deletion with an error page; and what they save is in the audit trail.
+never answer a refused deletion with an error page; and what they save is in the audit trail, which a row's history
+shows.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import PROTECT, ForeignObjectRel, Model, ProtectedError, QuerySet
@@ -16,6 +18,7 @@ from django.db.models.deletion import CASCADE
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from mozpool_site.access.admin_audit import AuditedAdmin
+from mozpool_site.access.models import AuditEntry
 
 if TYPE_CHECKING:
     # Generic in the stubs only; the class itself cannot be subscripted.
@@ -26,6 +29,10 @@ else:
 # Nobody turns more pages than these rows fill; counting the millions behind them takes seconds.
 MOST_COUNTED = 10_000
 _EXAMPLES = 3
+_LATEST_IN_TRAIL = 100
+
+# What a button above a list or a form says, and where it leads.
+Tool = tuple[str, str]
 
 
 class CappedPaginator(AnyPaginator):
@@ -38,6 +45,13 @@ class CappedPaginator(AnyPaginator):
         return rows[:MOST_COUNTED].count()
 
 
+def trail_of(row: Model) -> list[AuditEntry]:
+    """Give the latest 100 entries of the audit trail about a row, known by its present name, newest first."""
+    kind = str(row._meta.verbose_name)[:32]
+    entries = AuditEntry.objects.filter(target_kind=kind, target=str(row)[:200])
+    return list(entries.order_by("-time", "-pk")[:_LATEST_IN_TRAIL])
+
+
 def machine_columns(model: type[Model]) -> tuple[str, ...]:
     """Name the columns that only programs write: those declared `editable=False`."""
     return tuple(field.name for field in model._meta.concrete_fields if not field.editable)
@@ -45,6 +59,13 @@ def machine_columns(model: type[Model]) -> tuple[str, ...]:
 
 class CarefulAdmin(AuditedAdmin):
     """Saves only what was changed in the form, and says in time what stands against a deletion."""
+
+    change_list_template = "admin/pool/change_list.html"
+    object_history_template = "admin/pool/history.html"
+
+    def tools(self, request: HttpRequest) -> list[Tool]:
+        """Give the buttons above the list, besides the one that adds a row."""
+        return []
 
     def why_kept(self, rows: Iterable[Any]) -> list[str]:
         """Say what, besides other rows' references, stands against deleting these; a sentence each."""
@@ -76,9 +97,14 @@ class CarefulAdmin(AuditedAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """List, or carry out an action; one that is refused half-way changes nothing."""
-        return self._guarded(
-            request, lambda: super(CarefulAdmin, self).changelist_view(request, extra_context)
-        )
+        context = {**(extra_context or {}), "tools": self.tools(request)}
+        return self._guarded(request, lambda: super(CarefulAdmin, self).changelist_view(request, context))
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Show who did what: the audit trail of this row, below what was saved on these pages."""
+        row = self.get_object(request, unquote(object_id))
+        trail = trail_of(row) if row is not None else []
+        return super().history_view(request, object_id, {**(extra_context or {}), "trail": trail})
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Count what would go along, and say what stands against it, without loading every row.

@@ -1,8 +1,9 @@
-"""Admin page of what became of installing images."""
+"""Admin pages of what became of installing images, and of bulk actions: to be looked at."""
 
 from django.contrib import admin
 
 from devices.admin_base import HistoryAdmin
+from lifeguard.bulk.models import Batch, BatchItem
 from lifeguard.models import Install
 
 
@@ -23,3 +24,24 @@ class InstallAdmin(HistoryAdmin):
     list_filter = ("succeeded", "image")
     search_fields = ("device__name__exact", "config_digest__exact")
     search_help_text = "The whole name of a device, or the digest of a boot config."
+
+
+@admin.register(Batch)
+class BatchAdmin(HistoryAdmin):
+    """Bulk actions, newest first: who asked for what over many devices, and why."""
+
+    list_display = ("id", "verb", "total", "reason", "actor", "address", "created", "finished", "stopped_by")
+    list_filter = ("verb", "created")
+    search_fields = ("id__exact", "actor__exact")
+    search_help_text = "The number of a bulk action, or the whole name of who asked for it."
+
+
+@admin.register(BatchItem)
+class BatchItemAdmin(HistoryAdmin):
+    """What became of each device of a bulk action, newest first."""
+
+    list_display = ("batch", "device", "progress", "message", "operation", "asked", "ended")
+    list_select_related = ("batch", "device")
+    list_filter = ("progress",)
+    search_fields = ("batch__id__exact", "device__name__exact")
+    search_help_text = "The number of a bulk action, or the whole name of a device."

@@ -78,8 +78,10 @@ def _difference(form: Form, *, change: bool) -> tuple[Values, Values]:
             key = (
                 f"{name}_name" if isinstance(field, forms.ModelChoiceField) and name in audit.SECRET else name
             )
-            before[key] = _masked(key, _shown(field, form.initial.get(name)))
-            after[key] = _masked(key, _shown(field, form.cleaned_data[name]))
+            # What a page never shows again must not be read here either, whatever its name.
+            secret = getattr(field.widget, "writes_only", False)
+            before[key] = audit.MASK if secret else _masked(key, _shown(field, form.initial.get(name)))
+            after[key] = audit.MASK if secret else _masked(key, _shown(field, form.cleaned_data[name]))
     return (before if change else {}), after
 
 

@@ -210,6 +210,8 @@ MODELS = {
     "devices/journal": HISTORY,
     "devices/powercontroller": Model(),
     "devices/rack": Model(),
+    "lifeguard/batch": HISTORY,
+    "lifeguard/batchitem": HISTORY,
     "lifeguard/install": HISTORY,
     "requests_app/attempt": HISTORY,
     "requests_app/delivery": HISTORY,
@@ -218,12 +220,18 @@ MODELS = {
     "requests_app/webhook": Model(),
 }
 # Pages of the administration for admins alone.
-ADMINS_PAGES = ("/admin/inventory/",)
+ADMINS_PAGES = ("/admin/inventory/", "/admin/devices/device/import/")
 # The administration's other pages, all for whoever may enter it; what is not there as well.
 ADMIN_PAGES = (
     "/admin/",
     "/admin/access/",
     "/admin/autocomplete/?app_label=devices&model_name=device&field_name=rack&term=",
+    "/admin/devices/bootconfig/preview/",
+    "/admin/devices/device/act/ping/",
+    "/admin/devices/device/export/",
+    "/admin/devices/imagebootconfig/matrix/",
+    "/admin/devices/powercontroller/0/outlets/",
+    "/admin/devices/powercontroller/0/test/",
     "/admin/jsi18n/",
     "/admin/no-such-page/",
     "/admin/password_change/",

@@ -1,0 +1,58 @@
+/* What the administration's pages do more with a script than without: previews beside the text, outlets that stay fresh. */
+"use strict";
+
+document.documentElement.classList.add("pool-scripted");
+
+/* Sends a form elsewhere and shows the answer, a part of a page, in an element. One question at a time. */
+async function show(form, address, into) {
+  if (into.dataset.asking) return;
+  into.dataset.asking = "yes";
+  try {
+    const response = await fetch(address, {
+      method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, credentials: "same-origin",
+    });
+    const kind = response.headers.get("Content-Type") || "";
+    if (response.redirected) throw new Error("your session is over: load the page again");
+    if (!kind.startsWith("text/html")) throw new Error(`the server answered ${response.status}`);
+    if (response.status >= 500 || response.status === 403) throw new Error(`the server answered ${response.status}`);
+    into.innerHTML = await response.text();
+  } catch (error) {
+    const told = document.createElement("p");
+    told.className = "errornote";
+    told.setAttribute("role", "alert");
+    told.textContent = `That did not work: ${error.message}.`;
+    into.replaceChildren(told);
+  } finally {
+    delete into.dataset.asking;
+  }
+}
+
+/* The preview of a boot config follows what is typed, once it has been asked for. */
+for (const button of document.querySelectorAll("[data-preview]")) {
+  const into = document.getElementById(button.dataset.preview);
+  const form = button.form;
+  let later;
+  const preview = () => show(form, button.formAction, into);
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    preview();
+  });
+  form.addEventListener("input", () => {
+    if (!into.childElementCount) return;
+    clearTimeout(later);
+    later = setTimeout(preview, 600);
+  });
+}
+
+/* Outlets are read at a click, and again every few seconds while the box is ticked and the page is looked at. */
+for (const form of document.querySelectorAll("[data-reads]")) {
+  const into = document.getElementById(form.dataset.reads);
+  const again = form.querySelector("[data-every]");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    show(form, window.location.pathname, into);
+  });
+  setInterval(() => {
+    if (again.checked && !document.hidden) show(form, window.location.pathname, into);
+  }, Number(again.dataset.every) * 1000);
+}
