@@ -73,6 +73,17 @@ class Group:
     label: str
     choices: tuple[Choice, ...]
 
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """Those that make sense now."""
+        return tuple(choice for choice in self.choices if choice.enabled)
+
+    @property
+    def refused(self) -> tuple[tuple[str, tuple[Choice, ...]], ...]:
+        """The others by the reason that they share, in the order in which the reasons come first."""
+        reasons = dict.fromkeys(choice.why_not for choice in self.choices if choice.why_not)
+        return tuple((why, tuple(one for one in self.choices if one.why_not == why)) for why in reasons)
+
 
 def grouped(standing: Standing) -> tuple[Group, ...]:
     """Give all actions: what Lifeguard is asked for, what people decide, and the bare hardware, past Lifeguard."""
@@ -82,6 +93,12 @@ def grouped(standing: Standing) -> tuple[Group, ...]:
     rest = [name for name in found if name not in (*asked, *bare)]
     parts = (("Ask Lifeguard", asked), ("Decide yourself", rest), ("Hardware only", bare))
     return tuple(Group(label, tuple(found[name] for name in names)) for label, names in parts if names)
+
+
+def warnings(groups: Iterable[Group]) -> tuple[str, ...]:
+    """Give what there is to know before one of the actions is taken, each once."""
+    told = (choice.warning for group in groups for choice in group.offered)
+    return tuple(dict.fromkeys(one for one in told if one))
 
 
 def choices(standing: Standing) -> list[Choice]:

@@ -20,7 +20,8 @@ from mozpool_site.access.roles import Role
 from mozpool_site.api.access import Caller
 from mozpool_site.api.legacy import MASK
 from pages import live
-from pages.device import actions, drawing, outlook, road, streams
+from pages.device import actions, outlook, road, streams
+from pages.device.drawing import Box, Drawing, draw
 from pages.device.marks import Mark
 from pages.device.story import Day, Entry, by_day, folded, steps, with_durations
 from pages.families import family
@@ -57,8 +58,8 @@ class Outlook:
 
     task: str
     places: tuple[road.Place, ...]
-    drawing: drawing.Drawing
-    boxes: tuple[tuple[drawing.Box, str], ...]
+    drawing: Drawing
+    boxes: tuple[tuple[Box, str], ...]
     allowed: str
 
 
@@ -86,6 +87,11 @@ class Detail:
     installs: Mapping[str, Any]
     rack_down: bool
     controller_suspect: bool
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What there is to know before one of the actions is taken."""
+        return actions.warnings(self.groups)
 
     @property
     def meaning(self) -> str:
@@ -211,7 +217,7 @@ def _outlook(device: Device) -> Outlook:
     state = device.state if device.state in DEVICE else DEVICE.fallback
     task, places = road.places(state, device.next_image.name if device.next_image else None)
     counters = {name: int(count) for name, count in device.counters.items()}
-    drawn = drawing.draw(state, _came_from(device), outlook.ways(state, facts, counters))
+    drawn = draw(state, _came_from(device), outlook.ways(state, facts, counters))
     held = device.held_by is not None
     boxes = tuple((box, family(box.state, held=held and box.role == "now")) for box in drawn.boxes)
     return Outlook(task, places, drawn, boxes, outlook.time_allowed(state, facts))

@@ -21,7 +21,6 @@ _GAP = 14.0
 _MOST_PAST = 3
 # A way with more reasons says how many more there are.
 _MOST_REASONS = 3
-_MOST_ONWARD = 2
 
 
 @dataclass(frozen=True)
@@ -101,13 +100,15 @@ def draw(state: str, came_from: Sequence[str], onward: Sequence[Way]) -> Drawing
     past = tuple(came_from[-_MOST_PAST:])
     ways = [way for way in onward if way.state != state]
     again = _shortened(next((way.reasons for way in onward if way.state == state), ()), _MOST_REASONS)
-    right = _stacked(ways, _MARGIN + 2 * (BOX_WIDTH + _GUTTER))
+    step = BOX_WIDTH + _GUTTER
+    begin = _MARGIN + (step if past else 0.0)
+    right = _stacked(ways, begin + step)
     needed = max(
         right[-1].foot + _MARGIN if right else 0.0,
         _MARGIN * 2 + BOX_HEIGHT * (2 * len(past) - 1) + 2 * _GAP * max(0, len(past) - 1),
         BOX_HEIGHT + 2 * (_MARGIN + (_LOOP + _LINE * len(again) if again else _LINE)),
     )
-    now = Box(state, "now", _MARGIN + BOX_WIDTH + _GUTTER, (needed - BOX_HEIGHT) / 2)
+    now = Box(state, "now", begin, (needed - BOX_HEIGHT) / 2)
     # Few ways on are drawn around the middle.
     shift = (needed - (right[-1].foot + _MARGIN)) / 2 if right else 0.0
     right = [_moved(box, shift) for box in right]
@@ -127,12 +128,19 @@ def _stacked(ways: Sequence[Way], x: float) -> list[Box]:
     y = _MARGIN
     for way in ways:
         above = _shortened(way.reasons, _MOST_REASONS)
-        below = f"then {' or '.join(_shortened(way.onward, _MOST_ONWARD))}" if way.onward else ""
+        below = _onward(way.onward)
         y += _LINE * len(above)
         box = Box(way.state, "asked" if way.asked else "next", x, y, above, below, bool(way.onward))
         boxes.append(box)
         y += BOX_HEIGHT + _GAP + (_LINE if below else 0.0)
     return boxes
+
+
+def _onward(states: Sequence[str]) -> str:
+    if not states:
+        return ""
+    others = len(states) - 1
+    return f"then {states[0]}" + (f" or {others} {'other' if others == 1 else 'others'}" if others else "")
 
 
 def _columns_of_past(past: Sequence[str], y: float) -> list[Box]:
@@ -173,8 +181,7 @@ def _in_words(state: str, past: Sequence[str], onward: Sequence[Way]) -> str:
     parts = [f"It came from {', then '.join(past)}."] if past else []
     parts.append(f"It is in {state}.")
     parts += [
-        f"{'Stays in' if way.state == state else 'Asked for, to' if way.asked else 'Next, to'} {way.state}: "
-        f"{'; '.join(way.reasons)}."
+        f"{'Stays in' if way.state == state else 'May go to'} {way.state}: {'; '.join(way.reasons)}."
         for way in onward
     ]
     if not onward:

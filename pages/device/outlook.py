@@ -13,7 +13,7 @@ _ASKED = "please_"
 
 @dataclass(frozen=True)
 class Way:
-    """A state that may come next. `reasons` say what leads there, `asked` that people ask for it.
+    """A state that may come next. `reasons` say what leads there, `asked` that only people lead there.
 
     `onward` names the states that a passing one goes on to at once; it is empty for a state that lasts.
     """
@@ -30,19 +30,22 @@ def ways(state: str, facts: Mapping[str, object], counters: Mapping[str, int]) -
     `facts` are the fields of DeviceFacts as far as they are known: what they rule out is left out. `counters` are the
     row's. A way back into the state itself stands among them under its own name.
     """
-    found: dict[tuple[bool, str], list[str]] = {}
+    found: dict[str, list[str]] = {}
+    by_itself: set[str] = set()
     for edge in edges(DEVICE):
         if edge.state != DEVICE[state].name or edge.stays or not _possible(edge, facts, counters):
             continue
         if edge.event in DEVICE.faults and edge.target == edge.state:
             continue
-        reasons = found.setdefault((edge.event.startswith(_ASKED), edge.target), [])
+        reasons = found.setdefault(edge.target, [])
+        if not edge.event.startswith(_ASKED):
+            by_itself.add(edge.target)
         reason = _reason(edge, facts, counters)
         if reason not in reasons:
             reasons.append(reason)
     return tuple(
-        Way(target, tuple(reasons), asked, _onward(target, facts))
-        for (asked, target), reasons in sorted(found.items(), key=lambda item: item[0][0])
+        Way(target, tuple(found[target]), target not in by_itself, _onward(target, facts))
+        for target in sorted(found, key=lambda target: target not in by_itself)
     )
 
 
@@ -98,7 +101,7 @@ def _event(edge: Edge, facts: Mapping[str, object]) -> str:
         allowed = time_allowed(edge.state, facts)
         return allowed if allowed == "at once" else f"after {allowed}"
     if edge.event.startswith(_ASKED):
-        return edge.event.removeprefix(_ASKED).replace("_", " ")
+        return f"asked for: {edge.event.removeprefix(_ASKED).replace('_', ' ')}"
     return edge.event
 
 
@@ -112,7 +115,7 @@ def _condition(fact: str, value: object) -> str:
 def _counted(count: Count, facts: Mapping[str, object], counters: Mapping[str, int]) -> str:
     limit = _number(count.limit, facts)
     if count.taken == "exhausted":
-        return f"once {limit:g} {'retry is' if limit == 1 else 'retries are'} used up"
+        return f"past {limit:g} {'retry' if limit == 1 else 'retries'}"
     if count.taken == "every":
         return f"each {count.every}th time"
     return f"retry {counters.get(count.counter, 0) + 1} of {limit:g}"

@@ -107,7 +107,7 @@ def kind_of(line: dict[str, Any], device_name: str = "") -> str:
 
 
 def _lines(device: Device, kind: str) -> QuerySet[Any, Any] | None:
-    lines = Journal.objects.filter(device_id=device.pk).values(*_LINE)
+    lines: QuerySet[Any, Any] = Journal.objects.filter(device_id=device.pk).values(*_LINE)
     chosen = {
         "state": Q(source=Source.MACHINE, event__gt="") & ~Q(event__in=_OUTCOMES | _BOOT)
         | Q(to_state__gt=""),
@@ -127,7 +127,7 @@ def _tell_line(line: dict[str, Any], now: datetime) -> Entry:
         key=(line["time"], 0, line["pk"]),
         kind=kind,
         title=line["message"],
-        actor=line["actor"],
+        actor="" if line["actor"] == f"request {line['request_id']}" else line["actor"],
         event=line["event"],
         state=line["to_state"],
         request=line["request_id"],

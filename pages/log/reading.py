@@ -122,8 +122,8 @@ def _beyond(mark: Mark) -> Q:
 
 def _search_bound(lines: QuerySet[Journal]) -> Mark | None:
     """Give the last line that a search may look at; None where the log ends before."""
-    row = next(iter(lines.values("time", "pk")[_SEARCHED : _SEARCHED + 1]), None)
-    return None if row is None else _mark(row)
+    row = next(iter(lines.values_list("time", "pk")[_SEARCHED : _SEARCHED + 1]), None)
+    return None if row is None else Mark(row[0], 0, row[1])
 
 
 def _mark(line: Line) -> Mark:
