@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bmm.live import cpio, initramfs, kit
 from reallab import debian, disks
-from reallab.kinds import FILE_SYSTEM_MODULES, X86, Kind
+from reallab.kinds import FILE_SYSTEM_MODULES, KERNEL_OPTIONS, X86, Kind
 
 _SYSTEM = Path(__file__).with_name("system")
 # dropbear, and the libraries that it and busybox's shell need beside it.
@@ -29,7 +29,7 @@ _EXTLINUX = """DEFAULT linux
 LABEL linux
   LINUX /vmlinuz
   INITRD /initrd.gz
-  APPEND console={console} panic=5
+  APPEND console={console} {options}
 """
 
 
@@ -113,7 +113,7 @@ def _program(name: str) -> cpio.Entry:
 
 
 def _image(kind: Kind, root: Path, kernel: bytes, system: bytes, folder: Path) -> bytes:
-    config = _EXTLINUX.format(console=kind.console).encode()
+    config = _EXTLINUX.format(console=kind.console, options=KERNEL_OPTIONS).encode()
     files = {"vmlinuz": kernel, "initrd.gz": system}
     if kind is not X86:
         return disks.image({**files, "extlinux/extlinux.conf": config}, folder / "parts")

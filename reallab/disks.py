@@ -28,9 +28,9 @@ class Partition:
     size_mb: int
 
 
-BOOT = Partition(1, 31)
+BOOT = Partition(1, 15)
 """What the installed system boots from, and never writes to."""
-DATA = Partition(32, 8)
+DATA = Partition(16, 4)
 IMAGE_MB = DATA.start_mb + DATA.size_mb
 
 

@@ -7,14 +7,14 @@ from reallab import disks, uboot
 from reallab.artefacts import Artefacts
 from reallab.kinds import X86, Kind
 
-DISK_MB = 64
+DISK_MB = 32
 # In sectors of 512 bytes. It is within the image, and within what the self-test writes in the disk's middle.
-_WORN_OUT_AT = 32 * 2048
+_WORN_OUT_AT = 16 * 2048 + 64
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of the lab. `worn_out`: at one place, behind 32 MB, its disk can't be written."""
+    """A machine of the lab. `worn_out`: at one place, behind 16 MB, its disk can't be written."""
 
     name: str
     kind: Kind

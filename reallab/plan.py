@@ -1,4 +1,4 @@
-"""What the lab's pool is to know, as data: the lab writes it down, `rows.py` makes rows of it in a process of the pool."""
+"""What the lab's pool is to know, as data: the lab writes it down, and `rows.py` makes rows of it."""
 
 import json
 from dataclasses import asdict, dataclass

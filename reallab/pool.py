@@ -17,7 +17,7 @@ class RealPool(Pool):
     """
 
     def __init__(self, database_url: str, broker_url: str, network: Network, folder: Path) -> None:
-        self._network = network
+        self.network = network
         # The TFTP server gives root up, and must still come here.
         self.tftp_root = Path(tempfile.mkdtemp(prefix="mozpool-reallab-"))
         self.tftp_root.chmod(0o755)
@@ -35,12 +35,12 @@ class RealPool(Pool):
     @property
     def url(self) -> str:
         """Where the web process answers."""
-        return f"http://{self._network.bind}:{self.port}"
+        return f"http://{self.network.bind}:{self.port}"
 
     @property
     def variables(self) -> dict[str, str]:
         """The environment of every process of this pool."""
-        here, called = self._network.bind, self._network.web_host
+        here, called = self.network.bind, self.network.web_host
         return {
             **super().variables,
             "MOZPOOL_ALLOWED_HOSTS": f"{here},{called},localhost,127.0.0.1",
@@ -70,12 +70,12 @@ class RealPool(Pool):
         for name, command in self.services.items():
             self._spawn(name, command)
         self._spawn("service", [sys.executable, "-m", "reallab.service", str(self.service_file)])
-        if self._network.own_tftpd:
-            place = f"{self._network.tftp_server}:69"
+        if self.network.own_tftpd:
+            place = f"{self.network.tftp_server}:69"
             self._spawn("tftpd", [sys.executable, "manage.py", "tftpd", "--bind", place])
         self._spawn(
             "web",
-            [sys.executable, "-m", "mozpool_site.serve", "--bind", f"{self._network.bind}:{self.port}"],
+            [sys.executable, "-m", "mozpool_site.serve", "--bind", f"{self.network.bind}:{self.port}"],
         )
 
     def stop(self) -> None:

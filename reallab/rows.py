@@ -11,6 +11,7 @@ from bmm.live import kit
 from devices.models import BootConfig, Device, HardwareType, Image, ImageBootConfig, PowerController, Rack
 from devices.models.image import MAINTENANCE, SELF_TEST, Verification
 from mozpool_site import clock
+from reallab.kinds import KERNEL_OPTIONS
 from reallab.plan import HASTY, IMAGE, RACK, KindRows, MachineRows, Rows
 
 _IDLE_CHECK = timedelta(seconds=600)
@@ -18,7 +19,7 @@ _PXELINUX = """DEFAULT live
 LABEL live
   KERNEL {kind}/vmlinuz
   INITRD {kind}/live.gz
-  APPEND console={console} panic=5 mobile-imaging-url=%BASEURL%/boot/%DEVICE%/%TOKEN%/second-stage
+  APPEND console={console} {options} mobile-imaging-url=%BASEURL%/boot/%DEVICE%/%TOKEN%/second-stage
 """
 # Seconds for one step, and how many failures of it are still retried. `hasty` gives up at once.
 _LIMITS: dict[str, dict[str, int]] = {
@@ -122,7 +123,7 @@ def _kind(kind: KindRows, rows: Rows, images: dict[str, Image]) -> HardwareType:
         config = BootConfig(
             name=f"{kind.name}-{name}",
             description=f"{name} on a machine of QEMU",
-            contents=_PXELINUX.format(kind=kind.name, console=kind.console),
+            contents=_PXELINUX.format(kind=kind.name, console=kind.console, options=KERNEL_OPTIONS),
             second_stage=kit.second_stage(action, name, settings),
         )
         config.full_clean()

@@ -1,5 +1,6 @@
-"""Labs of real machines, each with a pool of its own; a failure shows where their consoles and logs are."""
+"""Labs of real machines, each with a pool of its own; after a failure their consoles and logs are kept."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -43,3 +44,4 @@ def _lab(wishes: Sequence[Wish], network: Network) -> Iterator[RealLab]:
             ]
         _, left = psutil.wait_procs(children, timeout=5)
         assert left == []
+    shutil.rmtree(folder)
