@@ -17,7 +17,7 @@ from devices.inventory import sources
 from devices.inventory.declared import Source
 from devices.inventory.errors import RefusedError
 from devices.inventory.plan import make_plan
-from devices.inventory.planning import ONE_IN, Change, Changed, New, Plan
+from devices.inventory.planning import FEW, ONE_IN, Change, Changed, New, Plan
 from devices.models import Device, HardwareType, PowerController, Rack
 from lifeguard.machine import device_runner
 from lifeguard.retiring import retire, take_back
@@ -82,8 +82,8 @@ def carry_out(plan: Plan, *, by: Actor, ship_it: bool = False, digest: str | Non
         raise RefusedError("the plan is no longer the one that was shown: look at it again", field="digest")
     if plan.too_much and not ship_it:
         raise RefusedError(
-            f"{plan.touched} of {plan.stored} devices would change, more than one in {ONE_IN}: "
-            "look at the plan, and say --ship-it if that is meant",
+            f"{plan.touched} devices would be entered, changed or retired, and {plan.stored} are stored: that is more "
+            f"than {FEW} and more than one in {ONE_IN}. Look at the plan, and say --ship-it if it is meant",
             field="ship_it",
         )
     names = _Names.load()

@@ -3,37 +3,29 @@
 from devices.inventory.planning import Plan
 
 Row = tuple[str, str, str, str, str]
+_NOTHING = "-"
 
 
 def rows(plan: Plan) -> list[Row]:
-    """Give (mark, device, what, value now, value then): + enters, ~ changes, - retires, ! is refused, i is told."""
+    """Give (word, device, what, value now, value then) for whatever is entered, changes, is retired or is refused."""
     shown: list[Row] = []
     for new in plan.new:
-        values = {name: value for name, value in new.record.values.items() if value not in (None, "", ())}
-        shown += [
-            ("+" if first else "", new.name if first else "", field, "", text(value))
-            for first, (field, value) in zip([True] + [False] * len(values), values.items(), strict=False)
-        ]
+        told = {name: text(value) for name, value in new.record.values.items() if name != "name"}
+        then = ", ".join(f"{name} {value}" for name, value in told.items() if value != _NOTHING)
+        shown.append(("new", new.name, "enters the pool", "", then))
     for item in plan.changed:
         shown += [
-            ("~", item.name, change.field, text(change.old), text(change.new)) for change in item.changes
+            ("changed", item.name, change.field, text(change.old), text(change.new)) for change in item.changes
         ]
         if item.returns:
-            shown.append(("~", item.name, "listed again", "retired", "new, to be tested"))
+            shown.append(("changed", item.name, "is listed again", "retired", "new, to be tested"))
     for gone in plan.gone:
         then = f"retired when request {gone.held_by} gives it back" if gone.held_by else "retired"
-        shown.append(
-            (
-                "-",
-                gone.name,
-                "no longer listed",
-                "",
-                then + (", its outlet free" if gone.frees_outlet else ""),
-            )
-        )
+        then += ", its outlet free" if gone.frees_outlet else ""
+        shown.append(("gone", gone.name, "is no longer listed", "", then))
     for refused in plan.refused:
-        shown += [("!", refused.name, "refused", refused.where, reason) for reason in refused.reasons]
-    return shown + [("i", "", note, "", "") for note in plan.notes]
+        shown += [("refused", refused.name, refused.where, "", reason) for reason in refused.reasons]
+    return shown + [("note", "", note, "", "") for note in plan.notes]
 
 
 def counts(plan: Plan) -> str:
@@ -48,5 +40,5 @@ def counts(plan: Plan) -> str:
 def text(value: object) -> str:
     """Write a value for people."""
     if value is None or value in ("", ()):
-        return "-"
+        return _NOTHING
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

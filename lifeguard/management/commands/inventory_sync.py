@@ -102,7 +102,7 @@ class Command(MozpoolCommand):
             self.show_table(("", "device", "what", "now", "then"), listed)
         self.say(counts(plan))
         if plan.too_much:
-            self.say(f"{plan.touched} of {plan.stored} devices would change: that needs --ship-it")
+            self.say(f"{plan.touched} devices would be entered, changed or retired: that needs --ship-it")
 
     def _tell(self, done: Done) -> None:
         self.say(f"entered {done.entered}, changed {done.changed}, retired {done.retired}")
