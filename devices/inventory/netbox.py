@@ -55,7 +55,9 @@ def _all(endpoint: Any, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not all(isinstance(row, dict) and isinstance(row.get("id"), int) for row in found):
         raise NoAnswerError(f"{endpoint.url} does not answer as a NetBox does")
     if len({row["id"] for row in found}) != len(rows):
-        raise NoAnswerError(f"{endpoint.url} counts {len(rows)} and sent {len(found)}: did somebody edit? Try again")
+        raise NoAnswerError(
+            f"{endpoint.url} counts {len(rows)} and sent {len(found)}: did somebody edit? Try again"
+        )
     return found
 
 

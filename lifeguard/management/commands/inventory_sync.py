@@ -13,6 +13,9 @@ from devices.inventory.shown import counts, rows
 from lifeguard.inventory import Done, carry_out, plan_for
 from mozpool_site.commands import MozpoolCommand, operator
 
+# Nobody reads more, and laying out a table takes a second for every thousand rows.
+_MOST_ROWS = 500
+
 
 class Command(MozpoolCommand):
     """Plans, shows the plan, and carries it out."""
@@ -99,7 +102,9 @@ class Command(MozpoolCommand):
 
     def _show(self, plan: Plan) -> None:
         if listed := rows(plan):
-            self.show_table(("", "device", "what", "now", "then"), listed)
+            self.show_table(("", "device", "what", "now", "then"), listed[:_MOST_ROWS])
+            if len(listed) > _MOST_ROWS:
+                self.say(f"and {len(listed) - _MOST_ROWS} more rows; --json shows all")
         self.say(counts(plan))
         if plan.too_much:
             self.say(f"{plan.touched} devices would be entered, changed or retired: that needs --ship-it")

@@ -71,8 +71,8 @@ def test_netbox_is_read_over_all_its_pages_with_interfaces_and_cables(declared: 
         "020000000009", "10.1.0.10", 9, ["hdmi"], "production",
     )  # fmt: skip
     assert (str(device.power_controller), device.outlet, device.inventory_source) == (
-        "relay-2",
-        "bank1:relay8",
+        "relay-1",
+        "bank2:relay1",
         "lab",
     )
     assert all(f"offset={offset}" in " ".join(declared.asked) for offset in (5, 10))
