@@ -30,7 +30,7 @@ _LISTED = {
     "ready": "/requests/?state=ready",
 }
 # Rows of each list; the rest is a click away.
-_ROWS = 8
+_ROWS, _WAITING_ROWS = 8, 6
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _requests(now: datetime) -> Requests:
 
 def _waiting(now: datetime) -> tuple[Waits, ...]:
     line = Request.objects.filter(state="finding_device").order_by("turn", "pk")
-    rows = list(line.values(*COLUMNS, "created", "assignee", "image__name")[:_ROWS])
+    rows = list(line.values(*COLUMNS, "created", "assignee", "image__name")[:_WAITING_ROWS])
     why = explain(rows, {}, now)
     return tuple(_waits(row, why) for row in rows)
 

@@ -85,10 +85,53 @@ OWN_TOKEN = May(Role.VIEWER, others=Role.ADMIN, by_person=True, hidden=True)
 ORDER = {"assignee": "me@x", "duration": 60, "image": "android"}
 
 PAGES = (
-    line("/", GET=ANYBODY, OPTIONS=ANYBODY),
     line("/healthz", GET=ANYBODY),
     line("/login/", GET=ANYBODY, POST=ANYBODY, PUT=ANYBODY, OPTIONS=ANYBODY),
     line("/logout/", POST=ANYBODY, OPTIONS=ANYBODY),
+)
+
+# Pages for people, by session only: strangers, tokens and networks are sent to the login page.
+PEOPLE = (
+    line("/", GET=VIEWER),
+    line("/live/home/", GET=VIEWER),
+    line("/live/devices/", GET=VIEWER),
+    line("/racks/", GET=VIEWER),
+    line("/racks/{rack}/", GET=VIEWER),
+    line("/racks/{rack}/outlets/{controller}/", POST=OPERATOR),
+    line("/devices/", GET=VIEWER),
+    line("/devices/{device}/", GET=VIEWER),
+    line("/devices/{device}/now/", GET=VIEWER),
+    line("/devices/{device}/older/", GET=VIEWER),
+    line("/devices/{device}/comment/", GET=OPERATOR, POST=OPERATOR),
+    line("/devices/{device}/comments/", POST=OPERATOR),
+    line("/devices/{device}/quarantine/", POST=OPERATOR),
+    line("/devices/{device}/log/", GET=VIEWER),
+    line("/devices/{device}/log/lines/", GET=VIEWER),
+    line("/bmm/", GET=VIEWER),
+    line("/bulk/", GET=VIEWER),
+    line("/bulk/confirm/", GET=REQUESTER, POST=REQUESTER),
+    line("/bulk/start/", POST=REQUESTER),
+    line("/bulk/0/", GET=VIEWER),
+    line("/bulk/0/part/", GET=VIEWER),
+    line("/bulk/0/stop/", POST=REQUESTER),
+    line("/requests/", GET=VIEWER),
+    line("/requests/table/", GET=VIEWER),
+    line("/requests/several/", POST=REQUESTER),
+    line("/requests/new/", GET=REQUESTER, POST=REQUESTER),
+    line("/requests/new/keys/", GET=REQUESTER),
+    line("/requests/new/outlook/", GET=REQUESTER),
+    line("/requests/new/devices/", GET=REQUESTER),
+    line("/requests/{request}/", GET=VIEWER),
+    line("/requests/{request}/now/", GET=VIEWER),
+    line("/requests/{request}/renew/", {"duration": "3600"}, POST=OWN),
+    line("/requests/{request}/return/", GET=OWN, POST=OWN),
+    line("/requests/{request}/log/", GET=VIEWER),
+    line("/requests/{request}/log/lines/", GET=VIEWER),
+    line("/images/", GET=VIEWER),
+    line("/statistics/", GET=VIEWER),
+    line("/attention/", GET=VIEWER),
+    line("/attention/part/", GET=VIEWER),
+    line("/attention/hand-tasks/0/done/", POST=OPERATOR),
 )
 
 LEGACY = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -36,6 +37,7 @@ from tests.integration.access.permissions import (
     MODELS,
     NOWHERE,
     PAGES,
+    PEOPLE,
     V2,
     Line,
     Model,
@@ -191,9 +193,20 @@ def expected_of_admin(caller: Caller, role: Role | None) -> Outcome:
     return Outcome.NO if role is None or caller.role < role else Outcome.IN
 
 
+def expected_of_page(line: Line, method: str, caller: Caller, *, own: bool) -> Outcome:
+    """Say who sees a page: people with a session and the role; a method that a page lacks is told to everybody."""
+    may = line.may(method)
+    if may is None:
+        return Outcome.METHOD
+    if caller.by != "session":
+        return Outcome.LOGIN
+    needed = may.least if own or may.others is None else may.others
+    return Outcome.IN if caller.role >= needed else Outcome.NO
+
+
 def outcome(response: Any) -> Outcome:
     """Say what became of a call."""
-    if response.status_code == 302 and response["Location"].startswith("/admin/login/"):
+    if response.status_code == 302 and response["Location"].startswith(("/admin/login/", "/login/?next=")):
         return Outcome.LOGIN
     assert response.status_code < 500 or response.status_code == 503, response.content
     return next((one for one in Outcome if one.value == str(response.status_code)), Outcome.IN)
@@ -203,8 +216,11 @@ def call(caller: Caller, method: str, path: str, body: object = None) -> Outcome
     """Make one call, and undo what it did."""
     with transaction.atomic():
         kind, data = "application/json", json.dumps(body) if body is not None else "{}"
-        if path.startswith(("/admin/", "/login/", "/logout/")):
-            kind, data = "application/x-www-form-urlencoded", ""
+        if not path.startswith(("/api/", "/boot/")):
+            kind, data = (
+                "application/x-www-form-urlencoded",
+                urlencode(body if isinstance(body, dict) else {}),
+            )
         found = outcome(caller.client().generic(method, path, data, content_type=kind))
         transaction.set_rollback(True)
     return found
@@ -225,6 +241,23 @@ def api_cases(everybody: list[Caller], world: World) -> Iterator[tuple[Caller, s
         for path in NOWHERE:
             for method in METHODS:
                 yield caller, method, path, None, Outcome.GONE
+
+
+def page_cases(everybody: list[Caller], world: World) -> Iterator[tuple[Caller, str, str, object, Outcome]]:
+    """Give every call of the pages for people, with what the table promises."""
+    foreign = world.of("somebody")
+    # Who comes without a session is a stranger to pages; one of each kind shows that.
+    known = [
+        one for one in everybody if one.by in ("session", "") or one.role is Role.ADMIN or one.by == "network"
+    ]
+    for caller in known:
+        own = world.of(caller.owner or "stranger")
+        for line in PEOPLE:
+            for method in METHODS:
+                sides = [(True, own), (False, foreign)] if line.owned else [(False, foreign)]
+                for is_own, things in sides:
+                    path = line.path.format(**things)
+                    yield caller, method, path, line.body, expected_of_page(line, method, caller, own=is_own)
 
 
 def admin_cases(everybody: list[Caller]) -> Iterator[tuple[Caller, str, str, Outcome]]:
@@ -272,26 +305,31 @@ def test_everybody_gets_where_the_table_says_and_nowhere_else(
     counted: Counter[str] = Counter()
     for caller, method, path, body, promised in api_cases(everybody, world):
         found = call(caller, method, path, body)
-        counted["api"] += 1
+        counted["API"] += 1
         if found is not promised:
             wrong.append(f"{method} {path} by {caller.name}: {found.value}, promised {promised.value}")
-    for caller, method, path, promised in admin_cases(everybody):
-        found = call(caller, method, path)
-        counted["admin"] += 1
+    cases = [("of pages", case) for case in page_cases(everybody, world)]
+    cases += [
+        ("of the admin", (who, how, where, None, told)) for who, how, where, told in admin_cases(everybody)
+    ]
+    for area, (caller, method, path, body, promised) in cases:
+        found = call(caller, method, path, body)
+        counted[area] += 1
         # What is not there (no row 0, a method that a page does not have) is told to whoever got in.
         got_in = promised is Outcome.IN and found in (Outcome.GONE, Outcome.METHOD)
         if found is not promised and not got_in:
             wrong.append(f"{method} {path} by {caller.name}: {found.value}, promised {promised.value}")
     with capsys.disabled():
         total = sum(counted.values())
-        print(f"\nmatrix: {total} combinations ({counted['api']} API and pages, {counted['admin']} admin)")
+        told = ", ".join(f"{number} {area}" for area, number in counted.items())
+        print(f"\nmatrix: {total} combinations ({told})")
     record_property("combinations", sum(counted.values()))
     assert wrong == []
 
 
 def test_no_path_is_missing_from_the_table(quick: None) -> None:
     things = World().of("somebody")
-    paths = [line.path.format(**things) for line in (*PAGES, *LEGACY, *V2)]
+    paths = [line.path.format(**things) for line in (*PAGES, *PEOPLE, *LEGACY, *V2)]
     paths += [*NOWHERE, *ADMIN_PAGES, *ADMINS_PAGES, "/admin/login/", "/admin/logout/"]
     paths += [path for name, model in MODELS.items() for path, _ in pages_of(name, model, "GET")]
     asked = {(match.route, match.func) for match in (resolve(path.partition("?")[0]) for path in paths)}
