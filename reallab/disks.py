@@ -28,9 +28,9 @@ class Partition:
     size_mb: int
 
 
-BOOT = Partition(1, 15)
+BOOT = Partition(1, 19)
 """What the installed system boots from, and never writes to."""
-DATA = Partition(16, 4)
+DATA = Partition(20, 4)
 IMAGE_MB = DATA.start_mb + DATA.size_mb
 
 

@@ -28,7 +28,7 @@ _LIMITS: dict[str, dict[str, int]] = {
         "verify_timeout": 60, "verify_limit": 3,
     },
     HASTY: {
-        "download_timeout": 40, "download_limit": 0, "install_timeout": 40, "install_limit": 0,
+        "download_timeout": 30, "download_limit": 0, "install_timeout": 30, "install_limit": 0,
         "verify_timeout": 40, "verify_limit": 0,
     },
 }  # fmt: skip

@@ -19,6 +19,6 @@ def test_a_worn_out_disk_ends_in_failed_with_the_reason_in_its_story(labs: Labs,
         told = chapter.told()
         # The installation says what the disk said, and so does the self-test that follows it by itself.
         assert any("install failed: the disk /dev/vda can't be written: dd: " in line for line in told)
-        assert any("self-test: FAILED: /dev/vda can't be written at 31 MB: dd: " in line for line in told)
+        assert any("self-test: FAILED: /dev/vda can't be written at 15 MB: dd: " in line for line in told)
         assert "extracting_failed" in chapter.states()
         assert story.request_state(request) == "failed_bad_device"
