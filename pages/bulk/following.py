@@ -186,7 +186,9 @@ def _rows(found: Page[BatchItem]) -> list[dict[str, Any]]:
 
 def _row(item: BatchItem, status: str, message: str) -> dict[str, Any]:
     word = _OF_OPERATION.get(status, str(Progress(item.progress).label))
-    took = (item.ended - item.asked).total_seconds() if item.ended and item.asked else None
+    took = None
+    if item.ended and item.asked and item.progress in (Progress.DONE, Progress.FAILED):
+        took = (item.ended - item.asked).total_seconds()
     return {
         "item": item,
         "device": item.device,

@@ -57,6 +57,11 @@ class Table:
         """The filters as bulk actions take them, for all that match."""
         return self.filters.query or EVERYTHING
 
+    @property
+    def more_than_shown(self) -> int:
+        """How many match, where that is more than the page has; else 0."""
+        return self.page.count if self.page.count > len(self.rows) else 0
+
 
 def table_of(request: HttpRequest) -> Table:
     """Read the page that a query string asks for. Seven queries, whatever the pool's size."""

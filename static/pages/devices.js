@@ -26,3 +26,8 @@ document.addEventListener("htmx:configRequest", (event) => {
     if (given[name] === "") delete given[name];
   }
 });
+
+document.addEventListener("click", (event) => {
+  const toggle = event.target.closest?.(".filters-toggle");
+  if (toggle) toggle.setAttribute("aria-expanded", String(toggle.getAttribute("aria-expanded") !== "true"));
+});
