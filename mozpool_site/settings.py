@@ -87,7 +87,7 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 _STATIC_STORAGE = (
     "django.contrib.staticfiles.storage.StaticFilesStorage"
     if STATIC_ROOT is None
-    else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    else "pages.shell.storage.HashedFiles"
 )
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
