@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -24,6 +25,7 @@ from reallab.network import user_network
 from reallab.plan import IMAGE
 from reallab.story import Line, Story, StoryFailed
 from simlab.pool import ROOT, PoolFailed
+from tests.network import own_network
 from tests.servers.process import ServerFailed
 from tests.servers.redis import Redis
 
@@ -43,6 +45,12 @@ def main() -> int:
     parser.add_argument(
         "--kind", choices=sorted(KINDS), action="append", help="may be repeated; default: arm"
     )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=FOLDER,
+        help="where to work; what is in it is lost (default: var/reallab)",
+    )
     parser.add_argument("--exit", action="store_true", help="leave when both requests have been ready")
     arguments = parser.parse_args()
     if not 1 <= arguments.machines <= _MOST_MACHINES:
@@ -50,7 +58,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     wishes = [Wish(KINDS[name]) for name in arguments.kind or ["arm"] for _ in range(arguments.machines)]
     try:
-        with _lab(wishes) as lab:
+        with _lab(wishes, arguments.folder.absolute()) as lab:
             _show(lab)
             _explain(lab)
             while not arguments.exit:
@@ -65,22 +73,20 @@ def main() -> int:
 
 
 @contextmanager
-def _lab(wishes: list[Wish]) -> Iterator[RealLab]:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+def _lab(wishes: list[Wish], folder: Path) -> Iterator[RealLab]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     console.print(
         "Kernel, busybox and boot loader come from Debian's archive; the first time this takes a minute."
     )
-    database = f"sqlite:///{FOLDER / 'mozpool.sqlite3'}"
-    network = user_network("127.66.0")
-    with (
-        Redis() as broker,
-        running(wishes, network, FOLDER, CACHE, database, broker.socket_url) as lab,
-    ):
-        console.print(
-            f"{len(wishes)} machines hang on the power switch. The web process answers at {lab.pool.url}"
-        )
-        yield lab
+    database = f"sqlite:///{folder / 'mozpool.sqlite3'}"
+    with own_network() as network, Redis() as broker:
+        addresses = user_network(f"{network}.7")
+        with running(wishes, addresses, folder, CACHE, database, broker.socket_url) as lab:
+            console.print(
+                f"{len(wishes)} machines hang on the power switch. The web process answers at {lab.pool.url}"
+            )
+            yield lab
 
 
 def _show(lab: RealLab) -> None:
@@ -123,27 +129,32 @@ def _explain(lab: RealLab) -> None:
         "MOZPOOL_DEBUG",
     )
     variables = lab.pool.variables
-    env_file = FOLDER / "environment"
+    env_file = lab.pool.folder / "environment"
     env_file.write_text("".join(f"export {name}={variables[name]!r}\n" for name in names))
     machine = next(iter(lab.machines.values()))
     console.print(
         Panel(
             f"Pages    {lab.pool.url}/\n"
-            f"Console  tail -f {machine.console.relative_to(ROOT)}\n"
+            f"Console  tail -f {_short(machine.console)}\n"
             "\n"
             "In another terminal, in this folder:\n"
-            f"  . {env_file.relative_to(ROOT)}\n"
+            f"  . {_short(env_file)}\n"
             f"  {python} device_status\n"
             f"  {python} request_device {IMAGE} --duration 1h\n"
             f"  {python} self_test {machine.name}\n"
             f"  {python} maintenance {machine.name}\n"
-            f"  {' '.join(lab.ssh_words(machine)).replace(str(ROOT) + '/', '')}\n"
+            f"  {_short(' '.join(lab.ssh_words(machine)))}\n"
             "\n"
             "Ctrl-C ends everything.",
             title="Real machines run",
             expand=False,
         )
     )
+
+
+def _short(text: object) -> str:
+    """Leave out what is before this project's folder, where the commands are typed."""
+    return str(text).replace(f"{ROOT}/", "")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

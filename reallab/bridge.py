@@ -60,12 +60,13 @@ class BridgeNetwork(Network):
 
 @contextmanager
 def namespace() -> Iterator[None]:
-    """Put this thread, and what it starts, into a network of its own with nothing in it; raises BridgeFailed."""
+    """Put this thread, and what it starts, into a network that has only 127.0.0.1 yet; raises BridgeFailed."""
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         if _LIBC.unshare(_NEW_NETWORK) != 0:
             raise BridgeFailed(f"no network namespace can be made: {os.strerror(ctypes.get_errno())}")
         try:
+            _ip("link", "set", "lo", "up")
             yield
         finally:
             if _LIBC.setns(before, _NEW_NETWORK) != 0:
@@ -76,7 +77,6 @@ def namespace() -> Iterator[None]:
 
 def bridge(machines: int) -> BridgeNetwork:
     """Make the bridge in the namespace that this thread is in, with a tap for each machine; raises BridgeFailed."""
-    _ip("link", "set", "lo", "up")
     _ip("link", "add", _BRIDGE, "type", "bridge")
     _ip("addr", "add", f"{_OWN}/24", "dev", _BRIDGE)
     _ip("link", "set", _BRIDGE, "up")
