@@ -1,0 +1,1 @@
+"""Looks at all that an operator must get right for a rack, and says what to mend."""
