@@ -49,7 +49,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that somebody should see to: what, where, why, since when, and what to do.
+    """One thing that somebody should see to: what, where, why, since when (or until when), and what to do.
 
     `device` is its name where it is one, so that it can be selected; `state` and `held` are that device's. `evidence`
     is an address outside, where people follow it up.
@@ -165,7 +165,7 @@ WEBHOOK = Kind(
 EXPIRING = Kind(
     "expiring",
     "Long requests that end within the hour",
-    Urgency.SOMETIME,
+    Urgency.TODAY,
     "Somebody has had the device for hours, perhaps works with it, and loses it unless the request is renewed.",
     more="/requests/",
 )

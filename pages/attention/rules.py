@@ -62,7 +62,7 @@ def of_controller(row: Row, now: datetime) -> Finding:
     suspect = row["suspect_until"] is not None and row["suspect_until"] > now
     why = "Several of its devices failed at once." if suspect else "It does not answer."
     if row["last_error"]:
-        why = f"{why} {row['last_error'].rstrip('.')}."
+        why = f"{why} Last error: {row['last_error'].rstrip('.')}."
     why = (
         f"{why} {_things(row['hanging'], 'device hangs', 'devices hang')} on it, in rack {row['rack__name']}."
     )
@@ -96,11 +96,11 @@ def of_builds(rows: Iterable[Row]) -> Iterator[Finding]:
         most = max(build["devices"] for build in builds)
         one = len(builds) == 1
         which = "One build" if one else f"{len(builds)} builds"
-        worst = "on" if one else "the worst on"
+        worst = " on" if one else ", the worst on"
         tried = any(build["last_success"] for build in builds)
         since = "since it last succeeded" if tried and one else "and succeeded on none lately"
         yield Finding(
-            kinds.IMAGE, name, reverse("pages:images"), f"{which} failed {worst} {most} healthy devices {since}.",
+            kinds.IMAGE, name, reverse("pages:images"), f"{which} failed{worst} {most} healthy devices {since}.",
             min(build["first_failure"] for build in builds), (Act("See the images", reverse("pages:images")),),
         )  # fmt: skip
 
@@ -141,9 +141,13 @@ def of_request(row: Row, now: datetime) -> Finding:
     subject = f"Request {row['pk']} of {row['assignee']}"
     href = reverse("pages:request", args=[row["pk"]])
     if row["state"] == "ready":
-        left = duration_text(max(0.0, (row["expires"] - now).total_seconds()))
-        why = f"It has {row['last_device__name']} with {row['image__name']} for {left} more."
-        return Finding(kinds.EXPIRING, subject, href, why, row["ready_at"], (Act("Renew it", href),))
+        had = (
+            duration_text((now - row["ready_at"]).total_seconds() // 3600 * 3600)
+            if row["ready_at"]
+            else "a while"
+        )
+        why = f"It has had {row['last_device__name']} with {row['image__name']} for {had}."
+        return Finding(kinds.EXPIRING, subject, href, why, row["expires"], (Act("Renew it", href),))
     acts = (Act("See why", href),)
     if row["state"] == "pending":
         device = f"{row['last_device__name']} ({words(row['last_device__state'])})"

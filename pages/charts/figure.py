@@ -12,6 +12,8 @@ from pages.charts.scale import Axis
 WIDTH, HEIGHT = 400, 190
 LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 24
 _MOST_LABELS = 6
+# A label of the last slot must not reach over the edge.
+_LABEL_REACH = 18
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Sheet:
             "",
             '<text class="chart-label chart-label-x" x="{}" y="{}">{}</text>',
             (
-                (n(self.middle(place)), self.height - 7, slot.short)
+                (n(min(self.middle(place), WIDTH - _LABEL_REACH)), self.height - 7, slot.short)
                 for place, slot in enumerate(slots)
                 if (last - place) % every == 0
             ),

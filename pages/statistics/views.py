@@ -25,6 +25,7 @@ def statistics(request: HttpRequest, person: Person) -> HttpResponse:
     context = {
         "form": form,
         "links": [(days, days == form.chosen_days) for days in DAYS],
+        "days": form.chosen_days,
         "environment": environment,
         "report": report,
         "slots": report.period.slots(),

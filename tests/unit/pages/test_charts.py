@@ -1,5 +1,5 @@
 import re
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -11,9 +11,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 DAYS = [Slot(f"{day} Nov", f"day {day}") for day in range(1, 5)]
 
 
-def parsed(chart: Chart) -> ElementTree.Element:
+def parsed(chart: Chart) -> ET.Element:
     """Read a drawing as a browser would that takes no nonsense."""
-    return ElementTree.fromstring(chart.svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314 - our own
+    return ET.fromstring(chart.svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314 - our own
 
 
 def boxes(chart: Chart, css: str) -> list[tuple[float, float]]:
