@@ -67,6 +67,13 @@ class CarefulAdmin(AuditedAdmin):
         """Give the buttons above the list, besides the one that adds a row."""
         return []
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer no button that deletes the row that a field names: it stands where one is chosen, and others use it."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and hasattr(field.widget, "can_delete_related"):
+            field.widget.can_delete_related = False
+        return field
+
     def why_kept(self, rows: Iterable[Any]) -> list[str]:
         """Say what, besides other rows' references, stands against deleting these; a sentence each."""
         return []

@@ -1,5 +1,6 @@
 """The matrix of images and hardware: which boot config installs which image on which hardware, and where none does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Row:
         return sum(cell.use is None for cell in self.cells)
 
 
-def rows(images: list[Image], hardware: list[HardwareType]) -> list[Row]:
+def rows(images: Sequence[Image], hardware: Sequence[HardwareType]) -> list[Row]:
     """Lay the matrix out. One query."""
     uses = {
         (use.image_id, use.hardware_type_id): use
@@ -79,11 +80,11 @@ class ImageBootConfigAdmin(CarefulAdmin):
         """Lead to the matrix."""
         return [("Matrix", reverse("admin:devices_imagebootconfig_matrix"))]
 
-    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
         """Go back to the matrix, if it sent us."""
         return _back(request) or super().response_post_save_add(request, obj)
 
-    def response_post_save_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+    def response_post_save_change(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
         """Go back to the matrix, if it sent us."""
         return _back(request) or super().response_post_save_change(request, obj)
 
@@ -105,7 +106,7 @@ class ImageBootConfigAdmin(CarefulAdmin):
         return TemplateResponse(request, "admin/pool/matrix.html", context)
 
 
-def _back(request: HttpRequest) -> HttpResponse | None:
+def _back(request: HttpRequest) -> HttpResponseRedirect | None:
     if _BACK not in request.GET:
         return None
     return HttpResponseRedirect(reverse("admin:devices_imagebootconfig_matrix"))

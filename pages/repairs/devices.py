@@ -1,5 +1,6 @@
 """The administration's devices: a list in which broken ones are found, and a page that tells what is wrong with one."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,10 @@ from bmm.admin import DeviceAdmin
 from devices.admin_base import Tool, machine_columns
 from devices.models import Device
 from devices.models.device import Health
-from lifeguard.bulk.verbs import VERBS
 from mozpool_site import commands
+from mozpool_site.access.backend import known_role
 from pages import texts
+from pages.device.actions import Standing, grouped
 from pages.families import family_of, words
 from pages.repairs import filters
 from pages.repairs.acting import ActingPages, allowed_verbs
@@ -25,6 +27,7 @@ from pages.repairs.story import by_people, story_of
 from pages.repairs.transfer import TransferPages
 
 _COMMENT_SHOWN = 60
+_BARE = frozenset({"power_cycle", "pxe_boot", "power_off", "clear_pxe", "ping"})
 _NOW = ("state", "state_since", "deadline", "held_by", "idle_since", "result", "failures", "health")
 _QUARANTINE = ("quarantine_reason", "quarantine_by", "quarantine_bug", "quarantine_since")
 _STORAGE = ("image", "boot_config", "next_image", "next_boot_config", "netboot")
@@ -32,12 +35,17 @@ _INSIDE = tuple(name for name in machine_columns(Device) if name not in (*_NOW, 
 _HEALTH = {Health.GOOD: ("free", "●"), Health.BAD: ("failed", "✕"), Health.UNKNOWN: ("out", "?")}
 
 
+def _in_twos(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Put two fields into each row of the form."""
+    return tuple(tuple(names[first : first + 2]) for first in range(0, len(names), 2))
+
+
 @admin.register(Device)
 class RepairAdmin(ActingPages, TransferPages, DeviceAdmin):
     """Devices, for those who mend them. No state of a machine is a field of the form."""
 
     list_display = (
-        "name", "badge", "since", "holder", "hangs_at", "environment", "hardware_type", "image", "trust", "note",
+        "name", "badge", "since", "holder", "trust", "note", "hangs_at", "environment", "hardware_type", "image",
     )  # fmt: skip
     list_select_related = ("rack", "hardware_type", "image", "power_controller")
     list_filter = (
@@ -60,13 +68,13 @@ class RepairAdmin(ActingPages, TransferPages, DeviceAdmin):
     change_form_template = "admin/pool/device_form.html"
     object_history_template = "admin/pool/device_history.html"
     fieldsets = (
-        (None, {"fields": ("name", "fqdn", "address", "mac", "inventory_id", "hardware_type")}),
-        ("Where it hangs", {"fields": ("rack", "power_controller", "outlet")}),
-        ("For whom", {"fields": ("environment", "tags", "comments")}),
-        ("Now, as its machine says", {"fields": _NOW}),
-        ("Quarantine", {"fields": _QUARANTINE}),
-        ("What is on it", {"fields": _STORAGE}),
-        ("Inside", {"fields": _INSIDE, "classes": ("collapse",)}),
+        (None, {"fields": (("name", "fqdn"), ("address", "mac"), ("inventory_id", "hardware_type"))}),
+        ("Where it hangs", {"fields": ("rack", ("power_controller", "outlet"))}),
+        ("For whom", {"fields": (("environment", "tags"), "comments")}),
+        ("Now, as its machine says", {"fields": _in_twos(_NOW)}),
+        ("Quarantine", {"fields": _in_twos(_QUARANTINE)}),
+        ("What is on it", {"fields": _in_twos(_STORAGE)}),
+        ("Inside", {"fields": _in_twos(_INSIDE), "classes": ("collapse",)}),
     )
 
     def get_search_results(
@@ -98,6 +106,10 @@ class RepairAdmin(ActingPages, TransferPages, DeviceAdmin):
         """Lead to the files that go out and come in."""
         return self.transfer_tools(request)
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Leave the list the whole width: it has many columns, and its own filters beside it."""
+        return super().changelist_view(request, {**(extra_context or {}), "is_nav_sidebar_enabled": False})
+
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
@@ -107,7 +119,7 @@ class RepairAdmin(ActingPages, TransferPages, DeviceAdmin):
             known = family_of(device.state, held=device.held_by is not None)
             context = {
                 **context, "story": story_of(device), "family": known, "state_words": words(device.state),
-                "verbs": allowed_verbs(request),
+                "groups": grouped(_standing(request, device)),
             }  # fmt: skip
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -179,8 +191,23 @@ def _ask(verb: str, page: RepairAdmin, request: HttpRequest, queryset: QuerySet[
     return page.ask_about(request, verb, queryset)
 
 
-def _of_lifeguard(verb: str) -> bool:
-    return verb not in ("power_cycle", "pxe_boot", "power_off", "clear_pxe", "ping")
+def _group(verb: str) -> str:
+    if verb in _BARE:
+        return "Hardware only"
+    if verb.startswith("please_") or verb == "return_to_pool":
+        return "Ask Lifeguard"
+    return "Decide yourself"
+
+
+def _standing(request: HttpRequest, device: Device) -> Standing:
+    """Say what decides on which actions make sense now. Whoever is here may at least operate."""
+    return Standing(
+        state=device.state,
+        role=known_role(request.user),  # type: ignore[arg-type]  # admin_view lets in users only
+        held_by=device.held_by,
+        has_outlet=device.power_controller_id is not None and bool(device.outlet),
+        netboot=device.netboot_id is not None,
+    )
 
 
 def _request_page(number: int) -> str:

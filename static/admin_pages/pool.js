@@ -28,24 +28,24 @@ async function show(form, address, into) {
 }
 
 /* The preview of a boot config follows what is typed, once it has been asked for. */
-for (const button of document.querySelectorAll("[data-preview]")) {
+function preview(button) {
   const into = document.getElementById(button.dataset.preview);
   const form = button.form;
   let later;
-  const preview = () => show(form, button.formAction, into);
+  const ask = () => show(form, button.formAction, into);
   button.addEventListener("click", (event) => {
     event.preventDefault();
-    preview();
+    ask();
   });
   form.addEventListener("input", () => {
     if (!into.childElementCount) return;
     clearTimeout(later);
-    later = setTimeout(preview, 600);
+    later = setTimeout(ask, 600);
   });
 }
 
 /* Outlets are read at a click, and again every few seconds while the box is ticked and the page is looked at. */
-for (const form of document.querySelectorAll("[data-reads]")) {
+function readAgain(form) {
   const into = document.getElementById(form.dataset.reads);
   const again = form.querySelector("[data-every]");
   form.addEventListener("submit", (event) => {
@@ -56,3 +56,21 @@ for (const form of document.querySelectorAll("[data-reads]")) {
     if (again.checked && !document.hidden) show(form, window.location.pathname, into);
   }, Number(again.dataset.every) * 1000);
 }
+
+/* The values of an image are asked for once that image is chosen. */
+function valuesOf(select) {
+  const fit = () => {
+    for (const input of select.form.querySelectorAll("[data-images]")) {
+      const row = input.closest(".form-row");
+      row.hidden = !input.dataset.images.split(" ").includes(select.value);
+    }
+  };
+  select.addEventListener("change", fit);
+  fit();
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("[data-preview]").forEach(preview);
+  document.querySelectorAll("[data-reads]").forEach(readAgain);
+  document.querySelectorAll(".pool-ask select[name=image]").forEach(valuesOf);
+});
