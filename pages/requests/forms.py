@@ -167,7 +167,9 @@ class OrderForm(forms.Form):
         detail = error.detail.removeprefix(f"{error.field}: ").removeprefix("boot_config.")
         if isinstance(error, ImpossibleError):
             detail = f"Nothing could ever meet this: {detail}"
-        if field and not field.startswith(KEY):  # others begin with a name
+        if field.startswith(KEY) and detail.endswith(" is missing"):
+            detail = "The image needs a value here."
+        elif field and not field.startswith(KEY):  # others begin with a name
             detail = detail[:1].upper() + detail[1:]
         self.add_error(field if field in self.fields else None, detail)
 

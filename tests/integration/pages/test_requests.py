@@ -136,7 +136,7 @@ def test_the_same_form_sent_twice_files_once_and_a_changed_one_again(alice: Clie
         ({"image": ""}, "image", "Choose an image."),
         ({"image": "gone"}, "image", "There is no image"),
         ({"image": "b2\0g"}, "image", "Null characters are not allowed."),
-        ({"key.b2gbase": ""}, "key.b2gbase", "b2gbase is missing"),
+        ({"key.b2gbase": ""}, "key.b2gbase", "The image needs a value here."),
         ({"key.b2gbase": "file:///etc/passwd"}, "key.b2gbase", "an http or https URL"),
         ({"device": "nowhere"}, "device", "There is no device"),
         ({"environment": "mars"}, "environment", "Select a valid choice"),
