@@ -92,14 +92,10 @@ class RepairAdmin(ActingPages, TransferPages, DeviceAdmin):
         return {**asked, **super().get_actions(request)}
 
     def get_action_choices(self, request: HttpRequest, default_choices: Any = ()) -> Any:
-        """Put what Lifeguard knows of before what only the hardware does."""
+        """Put the actions into groups, those that Lifeguard is asked for first."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for name, label in super().get_action_choices(request, []):
-            verb = VERBS.get(name.removeprefix("ask_"))
-            group = (
-                "Other" if verb is None else "By Lifeguard" if _of_lifeguard(verb.name) else "Past Lifeguard"
-            )
-            groups.setdefault(group, []).append((name, label))
+            groups.setdefault(_group(name.removeprefix("ask_")), []).append((name, label))
         return [("", "---------"), *groups.items()]
 
     def tools(self, request: HttpRequest) -> list[Tool]:
