@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from bmm import services
+from bmm.drivers.power.contract import Power
 from bmm.errors import HardwareError
 from devices.models import PowerController
 from mozpool_site import clock
@@ -66,13 +67,21 @@ def outlets(request: HttpRequest, person: Person, name: str, controller: str) ->
         raise UnknownNameError(
             f"there is no power controller {controller[:64]!r} in rack {name}", field="controller"
         )
-    powers, wrong = None, ""
-    try:
-        powers = services.read_outlets(asked)
-    except HardwareError as error:
-        wrong = f"{error}. {error.advice}"
+    powers, wrong = _read(asked)
     asked.refresh_from_db()
     cells = [cell for cell in cells_in([found]) if cell.controller == asked.name]
     context = {"rack": found, "board": board(asked, cells, powers), "wrong": wrong, "read_at": clock.now()}
     template = "pages/racks/_board.html" if is_part(request) else "pages/racks/outlets.html"
     return render(request, template, context)
+
+
+def _read(controller: PowerController) -> tuple[dict[str, Power] | None, str]:
+    """Read the outlets back; where none answers, say why once for all of them."""
+    try:
+        powers = services.read_outlets(controller)
+    except HardwareError as error:
+        return None, f"{error}. {error.advice}"
+    errors = [power for power in powers.values() if isinstance(power, HardwareError)]
+    if errors and len(errors) == len(powers):
+        return powers, f"{errors[0]}. {errors[0].advice}"
+    return powers, ""

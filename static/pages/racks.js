@@ -115,7 +115,7 @@ function show(family) {
   for (const button of maps.querySelectorAll("[data-only]")) {
     button.setAttribute("aria-pressed", String(button.dataset.only === family));
   }
-  mark();
+  maps.dispatchEvent(new CustomEvent("live:updated", { bubbles: true }));
 }
 
 function mark() {
@@ -124,6 +124,9 @@ function mark() {
   for (const cell of maps.querySelectorAll("[data-cells] [data-device]")) {
     counts[cell.dataset.family] = (counts[cell.dataset.family] ?? 0) + 1;
     cell.classList.toggle("shown", Boolean(family) && cell.dataset.family === family);
+    // What is not shown is not selected: select.js passes disabled boxes by, and unticks them.
+    const box = cell.querySelector("input[type=checkbox]");
+    if (box) box.disabled = Boolean(family) && cell.dataset.family !== family;
   }
   for (const count of maps.querySelectorAll("[data-count]")) {
     const number = String(counts[count.dataset.count] ?? 0);

@@ -14,6 +14,7 @@ function boxesOf(list) {
 }
 
 function isShown(box) {
+  if (box.disabled) return false;
   return box.checkVisibility ? box.checkVisibility() || isShownByLabel(box) : box.offsetParent !== null;
 }
 
