@@ -156,7 +156,7 @@ def test_requests_that_wait_long_or_end_soon_are_told(image: Image) -> None:
     slow = make_request(
         image, state="pending", matched_at=ago(minutes=31), last_device=device, created=ago(hours=1)
     )
-    ends = {
+    ends: dict[str, Any] = {
         "state": "ready",
         "ready_at": ago(hours=3),
         "last_device": device,
