@@ -130,7 +130,7 @@ def _prepared(life: Life, prepared: Sequence[Step], now: datetime, *, failed: bo
 
 def _ready(life: Life, now: datetime) -> Stage:
     if life.state == "ready":
-        return Stage("ready", "Ready: yours", Status.NOW, life.ready_at, _passed(life.ready_at, now))
+        return Stage("ready", "Ready to use", Status.NOW, life.ready_at, _passed(life.ready_at, now))
     if life.ready_at is None:
         return Stage("ready", "Ready", Status.TODO if life.ended is None else Status.SKIPPED)
     if life.ended is None:

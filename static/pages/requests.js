@@ -25,7 +25,7 @@ function countDown() {
     }
     element.toldAt ??= now;
     const left = Number(element.dataset.left) - (now - element.toldAt);
-    const words = left > 0 ? span(left) : "over";
+    const words = left > 0 ? span(left) : "no time";
     if (element.textContent !== words) element.textContent = words;
     element.classList.toggle("left-soon", left < SOON && left >= NOW);
     element.classList.toggle("left-now", left < NOW);

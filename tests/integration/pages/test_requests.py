@@ -358,7 +358,7 @@ def test_a_life_is_told_in_its_stages() -> None:
         "Filed: done", "Device found: done", "Preparing the device: now", "Ready: todo", "Ended: todo",
     ]  # fmt: skip
     assert statuses(life(state="ready", ready_at=now)) == [
-        "Filed: done", "Device found: done", "Prepared: done", "Ready: yours: now", "Ended: todo",
+        "Filed: done", "Device found: done", "Prepared: done", "Ready to use: now", "Ended: todo",
     ]  # fmt: skip
     assert statuses(life(state="closed", ready_at=now, ended=now, ended_by="expire")) == [
         "Filed: done", "Device found: done", "Prepared: done", "Ready: done", "Expired: done",
@@ -377,11 +377,9 @@ def test_a_life_is_told_in_its_stages() -> None:
 
 
 def test_a_request_is_renewed_by_one_click_and_returned_after_a_question(alice: Client) -> None:
-    device = make_device(image=make_image())
-    request = file_request(
-        Order(image=device.image, assignee="a", duration=600),
-        by=Actor("alice", "api"),  # type: ignore[arg-type]
-    )
+    image = make_image()
+    device = make_device(image=image)
+    request = file_request(Order(image=image, assignee="a", duration=600), by=Actor("alice", "api"))
     response = alice.post(f"/requests/{request.pk}/renew/", {"duration": "14400"}, follow=True)
     assert f"Request {request.pk}: ends in 4 h 0 min." in words(response.content.decode())
     left = Request.objects.get().expires - clock.now()
