@@ -133,12 +133,13 @@ def _declared() -> dict[str, Source]:
 
 
 def _tell(request: HttpRequest, plan: Plan, done: Done) -> None:
-    told = f"{plan.source}: entered {done.entered}, changed {done.changed}, retired {done.retired}."
+    # Each begins with a word: Django makes the first letter of a message a capital, which no name would survive.
+    told = f"Inventory {plan.source}: entered {done.entered}, changed {done.changed}, retired {done.retired}."
     messages.success(request, told)
     if done.leaving:
         messages.info(request, f"Retired as soon as nobody holds them: {', '.join(done.leaving)}.")
     for name, reason in done.left:
-        messages.warning(request, f"{name}: {reason}")
+        messages.warning(request, f"Left for the next time: {name}: {reason}")
 
 
 def _page(
