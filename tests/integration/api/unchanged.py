@@ -21,6 +21,18 @@ def digests() -> dict[str, str]:
     return found
 
 
+class Watch:
+    """Compares the tables with what they were when it was last asked: one digest for each call of a row of calls."""
+
+    def __init__(self) -> None:
+        self._last = digests()
+
+    def changed(self) -> list[str]:
+        """Give the tables whose rows have changed since the last look."""
+        before, self._last = self._last, digests()
+        return sorted(table for table in self._last if self._last[table] != before.get(table))
+
+
 @contextmanager
 def nothing_changes(but: Collection[str] = ()) -> Iterator[None]:
     """Fail when what is done inside changes a row of any table; those named in `but` may change."""
