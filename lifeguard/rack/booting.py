@@ -83,7 +83,7 @@ def _filled(config: BootConfig, device: Device) -> str:
 
 def files_of(text: str) -> list[str]:
     """Give the files that a PXELINUX text has fetched by TFTP, as it names them; URLs are others' business."""
-    named = []
+    named: list[str] = []
     for keyword, value in _FILES.findall(text):
         # An image tree may have its parts behind a #.
         named += value.split(",") if keyword.upper() == "INITRD" else [value.partition("#")[0]]
