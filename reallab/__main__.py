@@ -5,6 +5,7 @@ Debian is kept, in var/debian.
 """
 
 import argparse
+import secrets
 import shutil
 import signal
 import sys
@@ -55,12 +56,17 @@ def main() -> int:
     arguments = parser.parse_args()
     if not 1 <= arguments.machines <= _MOST_MACHINES:
         parser.error(f"--machines: 1 to {_MOST_MACHINES} expected")
-    signal.signal(signal.SIGTERM, _interrupt)
+    folder = arguments.folder.absolute()
+    if not _is_ours(folder):
+        parser.error(f"--folder: {folder} is not empty, and no lab's")
+    # Also where a shell has started us in the background, and so with SIGINT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     wishes = [Wish(KINDS[name]) for name in arguments.kind or ["arm"] for _ in range(arguments.machines)]
     try:
-        with _lab(wishes, arguments.folder.absolute()) as lab:
+        with _lab(wishes, folder) as lab:
             _show(lab)
-            _explain(lab)
+            _explain(lab, _administrator(lab))
             while not arguments.exit:
                 time.sleep(3600)
     except KeyboardInterrupt:
@@ -118,7 +124,22 @@ def _follow(story: Story, request_id: int) -> None:
     console.print(f"  [bold green]request {request_id} is ready on {device}[/] after {seconds:.1f} s")
 
 
-def _explain(lab: RealLab) -> None:
+def _is_ours(folder: Path) -> bool:
+    """Whether nothing of value can be in a folder: there is nothing, or a lab's plan."""
+    return not folder.exists() or not any(folder.iterdir()) or (folder / "service.json").is_file()
+
+
+def _administrator(lab: RealLab) -> str:
+    """Make the account `admin` with a new password, and give that."""
+    password = secrets.token_urlsafe(9)
+    lab.pool.python(
+        "from django.contrib.auth.models import User; "
+        f"User.objects.create_superuser('admin', 'admin@lab.example', {password!r})"
+    )
+    return password
+
+
+def _explain(lab: RealLab, password: str) -> None:
     python = ".venv/bin/python manage.py"
     names = (
         "DATABASE_URL",
@@ -135,6 +156,7 @@ def _explain(lab: RealLab) -> None:
     console.print(
         Panel(
             f"Pages    {lab.pool.url}/\n"
+            f"Log in   admin / {password}\n"
             f"Console  tail -f {_short(machine.console)}\n"
             "\n"
             "In another terminal, in this folder:\n"
