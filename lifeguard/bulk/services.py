@@ -47,6 +47,9 @@ def start(
     # Somebody else's key is another one.
     digest = hashlib.sha256(f"{by.name}\n{key}".encode()).hexdigest() if key else None
 
+    if before := _with_key(digest):
+        return before
+
     @retrying
     def transact() -> Batch:
         now, found = clock.now(), _found(names)
@@ -70,10 +73,10 @@ def start(
     try:
         return transact()
     except IntegrityError:
-        before = Batch.objects.filter(key=digest).first() if digest else None
-        if before is None:
-            raise
-        return before
+        # The same form again at the same moment, or the database died after the commit and before its answer.
+        if before := _with_key(digest):
+            return before
+        raise
 
 
 def stop(batch_id: int, *, by: Actor) -> int:
@@ -117,6 +120,10 @@ def check_reason(verb: Verb, reason: str) -> str:
     if verb.needs_reason and not reason:
         raise InvalidInputError(f"{verb.label.lower()} needs a reason", field="reason")
     return reason
+
+
+def _with_key(digest: str | None) -> Batch | None:
+    return Batch.objects.filter(key=digest).first() if digest else None
 
 
 def _names(given: Iterable[str]) -> list[str]:

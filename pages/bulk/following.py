@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,6 +22,7 @@ from pages.tables import Page, page_of
 
 # Each look of somebody's pushes the batch on for so long.
 _LOOK_SECONDS = 0.3
+_LISTED = 25
 _MASK = "***"
 # What is said of a device whose operation waits for its worker, or is being carried out.
 _OF_OPERATION: dict[str, str] = {Status.QUEUED.value: "asked", Status.RUNNING.value: "running"}
@@ -69,6 +70,11 @@ class Counts:
         return sum(self.by_progress.values())
 
     @property
+    def failed(self) -> int:
+        """Those that are over without success."""
+        return self.of_these(UNSUCCESSFUL)
+
+    @property
     def ended(self) -> int:
         """Those that are over."""
         return self.total - self.of_these(UNSETTLED)
@@ -104,13 +110,19 @@ def bulk_part(request: HttpRequest, person: Person, number: int) -> HttpResponse
 @page(Role.VIEWER)
 def bulks(request: HttpRequest, person: Person) -> HttpResponse:
     """List the batches, the newest first."""
-    rows = Batch.objects.order_by("-pk").annotate(
-        ended=Count("items", filter=~Q(items__progress__in=UNSETTLED)),
-        failed=Count("items", filter=Q(items__progress__in=UNSUCCESSFUL)),
-    )
-    found = page_of(request, rows, per_page=50)
-    verbs = {name: verb.label for name, verb in VERBS.items()}
-    batches = [{"row": row, "label": verbs.get(row.verb, row.verb)} for row in found.rows]
+    found = page_of(request, Batch.objects.order_by("-pk"), per_page=_LISTED)
+    counted = BatchItem.objects.filter(batch__in=[batch.pk for batch in found.rows]).order_by()
+    numbers: dict[int, dict[str, int]] = {}
+    for row in counted.values("batch_id", "progress").annotate(n=Count("pk")):
+        numbers.setdefault(row["batch_id"], {})[row["progress"]] = row["n"]
+    batches = [
+        {
+            "row": batch,
+            "label": VERBS[batch.verb].label if batch.verb in VERBS else batch.verb,
+            "counts": Counts(numbers.get(batch.pk, {}), 0),
+        }
+        for batch in found.rows
+    ]
     return render(request, "pages/bulk/list.html", {"page": found, "batches": batches})
 
 
@@ -159,7 +171,6 @@ def _context(request: HttpRequest, person: Person, batch: Batch) -> dict[str, An
         "verb": verb,
         "label": verb.label if verb else batch.verb,
         "counts": counts,
-        "failed": counts.of_these(UNSUCCESSFUL),
         "waiting": waiting,
         "arguments": _arguments(batch, person),
         "tabs": [
@@ -169,7 +180,7 @@ def _context(request: HttpRequest, person: Person, batch: Batch) -> dict[str, An
         "page": found,
         "rows": _rows(found),
         "may_stop": mine and waiting > 0,
-        "may_try_again": mine and batch.finished is not None and counts.of_these(UNSUCCESSFUL) > 0,
+        "may_try_again": mine and batch.finished is not None and counts.failed > 0,
         "part": f"{reverse('pages:bulk_part', args=[batch.pk])}?{request.GET.urlencode()}",
     }
 
