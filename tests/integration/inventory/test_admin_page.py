@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from devices.models import Device, Rack
 from mozpool_site.access.models import AuditEntry
+from tests.factories import make_device
 from tests.integration.access.people import somebody
 from tests.integration.inventory.netbox import Fault, NetBox
 
@@ -62,9 +63,7 @@ def test_what_changed_after_the_look_is_shown_anew_and_not_done(admin: Client, p
     shown = upload(admin, pool_csv(1))
     other = upload(Client(), pool_csv(1))
     assert other.status_code == 302
-    Device.objects.create(
-        name="panda-1", fqdn="x", mac="0200000000aa", rack=Rack.objects.get(), hardware_type_id=1, environment="staging"
-    )  # fmt: skip
+    make_device(name="panda-1", fqdn="x", mac="0200000000aa", environment="staging", state="new")
     again = admin.post(PATH, {"digest": digest(shown)})
     assert "Something has changed meanwhile: look at the plan again." in text(again)
     assert "changed panda-1 environment staging production" in text(again)
