@@ -107,7 +107,7 @@ def _oldest(findings: list[Finding]) -> list[Finding]:
 
 
 attention: Memory[Attention] = Memory(_read, _SECONDS)
-_counts: Memory[Mapping[str, int]] = Memory(lambda _: selecting.count(clock.now()), _SECONDS)
+_counts: Memory[Mapping[str, int]] = Memory(selecting.count, _SECONDS)
 
 
 def count(caller: Caller) -> int:

@@ -1,4 +1,4 @@
-"""What statistics read: nine queries that count in the database, each bounded by an index on the time it is about.
+"""What statistics read: eight queries that count in the database, each bounded by an index on the time it is about.
 
 Nothing here reads the journal: requests, installations and operations have rows of their own, and those are enough.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum, Value
+from django.db.models import Count, F, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Mod
 
 from bmm.models import Operation, Status
@@ -21,7 +21,7 @@ from pages.statistics.times import Course, Times, times_of
 from requests_app.models import Request
 
 # So many requests tell how long things take: more would cost seconds, and change nothing that can be seen.
-SAMPLE = 12_000
+SAMPLE = 8_000
 # Requests that end in a period may have been filed before it; hardly any longer before.
 _IN_USE_BEFORE = timedelta(days=2)
 # Of devices, images and controllers the worst so many.
@@ -43,18 +43,23 @@ def pool() -> Mapping[tuple[int, str, str], int]:
 def times(period: Period, environment: str) -> Times:
     """Give how long requests took; of very many, those with every so-manieth number."""
     begin = period.since - _IN_USE_BEFORE
-    filed = Request.objects.filter(created__gte=begin, created__lt=period.until)
-    first = filed.order_by("created", "pk").values_list("pk", flat=True).first()
-    last = filed.order_by("-created", "-pk").values_list("pk", flat=True).first()
-    if first is None or last is None:
-        return times_of((), period)
-    # Numbers are given in the order of filing: they say how many requests there are without counting them.
-    step = -(-(abs(last - first) + 1) // SAMPLE)
     sampled = _of(environment).filter(created__gte=begin, created__lt=period.until).order_by()
+    step = -(-_filed(begin, period.until) // SAMPLE)
     if step > 1:
         sampled = sampled.annotate(rest=Mod(F("pk"), step)).filter(rest=0)
     moments = (seconds_into(period, F(name)) for name in ("created", "matched_at", "ready_at", "ended"))
     return times_of((Course(*row) for row in sampled.values_list(*moments)), period, step)
+
+
+def _filed(begin: datetime, end: datetime) -> int:
+    """Say how many requests were filed between two moments, uncounted: numbers are given in the order of filing."""
+    filed = Request.objects.filter(created__gte=begin, created__lt=end)
+    first, last = (
+        filed.order_by(*order).values("pk")[:1] for order in (("created", "pk"), ("-created", "-pk"))
+    )
+    ends = Request.objects.filter(Q(pk=Subquery(first)) | Q(pk=Subquery(last))).order_by()
+    numbers = list(ends.values_list("pk", flat=True))
+    return max(numbers) - min(numbers) + 1 if numbers else 1
 
 
 def outcomes(period: Period, environment: str) -> list[tuple[int, int, int]]:
@@ -96,14 +101,31 @@ def _uses(row: Mapping[str, Any]) -> Uses:
     return Uses(place, row["first"], row["last"], row["number"], int(row["begins"]), int(row["ends"]))
 
 
-def failed_installs(period: Period, environment: str, what: str) -> Failures:
-    """Give the worst of all devices or images (`what`: the column with their name), by installations that failed."""
+def failed_on_devices(period: Period, environment: str) -> Failures:
+    """Give the worst devices by installations that failed, each with how many there were; two queries.
+
+    All installations are looked at for those devices only: there are many, and few of them fail.
+    """
+    installs = _installs(period, environment)
+    failed = installs.filter(succeeded=False).values("device", "device__name").annotate(bad=Count("pk"))
+    worst = list(failed.order_by("-bad", "device__name")[:WORST])
+    tried = installs.filter(device__in=[row["device"] for row in worst]).values("device")
+    totals = dict(tried.annotate(total=Count("pk")).values_list("device", "total"))
+    return [(row["device__name"], (row["bad"],), totals.get(row["device"], row["bad"])) for row in worst]
+
+
+def failed_images(period: Period, environment: str) -> Failures:
+    """Give the worst images by installations that failed, each with how many there were."""
+    rows = _installs(period, environment).values("image", "image__name").annotate(
+        total=Count("pk"), bad=Count("pk", filter=Q(succeeded=False))
+    )  # fmt: skip
+    worst = rows.filter(bad__gt=0).order_by("-bad", "image__name")[:WORST]
+    return [(row["image__name"], (row["bad"],), row["total"]) for row in worst]
+
+
+def _installs(period: Period, environment: str) -> QuerySet[Install]:
     installs = Install.objects.filter(finished__gte=period.since, finished__lt=period.until).order_by()
-    if environment:
-        installs = installs.filter(device__environment=environment)
-    rows = installs.values(what).annotate(total=Count("pk"), bad=Count("pk", filter=Q(succeeded=False)))
-    worst = rows.filter(bad__gt=0).order_by("-bad", what)[:WORST]
-    return [(row[what], (row["bad"],), row["total"]) for row in worst]
+    return installs.filter(device__environment=environment) if environment else installs
 
 
 def failed_power(period: Period, environment: str) -> Failures:

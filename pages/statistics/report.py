@@ -40,7 +40,7 @@ class Key:
 
 
 def read(key: Key, now: datetime) -> Report:
-    """Read a report: eight queries."""
+    """Read a report: eight queries, all but one over what happened in the period."""
     period, environment = key.period, key.environment
     return Report(
         period=period,
@@ -48,8 +48,8 @@ def read(key: Key, now: datetime) -> Report:
         times=queries.times(period, environment),
         outcomes=queries.outcomes(period, environment),
         use=queries.use(period, environment, now),
-        devices=queries.failed_installs(period, environment, "device__name"),
-        images=queries.failed_installs(period, environment, "image__name"),
+        devices=queries.failed_on_devices(period, environment),
+        images=queries.failed_images(period, environment),
         controllers=queries.failed_power(period, environment),
     )
 

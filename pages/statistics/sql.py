@@ -20,7 +20,8 @@ class Epoch(Func):
 
     def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> _Compiled:
         """Ask without a time zone."""
-        template = "TIMESTAMPDIFF(SECOND, '1970-01-01', %(expressions)s)"
+        # A literal of the type: a text would be read anew for each row.
+        template = "TIMESTAMPDIFF(SECOND, TIMESTAMP'1970-01-01 00:00:00', %(expressions)s)"
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> _Compiled:
