@@ -4,12 +4,37 @@ SQLite by default, in a file with WAL as in production (Django's own choice for 
 whatever DATABASE_URL names otherwise.
 """
 
+from pathlib import Path
+
 import django
 import pytest
 from django.db import connections
 
+# What these test is the same on every database: sockets, files, scripts, words and pages. One database will do.
+ONE_DATABASE = (
+    "admin/",
+    "access/test_admin_roles.py",
+    "api/v2/test_problems.py",
+    "commands/test_bad_calls.py",
+    "commands/test_documents.py",
+    "commands/test_relay.py",
+    "commands/test_words.py",
+    "deploy/",
+    "netboot/test_live_",
+    "netboot/test_tftp",
+    "web/",
+)
+_HERE = Path(__file__).parent
+
 # pytest-django looked for settings before tests/conftest.py had named them.
 django.setup()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever needs no second database."""
+    for item in items:
+        if item.path.is_relative_to(_HERE) and str(item.path.relative_to(_HERE)).startswith(ONE_DATABASE):
+            item.add_marker(pytest.mark.one_database)
 
 
 @pytest.fixture(scope="session")
