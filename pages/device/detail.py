@@ -27,7 +27,7 @@ from pages.device.story import Day, Entry, by_day, folded, steps, with_durations
 from pages.families import family
 from requests_app.api.ownership import owns, shown
 from requests_app.models import Request
-from requests_app.outages import racks_down
+from requests_app.outages import RACK_DOWN_AFTER
 
 PAGE = 80
 # A page that has been open for hours has grown; beyond this it says so.
@@ -134,7 +134,8 @@ def detail(name: str, caller: Caller) -> Detail:
     may_read = caller.may(Role.OPERATOR) or (holder is not None and owns(caller, holder.owner))
     controller = device.power_controller
     suspect = bool(controller and controller.suspect_until and controller.suspect_until > now)
-    rack_down = device.rack_id in racks_down(now)
+    seen = device.rack.pulse_seen
+    rack_down = seen is not None and seen < now - RACK_DOWN_AFTER
     standing = actions.Standing(
         state=device.state,
         role=caller.role,
@@ -170,9 +171,10 @@ def story(
     kind: str = "",
     before: Mark | None = None,
     since: Mark | None = None,
+    now: datetime | None = None,
 ) -> Story:
     """Read a part of a device's story: from its newest entry or `before` one, a page or as far back as `since`."""
-    now = clock.now()
+    now = now or clock.now()
     entries, more = streams.read(
         device,
         kind,

@@ -85,7 +85,7 @@ def _context(request: HttpRequest, person: Person, name: str) -> dict[str, Any]:
     return {
         "detail": found,
         "device": found.device,
-        "story": reading.story(found.device, person, kind=kind, before=before, since=since),
+        "story": reading.story(found.device, person, kind=kind, before=before, since=since, now=found.now),
         "before": before,
         "kinds": KINDS,
         "operator": person.may(Role.OPERATOR),
