@@ -4,9 +4,11 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from devices.admin_base import Tool
@@ -48,7 +50,16 @@ class TransferPages(ImportPages):
             raise PermissionDenied
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
-        found: QuerySet[Device] = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            found: QuerySet[Device] = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            told = {
+                "title": "That can't be done",
+                "opts": self.opts,
+                "error": "A filter has a value that it can't have.",
+            }
+            context = {**self.admin_site.each_context(request), **told}
+            return TemplateResponse(request, "admin/pool/refused.html", context, status=400)
         response = StreamingHttpResponse(written(found), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="devices-{clock.now():%Y-%m-%d}.csv"'
         return response

@@ -14,6 +14,7 @@ from bmm.run import run
 from devices.models import Device, PowerController
 from lifeguard.reports import report
 from mozpool_site import clock
+from mozpool_site.access.models import AuditEntry
 from tests.factories import make_controller, make_device
 from tests.integration.admin.pages import errors, load, send
 from tests.servers.process import free_port
@@ -188,3 +189,39 @@ def test_a_task_for_a_person_is_listed_and_confirmed(admin: Client, pool: list[D
     assert "nobody waits for that any more" in admin.post(TASKS, sent, follow=True).content.decode()
     run(operation.pk, report)
     assert Operation.objects.get().message == "switched by hand by root"
+
+
+def test_outlets_are_shown_without_asking_and_read_back_when_asked(admin: Client, pool: list[Device]) -> None:
+    with Twin("web_plug", "shelly") as plug:
+        strip = make_controller(plug.address, driver="shelly", rack=pool[0].rack)
+        device = make_device(power_controller=strip, outlet="0", rack=pool[0].rack)
+        path = page(strip).replace("change", "outlets")
+        before: Any = admin.get(path)
+        after: Any = admin.post(path, headers={"X-Requested-With": "fetch"})
+    assert [(one.name, one.device, one.reads) for one in before.context["outlets"]] == [
+        ("0", device, "not asked")
+    ]
+    assert [(one.name, one.reads) for one in after.context["outlets"]] == [("0", "on")]
+    assert "<html" not in after.content.decode()
+    silent: Any = admin.post(path)
+    assert [
+        (one.reads, "Connection" in one.problem or bool(one.problem)) for one in silent.context["outlets"]
+    ] == [("error", True)]
+
+
+def test_a_button_tests_one_controller_and_leads_back_to_its_page(admin: Client, pool: list[Device]) -> None:
+    with Twin("web_plug", "shelly") as plug:
+        well = make_controller(plug.address, driver="shelly", rack=pool[0].rack)
+        path = page(well).replace("change", "test")
+        answered: Any = admin.post(path, follow=True)
+    assert answered.redirect_chain == [(page(well), 302)]
+    assert [str(one) for one in answered.context["messages"]] == [f"{well.name}: is well"]
+    assert admin.get(path).status_code == 405
+    assert admin.post("/admin/devices/powercontroller/0/test/").status_code == 404
+
+
+def test_a_secret_that_is_set_stays_out_of_the_audit_trail(admin: Client, vault: PowerController) -> None:
+    assert changed(admin, vault, setting_password="sesame-9", setting_retries="7").status_code == 302
+    (entry,) = AuditEntry.objects.filter(target="vault")
+    assert entry.after == {"setting_password": "***", "setting_retries": 7}
+    assert "sesame" not in str(entry.before)
