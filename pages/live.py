@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, Max, Sum
 from django.http import HttpRequest, HttpResponseNotModified
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from devices.models import Journal
 from mozpool_site import clock
@@ -49,7 +50,12 @@ _requests: Memory[str] = Memory(_open_requests, 0.4)
 
 def requests_version() -> str:
     """Give a word that changes when a request is filed, moves, is renewed beyond all others, or ends; 0.4 s old."""
-    return _requests.get(clock.now())
+    return _requests.get(timezone.now())
+
+
+def forget() -> None:
+    """Read anew the next time."""
+    _requests.forget()
 
 
 def live(version_of: Callable[..., str]) -> Callable[[View], View]:

@@ -1,6 +1,6 @@
 """The pool at a glance: what each layer has to do, who waits, and what failed in the last day.
 
-Read for all open pages together: what moves each half second, what is counted over a day each ten seconds.
+Read once for all open pages: what moves each half second, why requests wait each second, the day each ten.
 """
 
 from collections import Counter
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Min, Q
+from django.utils import timezone
 
 from bmm.models import OPEN, HandTask, Operation, Status
 from devices.models import PowerController
@@ -105,7 +106,7 @@ class Hardware:
     controllers: int
     suspect: int
     failing: int
-    silent_racks: int
+    racks_down: frozenset[int]
     hand_tasks: int
 
 
@@ -139,14 +140,16 @@ def _day(now: datetime) -> Day:
     since = now - LATELY
     gave_up = Request.objects.filter(ended__gte=since, state__startswith="failed_").order_by()
     installs = Install.objects.filter(finished__gte=since).order_by()
-    counted = installs.aggregate(all=Count("pk"), failed=Count("pk", filter=Q(succeeded=False)))
-    images = installs.filter(succeeded=False).values_list("image__name").annotate(number=Count("pk"))
+    images = installs.values_list("image__name").annotate(
+        tried=Count("pk"), failed=Count("pk", filter=Q(succeeded=False))
+    )
+    by_image = list(images.order_by("-failed", "image__name"))
     return Day(
         Request.objects.filter(created__gte=since).count(),
         tuple(gave_up.values_list("state").annotate(number=Count("pk")).order_by("-number", "state")),
-        counted["all"],
-        counted["failed"],
-        tuple(images.order_by("-number", "image__name")[:3]),
+        sum(tried for _, tried, _ in by_image),
+        sum(failed for *_, failed in by_image),
+        tuple((name, failed) for name, _, failed in by_image[:3] if failed),
     )
 
 
@@ -159,7 +162,7 @@ def _requests(now: datetime) -> Requests:
         if request_family(state) == "waiting":
             longest = first
     families = [REQUEST_FAMILIES[name] for name in ("waiting", "preparing", "ready")]
-    return Requests(shares(families, numbers, _LISTED), longest, _waiting(now))
+    return Requests(shares(families, numbers, _LISTED), longest, _waits_now.get(now))
 
 
 def _waiting(now: datetime) -> tuple[Waits, ...]:
@@ -210,7 +213,7 @@ def _hardware(now: datetime) -> Hardware:
         controllers["all"],
         controllers["suspect"],
         controllers["failing"],
-        len(racks_down(now)),
+        racks_down(now),
         HandTask.objects.filter(open_for__isnull=False).count(),
     )
 
@@ -235,7 +238,11 @@ def shares(
 _lately: Memory[Day] = Memory(_day, 10.0)
 
 
-def _read(now: datetime) -> Glance:
+_waits_now: Memory[tuple[Waits, ...]] = Memory(_waiting, 1.0)
+
+
+def _read(_: datetime) -> Glance:
+    now = clock.now()
     return Glance(_requests(now), _devices(pool.get(now), now - LATELY), _hardware(now), _lately.get(now))
 
 
@@ -246,9 +253,10 @@ glance: Memory[Glance] = Memory(_read, 0.5)
 def forget() -> None:
     """Read anew the next time."""
     glance.forget()
+    _waits_now.forget()
     _lately.forget()
 
 
 def at_a_glance() -> Glance:
     """Give the pool at a glance."""
-    return glance.get(clock.now())
+    return glance.get(timezone.now())

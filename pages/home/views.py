@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, Json
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import timezone
 
-from mozpool_site import clock
 from mozpool_site.access.roles import Role
 from pages.access import Person, page
 from pages.home.glance import Glance, at_a_glance
@@ -15,7 +15,6 @@ from pages.racks.maps import maps
 from pages.racks.queries import cells_in, racks_in_order
 from pages.shell.devices import shown
 from pages.shell.pool import changed_since, pool
-from requests_app.outages import racks_down
 
 # Racks that the home page shows; more are on the page of racks.
 _MOST_RACKS = 40
@@ -24,23 +23,22 @@ _MOST_RACKS = 40
 @page(Role.VIEWER)
 def home(request: HttpRequest, person: Person) -> HttpResponse:
     """Show the pool at a glance."""
-    now = clock.now()
-    version, seen = pool.get(now).version, at_a_glance()
+    version, seen = pool.get(timezone.now()).version, at_a_glance()
     racks = racks_in_order()
     listed = racks[:_MOST_RACKS]
     context = {
         "glance": seen,
-        "maps": maps(listed, cells_in(listed), racks_down(now)),
+        "maps": maps(listed, cells_in(listed), seen.hardware.racks_down),
         "more_racks": len(racks) > len(listed),
         "live_version": f"{version}.{_digest(seen)}",
     }
-    return render(request, "pages/home/home.html", context)
+    return render(request, "pages/home.html", context)
 
 
 @page(Role.VIEWER)
 def home_live(request: HttpRequest, person: Person) -> HttpResponseBase:
     """Give what changed since the version in If-None-Match: devices as `changed_devices` does, the cards as HTML."""
-    now, seen = pool.get(clock.now()), at_a_glance()
+    now, seen = pool.get(timezone.now()), at_a_glance()
     version = f"{now.version}.{_digest(seen)}"
     before = request.META.get("HTTP_IF_NONE_MATCH", "").removeprefix("W/").strip('"')
     response: HttpResponseBase

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseNotModified, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from devices.models import Rack
-from mozpool_site import clock
 from mozpool_site.access.roles import Role
 from pages.access import Person, page
 from pages.families import family_of, words
@@ -41,7 +41,7 @@ def changed_devices(request: HttpRequest, person: Person) -> HttpResponseBase:
     Without one, or with one that this process does not know, of all. `?rack=NAME` and `?names=A,B` leave others out.
     304 while nothing has changed anywhere.
     """
-    now = pool.get(clock.now())
+    now = pool.get(timezone.now())
     version = request.META.get("HTTP_IF_NONE_MATCH", "").removeprefix("W/").strip('"')
     response: HttpResponseBase
     if version == now.version:

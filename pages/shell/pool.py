@@ -6,6 +6,7 @@ A version is a digest of what is known, so it means the same in every web proces
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from requests_app.memory import Memory
 
 # Versions whose differences are remembered; a page asks each 1.5 s, a busy pool changes each 0.4 s.
 _MOST_REMEMBERED = 100
+# Seconds after which the rows are read even so: a fingerprint shows every step of a machine, but not a new name.
+_LONGEST = 10.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class _Looks:
 
     pool: Pool = field(default_factory=lambda: Pool("", 0, {}, {}))
     fingerprint: tuple[object, ...] = ()
+    looked: float = 0.0
     versions: OrderedDict[str, int] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,9 +64,9 @@ def _read(now: datetime) -> Pool:
             since=Max("state_since"), racks=Sum("rack_id"),
         )  # fmt: skip
         fingerprint = tuple(seen.values())
-        if fingerprint != _looks.fingerprint:
+        if fingerprint != _looks.fingerprint or time.monotonic() - _looks.looked > _LONGEST:
             _looks.pool = _look(_looks.pool)
-            _looks.fingerprint = fingerprint
+            _looks.fingerprint, _looks.looked = fingerprint, time.monotonic()
             _looks.versions[_looks.pool.version] = _looks.pool.look
             _looks.versions.move_to_end(_looks.pool.version)
             while len(_looks.versions) > _MOST_REMEMBERED:

@@ -1,4 +1,4 @@
-"""The home page, the health check, and what callers see while the database is away."""
+"""The health check, a page that is none, and what callers see while the database is away."""
 
 import os
 import subprocess
@@ -16,7 +16,6 @@ from devices.models import Image
 from lifeguard import services
 from mozpool_site.api.errors import database_is_away
 from mozpool_site.statemachine.runner import Actor
-from tests.integration.api import pool
 
 ROOT = Path(__file__).resolve().parents[3]
 # Asks in one process, as the web process would, and tells statuses and headers.
@@ -32,23 +31,6 @@ answer = Client(REMOTE_ADDR="10.1.0.5").post(
 )
 print(answer.status_code, answer.headers["Retry-After"], answer.json()["error"])
 """
-
-
-def test_the_home_page_says_what_this_is_and_leads_to_the_log_in(client: Client) -> None:
-    page = client.get("/")
-    text = page.content.decode()
-    assert page.status_code == 200
-    assert 'href="/admin/"' in text
-    assert 'href="/login/"' in text
-    assert not any(
-        forbidden in text for forbidden in ("<script", "<style", "style=", "onclick", "http://", "https://")
-    )
-
-
-def test_the_home_page_names_who_is_logged_in() -> None:
-    text = pool.person("<b>op</b>", "operator").get("/").content.decode()
-    assert "You are logged in as &lt;b&gt;op&lt;/b&gt;." in text
-    assert 'href="/login/"' not in text
 
 
 def test_health_is_for_everybody(stranger: Client) -> None:
