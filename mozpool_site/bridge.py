@@ -48,7 +48,9 @@ class Bridge:
         body = b""
         if scope["method"] not in ("GET", "HEAD") or _has_body(scope):
             try:
-                received = await asyncio.wait_for(_body(receive), _BODY_SECONDS)
+                # Not wait_for: in Python 3.11 it may forget that it was cancelled.
+                async with asyncio.timeout(_BODY_SECONDS):
+                    received = await _body(receive)
             except TimeoutError:
                 await send({"type": "http.response.start", "status": 408, "headers": _TOO_SLOW_HEADERS})
                 await send({"type": "http.response.body", "body": _TOO_SLOW})
