@@ -19,12 +19,14 @@ def test_what_the_document_shows_is_understood(line: str) -> None:
     parser.parse_args(words)
 
 
-def test_the_document_shows_every_command_for_devices() -> None:
+def test_the_document_shows_every_command_for_operators() -> None:
     shown = {line.split()[0] for line in LINES}
     assert shown == {
         "boot_config",
+        "check_rack",
         "device_status",
         "force_state",
+        "inventory_sync",
         "maintenance",
         "power_cycle",
         "power_off",
