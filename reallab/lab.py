@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,8 +94,6 @@ def running(
             machine.prepare(built[machine.kind.name], network.tftp_server if network.own_tftpd else "")
         service = _service(machines, built, network, pool)
         service.write(pool.service_file)
-        macs = [machine.mac_with_colons for machine in machines.values()]
-        pool.services = network.services(macs, pool.port, folder)
         _rows(machines, built, network, pool, service, _make_key(key)).write(pool.rows_file)
         with pool:
             yield RealLab(pool, machines, built, key, service.files_port)
@@ -121,7 +120,20 @@ def _service(
         )
         for machine in machines.values()
     }
-    return ServicePlan(network.bind, free_port(), free_port(), str(pool.folder / "files"), commands)
+    macs = [machine.mac_with_colons for machine in machines.values()]
+    helpers = network.services(macs, pool.port, pool.folder)
+    if network.own_tftpd:
+        place = f"{network.tftp_server}:69"
+        helpers["tftpd"] = [sys.executable, "manage.py", "tftpd", "--bind", place]
+    return ServicePlan(
+        bind=network.bind,
+        power_port=free_port(),
+        files_port=free_port(),
+        files=str(pool.folder / "files"),
+        machines=commands,
+        helpers=helpers,
+        logs=str(pool.folder),
+    )
 
 
 def _rows(

@@ -11,10 +11,7 @@ from simlab.pool import Pool, PoolPlan
 
 
 class RealPool(Pool):
-    """A pool with one rack, whose hardware is played by QEMU. Its rows come from `rows_file`.
-
-    `services` are further processes, by name.
-    """
+    """A pool with one rack, whose hardware is played by QEMU. Its rows come from `rows_file`."""
 
     def __init__(self, database_url: str, broker_url: str, network: Network, folder: Path) -> None:
         self.network = network
@@ -28,7 +25,6 @@ class RealPool(Pool):
             ),
             folder,
         )  # fmt: skip
-        self.services: dict[str, list[str]] = {}
         self.rows_file = self.folder / "rows.json"
         self.service_file = self.folder / "service.json"
 
@@ -67,12 +63,7 @@ class RealPool(Pool):
 
     def start_web(self) -> None:
         """Serve pages and API, boot files, the power of the machines, and what else the network needs."""
-        for name, command in self.services.items():
-            self._spawn(name, command)
         self._spawn("service", [sys.executable, "-m", "reallab.service", str(self.service_file)])
-        if self.network.own_tftpd:
-            place = f"{self.network.tftp_server}:69"
-            self._spawn("tftpd", [sys.executable, "manage.py", "tftpd", "--bind", place])
         self._spawn(
             "web",
             [sys.executable, "-m", "mozpool_site.serve", "--bind", f"{self.network.bind}:{self.port}"],

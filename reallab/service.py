@@ -1,10 +1,11 @@
-"""The lab's power switch and its web server with images, as a process: `python -m reallab.service PLAN.json`.
+"""The lab's power switch, its images, and what helps the network: `python -m reallab.service PLAN.json`.
 
 `POST /NAME/on` starts a machine's QEMU, `POST /NAME/off` kills it, as pulling the plug would, and `GET /NAME` tells
 which; Mozpool's driver `webhook` calls them. When this process ends, however it ends, so does every machine.
 """
 
 import contextlib
+import ctypes
 import json
 import signal
 import subprocess
@@ -17,16 +18,27 @@ from pathlib import Path
 
 from tests.servers.process import die_with_parent
 
+# prctl(2): the kernel sends this signal to a process whose parent dies.
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+# tftpd lets what is on its way end, for five seconds.
+_STOP_SECONDS = 8.0
+
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """What to serve: argument lists by machine, at which ports of `bind`, and the folder of the images."""
+    """What to serve: argument lists by machine, at which ports of `bind`, and the folder of the images.
+
+    `helpers` are further processes by name, such as a TFTP server; each writes to NAME.log in `logs`.
+    """
 
     bind: str
     power_port: int
     files_port: int
     files: str
     machines: dict[str, list[str]]
+    helpers: dict[str, list[str]]
+    logs: str
 
     def write(self, path: Path) -> None:
         """Write it down for the process."""
@@ -67,6 +79,44 @@ class Machines:
         """Switch everything off."""
         for name in list(self._running):
             self.switch_off(name)
+
+
+class Helpers:
+    """Processes that give root up when they have begun, and so no longer die with us by themselves."""
+
+    def __init__(self, commands: dict[str, list[str]], logs: Path) -> None:
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        for name, command in commands.items():
+            with (logs / f"{name}.log").open("ab") as log:
+                self._running[name] = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent()
+                )
+
+    def check(self) -> None:
+        """End this process where one of them has ended: without it no machine boots."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                sys.exit(f"{name} has ended with status {process.returncode}; see {name}.log")
+
+    def end(self) -> None:
+        """End them."""
+        for process in self._running.values():
+            process.terminate()
+        for process in self._running.values():
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+class PowerServer(HTTPServer):
+    """One call after the other; looks after the helpers in between."""
+
+    helpers: Helpers
+
+    def service_actions(self) -> None:
+        """Do what is done about twice a second."""
+        self.helpers.check()
 
 
 class PowerHandler(BaseHTTPRequestHandler):
@@ -122,13 +172,18 @@ def main() -> int:
     plan = ServicePlan(**json.loads(Path(sys.argv[1]).read_text()))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    machines = Machines(plan.machines)
+    # Unlike a killed one, a process that is told to end can end what it has started.
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    machines, helpers = Machines(plan.machines), Helpers(plan.helpers, Path(plan.logs))
     files = ThreadingHTTPServer((plan.bind, plan.files_port), partial(FilesHandler, directory=plan.files))
     threading.Thread(target=files.serve_forever, daemon=True).start()
     try:
-        HTTPServer((plan.bind, plan.power_port), partial(PowerHandler, machines)).serve_forever()
+        server = PowerServer((plan.bind, plan.power_port), partial(PowerHandler, machines))
+        server.helpers = helpers
+        server.serve_forever()
     finally:
         machines.end()
+        helpers.end()
     return 0
 
 

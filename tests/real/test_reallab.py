@@ -64,14 +64,15 @@ def test_it_shows_an_installation_and_a_reuse_and_ctrl_c_ends_everything(tmp_pat
     assert psutil.wait_procs(children, timeout=5)[1] == []
 
 
-def test_a_killed_lab_leaves_no_machine_behind(tmp_path: Path) -> None:
+def test_a_killed_lab_leaves_no_process_behind(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
     with _started(folder) as process:
         _until_shown("pxe_booting", process, folder)
-        machines = _machines(folder)
-        assert len(machines) == 1
+        assert len(_machines(folder)) == 1
+        children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-    assert psutil.wait_procs(machines, timeout=10)[1] == []
+    # Also those that have given root up, for whom the kernel no longer sees to that.
+    assert psutil.wait_procs(children, timeout=15)[1] == []
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
