@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from pages.charts import Bar, Chart, HeatRow, Series, areas, bands, bars, columns, heat
+from pages.charts.percentiles import Spread
 from pages.charts.scale import count_text, duration_text, share_text
 from pages.statistics.queries import Failures
 from pages.statistics.report import Report
@@ -163,8 +164,8 @@ def _share(part: float, whole: float) -> float | None:
     return min(1.0, part / whole) if whole > 0 else None
 
 
-def _worst_half(spreads: Sequence[object]) -> str:
-    halves = [spread.half for spread in spreads if hasattr(spread, "half")]
+def _worst_half(spreads: Sequence[Spread | None]) -> str:
+    halves = [spread.half for spread in spreads if spread is not None]
     return duration_text(max(halves)) if halves else "-"
 
 

@@ -156,6 +156,22 @@ def test_the_worst_devices_images_and_controllers_come_first(image: Image) -> No
     assert report("elsewhere").devices == []
 
 
+def test_the_page_sums_the_period_up(image: Image) -> None:
+    first, _ = make_devices(2)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    for used in (60, 90):
+        served(image, first, hour_ago, 120, 60, used)
+    make_request(image, state="failed_device_not_found", created=hour_ago, ended=hour_ago)
+    html = viewer().get("/statistics/").content.decode()
+    tiles = re.findall(r'<dt>(.*?)</dt><dd class="tile-value">(.*?)</dd><dd class="muted">(.*?)</dd>', html)
+    assert tiles[:3] == [
+        ("Served", "2", "of 3 requests that ended"),
+        ("Failed", "1", "33 %"),
+        ("Half waited at most", "2 min", "on the worst day or hour"),
+    ]
+    assert tiles[3][2] == "of 2 devices"
+
+
 def test_the_page_has_every_chart_as_a_picture_and_as_a_table(image: Image) -> None:
     device = make_device()
     Install.objects.create(
