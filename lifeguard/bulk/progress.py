@@ -43,6 +43,8 @@ def advance(batch_id: int | None = None, *, budget_seconds: float) -> bool:
         with contained("bulk action %s can't go on; next try with the next look", batch.pk):
             _ask_waiting(batch, time.monotonic() + budget_seconds / len(mine))
             _settle(batch)
+    if not mine:
+        return False
     return batches.filter(**{} if batch_id is None else {"pk": batch_id}).exists()
 
 
