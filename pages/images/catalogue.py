@@ -17,7 +17,6 @@ from devices.api.v2.names import hardware_name
 from devices.models import Image, ImageBootConfig
 from devices.models.image import OWN_IMAGES
 from lifeguard.models import Install
-from mozpool_site import clock
 from mozpool_site.api.access import Caller, Role
 from requests_app.conditions import Condition
 from requests_app.memory import Memory
@@ -78,12 +77,11 @@ class Offer:
         return sum(one.free for one in self.hardware)
 
 
-def offers(caller: Caller, *, also: str = "") -> list[Offer]:
+def offers(caller: Caller, now: datetime, *, also: str = "") -> list[Offer]:
     """Give what a caller may see, by name: hidden images for operators only, and the one named `also` for everybody."""
     images = Image.objects.exclude(name__in=OWN_IMAGES).order_by("name")
     if not caller.may(Role.OPERATOR):
         images = images.filter(Q(hidden=False) | Q(name=also))
-    now = clock.now()
     there, past = _hardware(now), records.get(now)
     return [Offer(image, there.get(image.pk, ()), past.get(image.pk, Record())) for image in images]
 

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.db.models import Count, Q
+from django.utils import timezone
 
 from devices.models import Device, Journal
 from lifeguard.states import DEVICE
-from mozpool_site import clock
 from mozpool_site.api.access import Caller
 from mozpool_site.api.values import LARGEST_ID
 from mozpool_site.errors import UnknownNameError
@@ -84,7 +84,7 @@ def version(number: int) -> str:
         return ""
     row = Request.objects.filter(pk=number).values_list("state", "state_seq", "expires", "ended").first()
     waits = row is not None and row[0] in ("finding_device", "pending")
-    return f"{row}.{live.version(request=number)}.{int(clock.now().timestamp()) // 10 if waits else 0}"
+    return f"{row}.{live.version(request=number)}.{int(timezone.now().timestamp()) // 10 if waits else 0}"
 
 
 def _names(lines: Iterable[Line]) -> dict[int, str]:
@@ -119,7 +119,7 @@ def _stages(
         tried=_tried(lines, names, device_id),
         ended_by=_ended_by(lines),
     )
-    return stages(life, prepared, clock.now())
+    return stages(life, prepared, timezone.now())
 
 
 def _tried(lines: Iterable[Line], names: Mapping[int, str], present: int | None) -> tuple[str, ...]:

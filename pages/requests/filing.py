@@ -1,6 +1,8 @@
 """The page that files a new request, and the parts of its form that depend on what is chosen."""
 
 import json
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
@@ -30,14 +32,16 @@ _ASKED_FOR = ("image", "device", "environment", "hardware", "tags")
 @page(Role.REQUESTER, post=Role.REQUESTER)
 def new(request: HttpRequest, caller: Person) -> HttpResponse:
     """Show the form, or file what it says: once, however often it is sent."""
+    now = clock.now()
     if request.method != "POST":
-        return _shown(request, caller, _form(caller, initial=_initial(request.GET, caller)))
-    form = _form(caller, request.POST)
+        return _shown(request, caller, _form(caller, now, initial=_initial(request.GET, caller)), now)
     if "look" in request.POST:
         # Without JavaScript: show the fields of the image that is chosen, and what is there for it.
-        return _shown(request, caller, _form(caller, initial=_entered(request.POST)), look=True)
+        form = _form(caller, now, initial=_entered(request.POST))
+        return _shown(request, caller, form, now, looked=_looked(request.POST, caller, now))
+    form = _form(caller, now, request.POST)
     if not form.is_valid() or form.order is None:
-        return _shown(request, caller, form, status=400)
+        return _shown(request, caller, form, now, status=400)
     filing = form.call()
     try:
         filed = services.filed_before(filing)
@@ -45,21 +49,21 @@ def new(request: HttpRequest, caller: Person) -> HttpResponse:
             filed, _ = services.file_once(form.order, by=caller.actor, filing=filing)
     except MozpoolError as error:
         form.refuse(error)
-        return _shown(request, caller, form, status=error.http_status)
+        return _shown(request, caller, form, now, status=error.http_status)
     return HttpResponseRedirect(reverse("pages:request", args=[filed.pk]))
 
 
 @page(Role.REQUESTER)
 def keys(request: HttpRequest, caller: Person) -> HttpResponse:
     """Give the fields that an image asks for."""
-    form = _form(caller, initial=_entered(request.GET))
+    form = _form(caller, clock.now(), initial=_entered(request.GET))
     return render(request, "pages/requests/_keys.html", {"form": form})
 
 
 @page(Role.REQUESTER)
 def outlook_of(request: HttpRequest, caller: Person) -> HttpResponse:
     """Say how many devices match what the form says now, and how long it would wait."""
-    return render(request, "pages/requests/_outlook.html", _looked(request.GET, caller))
+    return render(request, "pages/requests/_outlook.html", _looked(request.GET, caller, clock.now()))
 
 
 @page(Role.REQUESTER)
@@ -72,8 +76,10 @@ def devices(request: HttpRequest, caller: Person) -> HttpResponse:
     return render(request, "pages/requests/_devices.html", {"suggested": suggested})
 
 
-def _form(caller: Person, data: QueryDict | None = None, initial: dict[str, Any] | None = None) -> OrderForm:
-    kinds = stock.get(clock.now())
+def _form(
+    caller: Person, now: datetime, data: QueryDict | None = None, initial: dict[str, Any] | None = None
+) -> OrderForm:
+    kinds = stock.get(now)
     types = HardwareType.objects.order_by("kind", "model").values_list("kind", "model")
     return OrderForm(
         data,
@@ -86,33 +92,33 @@ def _form(caller: Person, data: QueryDict | None = None, initial: dict[str, Any]
 
 
 def _shown(
-    request: HttpRequest, caller: Person, form: OrderForm, *, status: int = 200, look: bool = False
-) -> HttpResponse:
-    looked = _looked(request.POST, caller) if look else {}
-    context = {"form": form, "offers": offers(caller, also=form.chosen_image), **looked}
+    request: HttpRequest, caller: Person, form: OrderForm, now: datetime, *, status: int = 200,
+    looked: Mapping[str, Any] | None = None,
+) -> HttpResponse:  # fmt: skip
+    context = {"form": form, "offers": offers(caller, now, also=form.chosen_image), **(looked or {})}
     return render(request, "pages/requests/new.html", context, status=status)
 
 
-def _looked(query: QueryDict, caller: Person) -> dict[str, Any]:
+def _looked(query: QueryDict, caller: Person, now: datetime) -> dict[str, Any]:
     """Judge the form as it is now: what is missing yet is left open, what is wrong is told."""
     data = query.copy()
     data.setlist("duration", [usual_duration()])
     for name in [name for name in data if name.startswith(KEY)]:
         del data[name]
-    form = _form(caller, data)
+    form = _form(caller, now, data)
     for bound in form.key_fields:
         # Where the image's values do not matter, any will do.
         data[bound.name] = "0"
-    return _judged(form)
+    return _judged(form, now)
 
 
-def _judged(form: OrderForm) -> dict[str, Any]:
+def _judged(form: OrderForm, now: datetime) -> dict[str, Any]:
     if not form.chosen_image:
         return {"nothing_chosen": True}
     if not form.is_valid() or form.order is None:
         name, told = next(iter(form.errors.items()))
         return {"wrong": str(told[0]), "wrong_field": name}
-    return {"outlook": outlook(form.order)}
+    return {"outlook": outlook(form.order, now)}
 
 
 def _initial(query: QueryDict, caller: Person) -> dict[str, Any]:

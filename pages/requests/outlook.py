@@ -1,9 +1,9 @@
 """What a request would meet if it were filed now: devices that match, and about how long it would wait. Reads only."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from mozpool_site import clock
 from mozpool_site.errors import ImpossibleError
 from requests_app.chances import demand_possible
 from requests_app.matching import turn
@@ -25,9 +25,8 @@ class Outlook:
     waiting: Waiting | None = None
 
 
-def outlook(order: Order) -> Outlook:
+def outlook(order: Order, now: datetime) -> Outlook:
     """Say what would become of an order; what is remembered of the pool is some seconds old."""
-    now = clock.now()
     request = Request(
         image=order.image,
         requested_device=order.device,

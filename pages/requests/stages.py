@@ -17,7 +17,7 @@ class Status(StrEnum):
 
     DONE = "done"
     NOW = "now"
-    TODO = "todo"
+    AHEAD = "ahead"
     FAILED = "failed"
     SKIPPED = "skipped"
 
@@ -121,7 +121,7 @@ def _prepared(life: Life, prepared: Sequence[Step], now: datetime, *, failed: bo
         took = _passed(since, life.ready_at)
         return Stage("prepared", "Prepared", Status.DONE, life.ready_at, took, "", prepared)
     if since is None or life.ended is None:
-        status = Status.TODO if life.ended is None else Status.SKIPPED
+        status = Status.AHEAD if life.ended is None else Status.SKIPPED
         return Stage("prepared", "Prepared", status)
     status = Status.FAILED if failed else Status.SKIPPED
     label = "Preparing failed" if failed else "Preparing was called off"
@@ -132,15 +132,15 @@ def _ready(life: Life, now: datetime) -> Stage:
     if life.state == "ready":
         return Stage("ready", "Ready to use", Status.NOW, life.ready_at, _passed(life.ready_at, now))
     if life.ready_at is None:
-        return Stage("ready", "Ready", Status.TODO if life.ended is None else Status.SKIPPED)
+        return Stage("ready", "Ready", Status.AHEAD if life.ended is None else Status.SKIPPED)
     if life.ended is None:
-        return Stage("ready", "Ready", Status.TODO)
+        return Stage("ready", "Ready", Status.AHEAD)
     return Stage("ready", "Ready", Status.DONE, life.ready_at, _passed(life.ready_at, life.ended))
 
 
 def _ended(life: Life, *, failed: bool) -> Stage:
     if life.ended is None:
-        return Stage("ended", "Ended", Status.TODO)
+        return Stage("ended", "Ended", Status.AHEAD)
     if failed:
         return Stage("ended", "Failed", Status.FAILED, life.ended, detail=REQUEST[life.state].doc)
     label = {"return": "Returned", "expire": "Expired"}.get(life.ended_by, "Ended")
@@ -201,8 +201,8 @@ def _walk(lines: Sequence[Line], end: datetime) -> tuple[list[_Told], int | None
 def _status(number: int, present: int | None, told: _Told, life: Life) -> Status:
     if life.state in ("contacting_lifeguard", "pending"):
         if present is None:
-            return Status.DONE if told.tries else Status.TODO
-        return Status.NOW if number == present else Status.DONE if number < present else Status.TODO
+            return Status.DONE if told.tries else Status.AHEAD
+        return Status.NOW if number == present else Status.DONE if number < present else Status.AHEAD
     if not told.tries:
         return Status.SKIPPED
     if number == present and life.ready_at is None:

@@ -352,13 +352,13 @@ def statuses(one: Life) -> list[str]:
 def test_a_life_is_told_in_its_stages() -> None:
     now = clock.now()
     assert statuses(life(state="finding_device", matched_at=None)) == [
-        "Filed: done", "Looking for a device: now", "Prepared: todo", "Ready: todo", "Ended: todo",
+        "Filed: done", "Looking for a device: now", "Prepared: ahead", "Ready: ahead", "Ended: ahead",
     ]  # fmt: skip
     assert statuses(life()) == [
-        "Filed: done", "Device found: done", "Preparing the device: now", "Ready: todo", "Ended: todo",
+        "Filed: done", "Device found: done", "Preparing the device: now", "Ready: ahead", "Ended: ahead",
     ]  # fmt: skip
     assert statuses(life(state="ready", ready_at=now)) == [
-        "Filed: done", "Device found: done", "Prepared: done", "Ready to use: now", "Ended: todo",
+        "Filed: done", "Device found: done", "Prepared: done", "Ready to use: now", "Ended: ahead",
     ]  # fmt: skip
     assert statuses(life(state="closed", ready_at=now, ended=now, ended_by="expire")) == [
         "Filed: done", "Device found: done", "Prepared: done", "Ready: done", "Expired: done",
@@ -517,14 +517,14 @@ def test_a_page_costs_the_same_however_much_it_shows(olga: Client) -> None:
             matched_at=clock.now(),
         )  # fmt: skip
     request = file_order(image, boot_config={"b2gbase": "x"})
-    for path, most in (
-        ("/requests/", 15), ("/requests/table/", 15), (f"/requests/{request.pk}/", 15), ("/requests/new/", 15),
-        ("/requests/new/outlook/?image=b2g", 15), (f"/requests/{request.pk}/return/", 8),
+    for path in (
+        "/requests/", "/requests/table/", f"/requests/{request.pk}/", f"/requests/{request.pk}/now/",
+        f"/requests/{request.pk}/return/", "/requests/new/", "/requests/new/outlook/?image=b2g",
     ):  # fmt: skip
         for memory in (stock, queue, history, records):
             memory.forget()
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
-            page(olga, path)
-        assert len(asked) <= most, [one["sql"] for one in asked]
+        # The first to look reads what the process then remembers of the pool for some seconds.
+        for most in (18, 12):
+            with CaptureQueriesContext(connection) as asked:
+                page(olga, path)
+            assert len(asked) <= most, [one["sql"] for one in asked]
