@@ -22,15 +22,21 @@ class Reading:
     problem: str = ""
 
 
+def filled_in(text: str, boot_config: BootConfig, device: Device) -> str:
+    """Fill a boot config's text in as the device's next boot will read it, but for its token. Raises Misconfigured.
+
+    The device must come with its rack.
+    """
+    return _filled_in(text, _booting(boot_config, device))
+
+
 def readings(boot_config: BootConfig, device: Device) -> list[Reading]:
-    """Render a boot config, stored or not, as the device's next boot from the network would read it; writes nothing.
+    """Render a boot config, stored or not, as each loader would read it at the device's next boot; writes nothing.
 
     The device must come with its rack. Placeholders are filled in as they would be then, but for the token, which
     is shown as `<token>`.
     """
-    booting = Device(
-        name=device.name, mac=device.mac, rack=device.rack, netboot=boot_config, boot_seq=device.boot_seq + 1
-    )
+    booting = _booting(boot_config, device)
     file = netboot.boot_file_name(device.mac)
     web = _hidden(bootfiles.base_url(booting), booting)
 
@@ -64,6 +70,13 @@ def not_understood(boot_config: BootConfig) -> list[str]:
             except loaders.NotUnderstoodError as error:
                 problems.append(f"{name} cannot be told this boot config: {error}")
     return problems
+
+
+def _booting(boot_config: BootConfig, device: Device) -> Device:
+    """Give the device as it will be when it boots by this: a row of its own, which nobody stores."""
+    return Device(
+        name=device.name, mac=device.mac, rack=device.rack, netboot=boot_config, boot_seq=device.boot_seq + 1
+    )
 
 
 def _reading(reader: str, where: str, render: Callable[[], str]) -> Reading:

@@ -67,6 +67,7 @@ class ImportPages(DeviceAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         if request.method in ("GET", "HEAD"):
+            request.session.pop(_KEPT, None)
             return self._import_page(request, form=FileForm())
         if request.method != "POST":
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
@@ -80,7 +81,10 @@ class ImportPages(DeviceAdmin):
         if not form.is_valid():
             return self._import_page(request, form=form)
         content = form.cleaned_data["file"]
+        request.session.pop(_KEPT, None)
         plan = planned(content)
+        if plan.refused:
+            return self._import_page(request, form=FileForm(), plan=plan)
         # Kept here and not in the page: a page may send 64 kB.
         request.session[_KEPT] = base64.b85encode(zlib.compress(content)).decode("ascii")
         return self._import_page(request, form=FileForm(), plan=plan)

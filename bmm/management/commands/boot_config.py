@@ -5,14 +5,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from bmm import bootfiles
+from bmm.boot_preview import filled_in
 from bmm.errors import Misconfigured
 from bmm.management.naming import find_boot_config, find_devices, find_hardware, find_image
-from bmm.netboot import boot_token
 from devices.models import BootConfig, Device, ImageBootConfig
 from mozpool_site.commands import MozpoolCommand
 from mozpool_site.errors import InvalidInputError
@@ -171,14 +169,10 @@ def _read(name: str) -> str:
 
 def _preview(row: BootConfig, text: str, device: Device) -> str:
     """Fill a text in as for the device's next boot from the network, but without its secret."""
-    device.netboot = row
-    device.boot_seq = Device.objects.values_list("boot_seq", flat=True).get(pk=device.pk) + 1
     try:
-        filled = bootfiles.fill_in(text, device)
+        return filled_in(text, row, device)
     except Misconfigured as error:
         raise InvalidInputError(str(error), field="name") from error
-    key = settings.MOZPOOL_BOOT_KEYS[0]
-    return filled.replace(boot_token(key, device.name, device.boot_seq), "<token>")
 
 
 def _uses(row: BootConfig) -> list[str]:
