@@ -77,6 +77,7 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile \
 		-m "not one_database" tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/e2e
+	$(PYTEST) -q tests/real/test_one_machine.py
 
 .PHONY: test-real
 test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, and one with a worn-out disk

@@ -100,7 +100,11 @@ def _image(name: str) -> Image:
 def second_stages(kind: KindRows, rows: Rows) -> dict[str, tuple[str, dict[str, object]]]:
     """Give, by image, the kit's script that a kind of machine runs for it, and its settings."""
     disk = "/dev/vda"
-    install = {"disk": disk, "image_url": kind.image_url, "image_sha256": kind.image_sha256}
+    install: dict[str, object] = {
+        "disk": disk,
+        "image_url": kind.image_url,
+        "image_sha256": kind.image_sha256,
+    }
     return {
         IMAGE: ("install", install),
         HASTY: ("install", install),

@@ -83,12 +83,15 @@ class Story:
 
         return self._wait(f"{device} has not told {words!r}", device, look, seconds)
 
-    def until_ready(self, request_id: int, seconds: float, tell: Callable[[list[Line]], None] = list) -> str:
+    def until_ready(
+        self, request_id: int, seconds: float, tell: Callable[[list[Line]], None] | None = None
+    ) -> str:
         """Wait until a request is ready, and show what its device writes meanwhile; give the device's name."""
         device = self.device_of(request_id)
 
         def look() -> str | None:
-            tell(self.lines(device))
+            if tell:
+                tell(self.lines(device))
             state = self.request_state(request_id)
             if state not in ("pending", "ready", "finding_device", "contacting_lifeguard"):
                 raise StoryFailed(f"request {request_id} has ended as {state}{self._last(device)}")
