@@ -18,6 +18,7 @@ from django.db import connection
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from bmm.tftp import asking
 from devices.models import BootConfig, Device, ImageBootConfig, Rack
 from lifeguard.rack import alive, booting
 from tests.factories import make_controller, make_device, make_image, make_rack
@@ -177,6 +178,7 @@ def test_a_boot_config_that_can_not_be_filled_in_and_a_silent_tftp_server_are_to
     rack: Rack, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alive, "_WORKER_SECONDS", 0.1)
+    monkeypatch.setattr(asking, "_AGAIN_SECONDS", 0.1)
     Rack.objects.update(base_url="http://mozpool.example/'")
     _, found = look("--tftp-port", "9")
     told = {one["check"]: one for one in found if one["level"] == "fail"}
