@@ -42,13 +42,15 @@ _RELATED = ("rack", "hardware_type", "power_controller", "image", "next_image", 
 class Story:
     """A part of the story. `older` is where the part before it begins, `since` its own oldest entry.
 
-    `gap`: so much has happened since the page was opened that not all of it is here.
+    `searched_to`: a search for its kind went back so far. `gap`: so much has happened since the page was opened that
+    not all of it is here.
     """
 
     days: tuple[Day, ...]
     kind: str
     older: Mark | None
     since: Mark | None
+    searched_to: datetime | None = None
     gap: bool = False
 
 
@@ -175,7 +177,7 @@ def story(
 ) -> Story:
     """Read a part of a device's story: from its newest entry or `before` one, a page or as far back as `since`."""
     now = now or clock.now()
-    entries, more = streams.read(
+    found = streams.read(
         device,
         kind,
         now=now,
@@ -184,14 +186,15 @@ def story(
         since=since,
         audit=caller.may(Role.OPERATOR),
     )
-    oldest = _mark_of(entries, before)
-    told = steps(entries)
+    oldest = _mark_of(found.entries, before)
+    told = steps(found.entries)
     if kind in ("", "state"):
         told = with_durations(told, before.left if before else None, now)
     days = tuple(by_day(folded(told)))
     if since is not None:
-        return Story(days, kind, since, since, gap=more)
-    return Story(days, kind, oldest if more else None, oldest)
+        return Story(days, kind, since, since, gap=found.more or found.searched_to is not None)
+    end = found.searched_to
+    return Story(days, kind, oldest if found.more else end, oldest, end.time if end else None)
 
 
 def version(name: str) -> str:

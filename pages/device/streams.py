@@ -18,7 +18,7 @@ from devices.models.journal import Source
 from lifeguard.device_log import EVENT as TOLD_BY_DEVICE
 from lifeguard.states import BOOT_EVENTS
 from mozpool_site.access.models import AuditEntry
-from pages.device.marks import Mark
+from pages.device.marks import Mark, search_bound
 from pages.device.story import Entry
 from requests_app.models import Request
 
@@ -64,6 +64,15 @@ class Stream:
     tell: Callable[[Any, datetime], Entry]
 
 
+@dataclass(frozen=True)
+class Found:
+    """Entries, and whether there are `more` of them; `searched_to` is where a search ended that found no more."""
+
+    entries: list[Entry]
+    more: bool
+    searched_to: Mark | None
+
+
 def read(
     device: Device,
     kind: str,
@@ -73,22 +82,24 @@ def read(
     before: Mark | None = None,
     since: Mark | None = None,
     audit: bool = False,
-) -> tuple[list[Entry], bool]:
-    """Give the newest entries between two marks, the newest first, and whether there are more; an empty `kind` is all.
+) -> Found:
+    """Give the newest entries between two marks, the newest first; an empty `kind` is all.
 
-    `before` is left out itself, `since` is not. `audit`: the reader may see the audit trail. A query for each stream.
+    `before` is left out itself, `since` is not. `audit`: the reader may see the audit trail. A query for each stream,
+    and one more for a kind.
     """
-    streams = [*_STREAMS, _AUDIT] if audit else _STREAMS
+    bound = _bound(device, before) if kind else None
+    begin = max((mark for mark in (since, bound) if mark), key=lambda mark: mark.key, default=None)
     found: list[Entry] = []
-    for stream in streams:
+    for stream in [*_STREAMS, _AUDIT] if audit else _STREAMS:
         rows = stream.rows(device, kind)
         if rows is None:
             continue
-        rows = rows.filter(_between(stream, before, since)).order_by(f"-{stream.column}", "-pk")
+        rows = rows.filter(_between(stream, before, begin)).order_by(f"-{stream.column}", "-pk")
         found += [stream.tell(row, now) for row in rows[: most + 1]]
     found.sort(key=lambda entry: entry.key, reverse=True)
-    page = found[:most]
-    return _without_doubles(page), len(found) > most
+    more = len(found) > most
+    return Found(_without_doubles(found[:most]), more, bound if bound == begin and not more else None)
 
 
 def kind_of(line: dict[str, Any], device_name: str = "") -> str:
@@ -230,13 +241,17 @@ def _between(stream: Stream, before: Mark | None, since: Mark | None) -> Q:
 
 
 def _side(stream: Stream, mark: Mark, side: str) -> Q:
-    """Select what comes on one side of a mark: a range of the index first, then its equals in time."""
+    """Select what comes on one side of a mark."""
     column = stream.column
     if stream.rank == mark.rank:
-        equals = Q(**{f"{column}__{side}": mark.time}) | Q(**{f"pk__{side}": mark.number})
-        return Q(**{f"{column}__{side}e": mark.time}) & equals
+        return mark.before(column) if side == "lt" else mark.after(column)
     takes_equals = stream.rank < mark.rank if side == "lt" else stream.rank > mark.rank
     return Q(**{f"{column}__{side}{'e' if takes_equals else ''}": mark.time})
+
+
+def _bound(device: Device, before: Mark | None) -> Mark | None:
+    lines = Journal.objects.filter(device_id=device.pk)
+    return search_bound(lines if before is None else lines.filter(_side(_STREAMS[0], before, "lt")))
 
 
 def _without_doubles(entries: Iterable[Entry]) -> list[Entry]:

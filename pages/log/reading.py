@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from devices.models import Device, Journal
 from devices.models.journal import Source
 from mozpool_site.errors import InvalidInputError
-from pages.device.marks import Mark
+from pages.device.marks import Mark, search_bound
 from pages.live import LOOK_BACK
 from pages.tables import chosen
 
@@ -19,8 +19,6 @@ PAGE = 300
 MOST_NEW = 500
 MOST_DOWNLOADED = 20_000
 _LONGEST_WORDS = 100
-# The journal has no index for words: so many lines are looked through for one page.
-_SEARCHED = 20_000
 SOURCES = dict(Source.choices)
 _COLUMNS = ("pk", "time", "device_id", "source", "actor", "event", "message")
 
@@ -86,13 +84,13 @@ def filters_of(request: HttpRequest) -> Filters:
 
 
 def part(subject: Subject, filters: Filters, before: Mark | None = None) -> Part:
-    """Read the newest lines, or those before one. Two queries where words are looked for, else one."""
+    """Read the newest lines, or those before one. Three queries where some are left out, else two."""
     lines = subject.lines()
     if before is not None:
-        lines = lines.filter(_beyond(before))
-    bound = _search_bound(lines) if filters.words else None
+        lines = lines.filter(before.before())
+    bound = search_bound(lines) if filters.chosen else None
     if bound is not None:
-        lines = lines.filter(Q(time__gt=bound.time) | Q(time=bound.time, pk__gt=bound.number))
+        lines = lines.filter(bound.after() | Q(pk=bound.number))
     found = list(lines.filter(filters.condition()).values(*_COLUMNS)[: PAGE + 1])
     page, more = found[:PAGE], len(found) > PAGE
     newest = _mark(page[0]) if page else None
@@ -114,16 +112,6 @@ def download(subject: Subject, filters: Filters) -> tuple[tuple[Line, ...], bool
     """Read the newest 20,000 lines, and whether there are more."""
     found = list(subject.lines().filter(filters.condition()).values(*_COLUMNS)[: MOST_DOWNLOADED + 1])
     return _named(found[:MOST_DOWNLOADED][::-1]), len(found) > MOST_DOWNLOADED
-
-
-def _beyond(mark: Mark) -> Q:
-    return Q(time__lte=mark.time) & (Q(time__lt=mark.time) | Q(pk__lt=mark.number))
-
-
-def _search_bound(lines: QuerySet[Journal]) -> Mark | None:
-    """Give the last line that a search may look at; None where the log ends before."""
-    row = next(iter(lines.values_list("time", "pk")[_SEARCHED : _SEARCHED + 1]), None)
-    return None if row is None else Mark(row[0], 0, row[1])
 
 
 def _mark(line: Line) -> Mark:

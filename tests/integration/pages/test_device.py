@@ -26,7 +26,7 @@ from mozpool_site.access.roles import Role
 from mozpool_site.api.access import Caller
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
-from pages.device import detail, streams
+from pages.device import detail, marks, streams
 from pages.device.marks import read_mark
 from tests.factories import make_controller, make_device, make_image, make_request
 
@@ -315,6 +315,26 @@ def test_a_page_that_stays_open_keeps_its_oldest_entry_as_new_ones_come(device: 
     later = detail.story(device, OPERATOR, since=read_mark(str(first.since), "since"))
     assert keys(later)[1:] == keys(first)
     assert (later.older, later.gap) == (first.since, False)
+
+
+def test_a_search_for_a_kind_says_how_far_back_it_has_looked_and_goes_on_from_there(
+    ada: Client, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "SEARCHED", 5)
+    services.please(device.pk, "self_test", by=ADA)
+    Operation.objects.update(created=clock.now() - timedelta(minutes=4))
+    Journal.objects.update(time=clock.now() - timedelta(minutes=5))
+    for number in range(8):
+        note(device, f"hay {number}", seconds=number)
+    first = detail.story(device, OPERATOR, kind="state")
+    assert (first.days, first.gap) == ((), False)
+    assert "Looked through as far as" in page(ada, f"/devices/{device.name}/?kind=state")
+    second = detail.story(device, OPERATOR, kind="state", before=first.older)
+    assert [told.first.state for day in second.days for told in day.told] == ["pc_power_cycling"]
+    assert second.older is None
+    # Operations have an index of their own, and still wait until the search has come so far.
+    assert keys(detail.story(device, OPERATOR, kind="operation")) == []
+    assert len(keys(detail.story(device, OPERATOR, kind="operation", before=first.older))) == 1
 
 
 def test_durations_go_across_parts(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:

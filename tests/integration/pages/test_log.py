@@ -18,6 +18,7 @@ from devices.models import Device, Journal
 from devices.models.journal import Source
 from mozpool_site import clock
 from mozpool_site.statemachine.runner import Actor
+from pages.device import marks
 from pages.log import reading
 from tests.factories import make_device, make_image, make_request
 
@@ -67,7 +68,7 @@ def older(html: str) -> str:
 
 
 def newest(html: str) -> str:
-    return re.findall(r'data-newest="([^"]*)"', html)[0]
+    return str(re.findall(r'data-newest="([^"]*)"', html)[0])
 
 
 def test_the_newest_line_is_last_and_what_a_device_sends_stays_text(vera: Client, device: Device) -> None:
@@ -92,7 +93,7 @@ def test_older_lines_are_reached_page_by_page_each_once(
         )
         for number in range(35)
     )
-    path, found = f"/devices/{device.name}/log/", []
+    path, found = f"/devices/{device.name}/log/", list[str]()
     query = "?"
     while query:
         html = get(vera, path + query)
@@ -117,7 +118,7 @@ def test_lines_can_be_narrowed_down_by_source_and_words(vera: Client, device: De
 def test_a_search_says_how_far_back_it_has_looked_and_goes_on_from_there(
     vera: Client, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_SEARCHED", 5)
+    monkeypatch.setattr(marks, "SEARCHED", 5)
     write(device, "a needle", *[f"hay {number}" for number in range(8)])
     path = f"/devices/{device.name}/log/"
     first = get(vera, f"{path}?q=needle")
