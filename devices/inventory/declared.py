@@ -70,11 +70,18 @@ class Source:
     def token(self) -> str:
         """The secret that it wants to see; empty where it wants none. Raises InvalidInputError."""
         if not self.token_file:
-            return os.environ.get(self.token_env or _TOKENS.get(self.kind, ""), "")
-        try:
-            return Path(self.token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInputError(f"token_file of {self.name}: {error}", field="token_file") from None
+            secret = os.environ.get(self.token_env or _TOKENS.get(self.kind, ""), "").strip()
+        else:
+            try:
+                secret = Path(self.token_file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise InvalidInputError(f"token_file of {self.name}: {error}", field="token_file") from None
+        if not (secret.isascii() and secret.isprintable()):
+            # It goes into a header, and a library that refuses it there would repeat it.
+            raise InvalidInputError(
+                f"the token of {self.name} (not shown) is no line of plain text", field="token"
+            )
+        return secret
 
 
 def find(

@@ -147,6 +147,11 @@ def test_a_wrong_token_and_a_server_that_is_not_there_are_told(
     assert sync("netbox", "--url", netbox.url)[::2] == (
         1, f"inventory_sync: {netbox.url}: NetBox answered 403 Forbidden to {netbox.url}/api/dcim/devices/?limit=500\n",
     )  # fmt: skip
+    monkeypatch.setenv("NETBOX_TOKEN", "hunter2\nX-Evil: 1")
+    assert sync("netbox", "--url", netbox.url)[::2] == (
+        2, "inventory_sync: the token of netbox (not shown) is no line of plain text\n",
+    )  # fmt: skip
+    monkeypatch.delenv("NETBOX_TOKEN")
     status, _, err = sync("netbox", "--url", "http://127.0.0.1:9")
     assert (status, err.startswith("inventory_sync: http://127.0.0.1:9 gave no whole answer")) == (1, True)
 
