@@ -51,7 +51,7 @@ class Mark:
 
 
 def search_bound(lines: QuerySet[Journal]) -> Mark | None:
-    """Give the last of the newest 20,000 lines, which a search looks through; None where there are no more than that."""
+    """Give the last of the newest 20,000 lines, which a search looks through; None where there are no others."""
     last = list(lines.order_by("-time", "-pk").values_list("time", "pk")[SEARCHED - 1 : SEARCHED + 1])
     return Mark(last[0][0], 0, last[0][1]) if len(last) > 1 else None
 

@@ -34,9 +34,12 @@ from mozpool_site.errors import InvalidInputError
 
 MOST_TAGS = 64
 # Told as they are stored.
+_OF_ITS_MACHINE = (
+    "state", "state_seq", "state_since", "health", "quarantine_reason", "quarantine_by", "quarantine_bug",
+    "quarantine_since", "failures", "idle_since",
+)  # fmt: skip
 _PLAIN = (
-    "name", "fqdn", "mac", "address", "inventory_id", "environment", "tags", "comments", "state", "state_seq",
-    "state_since", "health", "quarantine_reason", "failures", "idle_since",
+    "name", "fqdn", "mac", "address", "inventory_id", "environment", "tags", "comments", *_OF_ITS_MACHINE,
 )  # fmt: skip
 _POINTERS = ("rack_id", "hardware_type_id", "image_id", "next_image_id", "power_controller_id")
 
@@ -68,6 +71,9 @@ class OutletSerializer(WholeSerializer):
                 "state_since": "2026-11-22T13:55:23.527520Z",
                 "health": "good",
                 "quarantine_reason": "",
+                "quarantine_by": "",
+                "quarantine_bug": "",
+                "quarantine_since": None,
                 "failures": 0,
                 "idle_since": None,
                 "rack": "p1",
@@ -99,9 +105,7 @@ class DeviceSerializer(StrictModelSerializer):
         fields = (
             "url", *_PLAIN, "rack", "hardware_type", "image", "next_image", "request", "power", "boot_config",
         )  # fmt: skip
-        read_only_fields = (
-            "state", "state_seq", "state_since", "health", "quarantine_reason", "failures", "idle_since",
-        )  # fmt: skip
+        read_only_fields = _OF_ITS_MACHINE
         extra_kwargs = {"comments": {"trim_whitespace": False}}
 
 
