@@ -43,7 +43,12 @@ NETBOOT = Field("netboot", "Boot config", "netboot", "What the device reads when
 NETBOOT_VALUES = Field(
     "boot_config", "Values", "values", "What the booting device is told of its image.", required=False
 )
-STATE = Field("to", "New state", "state", "The table is not asked whether this makes sense.")
+STATE = Field(
+    "to",
+    "New state",
+    "state",
+    "Lifeguard goes on from there, whether or not the device is as the state says.",
+)
 COMMENT = Field("text", "Comment", "long_text", f"At most {LONGEST_COMMENTS} characters.", required=False)
 MODE = Field(
     "mode",

@@ -45,7 +45,7 @@ class Verb:
     `event` is what the table must take in the device's state, where it is asked at all (lifeguard/states.py).
     `goal` is the state that the device's machine brings it to, empty for what it has no part in; `new_task` whether
     it counts as a task of the device, with a result. `holder_may`: also who holds the device, whatever their role.
-    `keeps_reason`: the service itself stores the reason.
+    `keeps_reason`: the service itself stores the reason. `disturbs`: whoever uses the device notices.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Verb:
     needs_reason: bool = False
     keeps_reason: bool = False
     holder_may: bool = False
+    disturbs: bool = True
     event: str = ""
     goal: str = ""
     new_task: bool = False
@@ -216,11 +217,11 @@ _TABLE = (
     ),
     Verb(
         "comment", "Comment", "Notes something about each device.",
-        _comment, takes.comment, (takes.COMMENT, takes.MODE),
+        _comment, takes.comment, (takes.COMMENT, takes.MODE), disturbs=False,
     ),
     Verb(
         "environment", "Environment", "Has each device serve another environment from now on.",
-        _environment, takes.environment, (takes.ENVIRONMENT,),
+        _environment, takes.environment, (takes.ENVIRONMENT,), disturbs=False,
     ),
     Verb(
         "power_cycle", "Power cycle (hardware only)",
@@ -240,9 +241,9 @@ _TABLE = (
     ),
     Verb(
         "clear_pxe", "Clear network boot", "Has each device boot from its own storage next.",
-        _clear_pxe,
+        _clear_pxe, disturbs=False,
     ),
-    Verb("ping", "Ping", "Asks each device, from its rack, whether it answers ping.", _ping),
+    Verb("ping", "Ping", "Asks each device, from its rack, whether it answers ping.", _ping, disturbs=False),
 )  # fmt: skip
 VERBS: Mapping[str, Verb] = {verb.name: verb for verb in _TABLE}
 

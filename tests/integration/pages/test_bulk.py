@@ -62,12 +62,13 @@ def test_the_question_says_what_will_be_done_to_how_many_and_what_that_means() -
     request = make_request(image, state="ready", device=held, deadline=None)
     text = " ".join(ask(browser(), "please_image", device=["held", "off"], devices="gone").split())
     assert "<h1>Install an image: 2 devices</h1>" in text
-    assert "1 of them is in use" in text
+    assert "<strong>1 of them is in use</strong> by" in text
     assert f'<a href="/requests/{request.pk}/">{request.pk}</a>' in text
     assert "some will refuse: 1 in locked out." in text
     assert "No longer there: gone." in text
     assert all(f">{name}</a>" in text for name in ("held", off.name))
     assert 'data-images="b2g"' in text
+    assert "is in use" not in " ".join(ask(browser("operator", "bob"), "comment", device="held").split())
 
 
 def test_a_batch_runs_while_it_is_watched_and_its_page_ends_by_itself() -> None:
