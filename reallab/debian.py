@@ -5,8 +5,8 @@ What was fetched is kept, unpacked, below one folder; a second call for it asks 
 
 import hashlib
 import os
-import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,21 +30,25 @@ def unpacked(folder: Path, architecture: str, packages: Sequence[str]) -> Path:
     root = folder / f"{architecture}-{hashlib.sha256(wish.encode()).hexdigest()[:12]}"
     if root.is_dir():
         return root
-    apt = _Apt(folder / f"apt-{architecture}", architecture)
-    apt.update()
-    files = apt.download([apt.real(name) for name in packages])
-    growing = root.with_suffix(f".{os.getpid()}")
-    growing.mkdir(parents=True)
-    try:
-        for file in files:
-            _run(["dpkg-deb", "--extract", str(file), str(growing)], "unpacking")
-        growing.rename(root)
-    except BaseException:
-        shutil.rmtree(growing, ignore_errors=True)
-        raise
-    finally:
-        apt.clean()
+    folder.mkdir(parents=True, exist_ok=True)
+    # Beside the place where it belongs, so that whoever else wants it at the same time sees all of it or nothing.
+    with tempfile.TemporaryDirectory(prefix=f"{architecture}-", suffix=".part", dir=folder) as part:
+        apt = _Apt(Path(part), architecture)
+        apt.update()
+        growing = Path(part) / "root"
+        for file in apt.download([apt.real(name) for name in packages]):
+            _run(["dpkg-deb", "--extract", str(file), str(growing)], f"unpacking {file.name}")
+        _put(growing, root)
     return root
+
+
+def _put(growing: Path, root: Path) -> None:
+    try:
+        growing.rename(root)
+    except OSError:
+        # Somebody else was quicker; what they have is the same.
+        if not root.is_dir():
+            raise
 
 
 class _Apt:
@@ -98,10 +102,6 @@ class _Apt:
             ["apt-get", *self._options, "download", "-q", "-q", *names], f"fetching {', '.join(names)}", files
         )
         return sorted(files.glob("*.deb"))
-
-    def clean(self) -> None:
-        """Remove everything that is not needed again."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _run(words: list[str], what: str, folder: Path | None = None) -> str:

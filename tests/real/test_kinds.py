@@ -35,13 +35,13 @@ def test_four_machines_of_two_kinds_are_installed_at_once_and_used_again(labs: L
 
 def test_on_a_bridge_they_answer_ping_exactly_while_they_are_up(labs: Labs, on_bridge: Network) -> None:
     with labs(_FOUR, on_bridge) as lab:
-        assert _pings(lab) == [False] * 4
+        assert _pings(lab) == [False] * len(_FOUR)
         _everybody(lab, INSTALLED)
-        assert _pings(lab) == [True] * 4
+        assert _pings(lab) == [True] * len(_FOUR)
         story = Story(lab.pool.url)
         for name in lab.machines:
             story.call(f"/api/device/{name}/power-off/", {})
-        assert _pings(lab) == [False] * 4
+        assert _pings(lab) == [False] * len(_FOUR)
 
 
 def _everybody(lab: RealLab, states: list[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reallab.debian import DebianFailed, unpacked
 from simlab.pool import ROOT
 
 _SECONDS = 240.0
@@ -94,3 +95,12 @@ def test_a_number_of_machines_that_cannot_be_is_refused(words: list[str]) -> Non
     )  # fmt: skip
     assert ended.returncode == 2
     assert ended.stderr.endswith("error: --machines: 1 to 16 expected\n")
+
+
+def test_without_the_archive_it_says_what_it_could_not_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REALLAB_MIRROR", "http://127.0.0.1:1/debian")
+    with pytest.raises(DebianFailed, match=r"the list of packages from http://127\.0\.0\.1:1/debian: "):
+        unpacked(tmp_path, "armhf", ("busybox-static",))
+    assert list(tmp_path.iterdir()) == []
