@@ -6,6 +6,7 @@ from typing import Any
 
 from mozpool_site.errors import ImpossibleError
 from requests_app.chances import demand_possible
+from requests_app.machine import is_failed
 from requests_app.matching import turn
 from requests_app.models import Request
 from requests_app.services import Order
@@ -18,11 +19,17 @@ _LAST = 2**62
 
 @dataclass(frozen=True)
 class Outlook:
-    """Either why nothing can ever match (`impossible`, of the field `field`), or what it would wait for."""
+    """Either why nothing can ever match (`impossible`, of the field `field`), or what it would wait for.
+
+    `named`: for one certain device, which is waited for only briefly. `fails`: that one is taken or out of the pool, so
+    the request would fail at once.
+    """
 
     impossible: str = ""
     field: str = ""
     waiting: Waiting | None = None
+    named: bool = False
+    fails: bool = False
 
 
 def outlook(order: Order, now: datetime) -> Outlook:
@@ -41,7 +48,9 @@ def outlook(order: Order, now: datetime) -> Outlook:
     except ImpossibleError as error:
         return Outlook(error.detail, error.field or "")
     waiting = why.explain([_row(request)], {}, now)[_LAST]
-    return Outlook(waiting=waiting)
+    device = order.device
+    fails = device is not None and (device.held_by is not None or is_failed(device))
+    return Outlook(waiting=waiting, named=device is not None, fails=fails)
 
 
 def _row(request: Request) -> dict[str, Any]:

@@ -84,7 +84,11 @@ def _version_of_one(request: HttpRequest, caller: Person, number: int) -> str:
 @live.live(_version_of_one)
 def now(request: HttpRequest, caller: Person, number: int) -> HttpResponse:
     """Give what may change of one request's page."""
-    return render(request, "pages/requests/_request.html", _one(number, caller))
+    context = _one(number, caller)
+    response = render(request, "pages/requests/_request.html", context)
+    if context["entry"]["ended"]:
+        response["X-Live-Over"] = "yes"  # nothing changes any more: its page need not ask again
+    return response
 
 
 def _one(number: int, caller: Person) -> dict[str, Any]:

@@ -198,10 +198,11 @@ def test_the_form_says_what_a_request_would_meet(alice: Client) -> None:
     look = "/requests/new/outlook/?image=b2g"
     assert "A device is free. 2 devices fit: 1 free, 1 in use." in words(page(alice, look))
     told = words(page(alice, f"{look}&device={taken.name}"))
-    assert told.startswith(f"It would wait. {taken.name} is in use.")
-    assert "Can't be met. No device is of environment" not in words(
-        page(alice, f"{look}&environment=production")
-    )
+    assert told.startswith(f"It would fail at once. {taken.name} is in use.")
+    assert f"A device is free. {free.name} is free." in words(page(alice, f"{look}&device={free.name}"))
+    shop = make_device(state="maintenance_mode", deadline=None)
+    told = words(page(alice, f"{look}&device={shop.name}"))
+    assert told.startswith(f"It would wait half a minute at most. {shop.name} is in maintenance.")
     assert "Can't be met: no device has the tags gpu together" in words(page(alice, f"{look}&tags=gpu"))
     assert "There is no device" in words(page(alice, f"{look}&device=nowhere"))
     assert f'<option value="{free.name}">' in page(alice, f"/requests/new/devices/?device={free.name[:7]}")
@@ -269,6 +270,9 @@ def test_an_open_page_costs_a_304_until_something_happens(alice: Client) -> None
     fresh = alice.get(path, headers={"If-None-Match": tag})
     assert fresh.status_code == 200
     assert "renewed for 14400 s" in words(fresh.content.decode())
+    assert "X-Live-Over" not in fresh
+    alice.post(f"/requests/{request.pk}/return/")
+    assert alice.get(path, headers={"If-None-Match": tag})["X-Live-Over"] == "yes"
 
 
 def test_its_webhook_is_told_of_without_its_address(alice: Client, victor: Client) -> None:
