@@ -1,27 +1,32 @@
 """The pool at a glance: what each layer has to do, who waits, and what failed in the last day.
 
-Read once for all open pages: what moves each half second, why requests wait each second, the day each ten.
+Read once for all open pages: what moves each half second, the rest less often.
 """
 
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 
-from bmm.models import OPEN, HandTask, Operation, Status
+from bmm.models import OPEN, Operation, Status
 from devices.models import PowerController
 from lifeguard.models import Install
 from mozpool_site import clock
 from pages.families import FAILED, FAMILIES, REQUEST_FAMILIES, Family, family, request_family
+from pages.home.shapes import Broke, Day, Devices, Glance, Hardware, Requests, Share, Waits
+from pages.racks.queries import racks_in_order
 from pages.shell.pool import Pool, pool
 from requests_app.memory import Memory
 from requests_app.models import Request
-from requests_app.outages import racks_down
+from requests_app.outages import RACK_DOWN_AFTER
 from requests_app.waiting.why import COLUMNS, explain
+
+T = TypeVar("T")
 
 LATELY = timedelta(days=1)
 # Where the families of requests are listed: each has one state while it is open.
@@ -34,126 +39,29 @@ _LISTED = {
 _ROWS, _WAITING_ROWS = 8, 6
 
 
-@dataclass(frozen=True)
-class Share:
-    """How many are in a family, where they are listed, and which part of all they are: `width` of 1000, from `x`."""
-
-    family: Family
-    number: int
-    link: str
-    x: int = 0
-    width: int = 0
-
-
-@dataclass(frozen=True)
-class Waits:
-    """A request that waits: for what, since when, why, and about how many seconds more."""
-
-    number: int
-    assignee: str
-    image: str
-    since: datetime
-    why: str
-    estimate: int | None
-
-
-@dataclass(frozen=True)
-class Broke:
-    """A device that failed in the last day."""
-
-    name: str
-    state: str
-    since: datetime
-
-
-@dataclass(frozen=True)
-class Requests:
-    """The first layer: open requests by family, and those that wait longest."""
-
-    open: tuple[Share, ...]
-    longest: datetime | None
-    waiting: tuple[Waits, ...]
-
-    @property
-    def total(self) -> int:
-        """How many are open."""
-        return sum(share.number for share in self.open)
-
-    @property
-    def more(self) -> int:
-        """How many wait besides those that are listed."""
-        waiting = sum(share.number for share in self.open if share.family.name == "waiting")
-        return max(0, waiting - len(self.waiting))
-
-
-@dataclass(frozen=True)
-class Devices:
-    """The second layer: devices by family, and those that failed lately, the last one first."""
-
-    shares: tuple[Share, ...]
-    total: int
-    broke: tuple[Broke, ...]
-    broke_more: int
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """The third layer: operations under way, and what can't be reached. `due` is since when the oldest could begin."""
-
-    queued: int
-    running: int
-    due: datetime | None
-    controllers: int
-    suspect: int
-    failing: int
-    racks_down: frozenset[int]
-    hand_tasks: int
-
-
-@dataclass(frozen=True)
-class Day:
-    """What the last day gave: requests filed and given up, installations tried and failed, images that failed most."""
-
-    filed: int
-    gave_up: tuple[tuple[str, int], ...]
-    installs: int
-    failed_installs: int
-    images: tuple[tuple[str, int], ...]
-
-    @property
-    def gave_up_total(self) -> int:
-        """How many requests ended without a device that works."""
-        return sum(number for _, number in self.gave_up)
-
-
-@dataclass(frozen=True)
-class Glance:
-    """All of it."""
-
-    requests: Requests
-    devices: Devices
-    hardware: Hardware
-    day: Day
-
-
 def _day(now: datetime) -> Day:
     since = now - LATELY
-    gave_up = Request.objects.filter(ended__gte=since, state__startswith="failed_").order_by()
+    lately = Request.objects.filter(Q(created__gte=since) | Q(ended__gte=since)).order_by()
+    failed = Q(ended__gte=since, state__startswith="failed_")
+    by_state = lately.values_list("state").annotate(
+        filed=Count("pk", filter=Q(created__gte=since)), gave_up=Count("pk", filter=failed)
+    )
+    states = list(by_state.order_by("-gave_up", "state"))
     installs = Install.objects.filter(finished__gte=since).order_by()
     images = installs.values_list("image__name").annotate(
         tried=Count("pk"), failed=Count("pk", filter=Q(succeeded=False))
     )
     by_image = list(images.order_by("-failed", "image__name"))
     return Day(
-        Request.objects.filter(created__gte=since).count(),
-        tuple(gave_up.values_list("state").annotate(number=Count("pk")).order_by("-number", "state")),
+        sum(filed for _, filed, _ in states),
+        tuple((state, gave_up) for state, _, gave_up in states if gave_up),
         sum(tried for _, tried, _ in by_image),
         sum(failed for *_, failed in by_image),
         tuple((name, failed) for name, _, failed in by_image[:3] if failed),
     )
 
 
-def _requests(now: datetime) -> Requests:
+def _requests(waiting: tuple[Waits, ...]) -> Requests:
     open_ = Request.objects.filter(ended=None).order_by()
     numbers: Counter[str] = Counter()
     longest = None
@@ -162,17 +70,17 @@ def _requests(now: datetime) -> Requests:
         if request_family(state) == "waiting":
             longest = first
     families = [REQUEST_FAMILIES[name] for name in ("waiting", "preparing", "ready")]
-    return Requests(shares(families, numbers, _LISTED), longest, _waits_now.get(now))
+    return Requests(shares(families, numbers, _LISTED), longest, waiting)
 
 
 def _waiting(now: datetime) -> tuple[Waits, ...]:
     line = Request.objects.filter(state="finding_device").order_by("turn", "pk")
     rows = list(line.values(*COLUMNS, "created", "assignee", "image__name")[:_WAITING_ROWS])
     why = explain(rows, {}, now)
-    return tuple(_waits(row, why) for row in rows)
+    return tuple(_waits_for(row, why) for row in rows)
 
 
-def _waits(row: Mapping[str, Any], why: Mapping[int, Any]) -> Waits:
+def _waits_for(row: Mapping[str, Any], why: Mapping[int, Any]) -> Waits:
     told = why[row["pk"]]
     return Waits(
         row["pk"], row["assignee"], row["image__name"], row["created"], told.detail, told.estimate_seconds
@@ -202,10 +110,12 @@ def _hardware(now: datetime) -> Hardware:
         Q(last_contact__isnull=True) | Q(last_contact__lte=F("last_error_at"))
     )
     controllers = PowerController.objects.aggregate(
-        all=Count("pk"),
-        suspect=Count("pk", filter=Q(suspect_until__gt=now)),
-        failing=Count("pk", filter=unanswered),
+        all=Count("pk", distinct=True),
+        suspect=Count("pk", filter=Q(suspect_until__gt=now), distinct=True),
+        failing=Count("pk", filter=unanswered, distinct=True),
+        by_hand=Count("hand_tasks", filter=Q(hand_tasks__open_for__isnull=False), distinct=True),
     )
+    racks = tuple(racks_in_order())
     return Hardware(
         queued,
         by_status.get(Status.RUNNING, (0, None))[0],
@@ -213,8 +123,9 @@ def _hardware(now: datetime) -> Hardware:
         controllers["all"],
         controllers["suspect"],
         controllers["failing"],
-        racks_down(now),
-        HandTask.objects.filter(open_for__isnull=False).count(),
+        controllers["by_hand"],
+        racks,
+        frozenset(rack.pk for rack in racks if rack.pulse_seen and rack.pulse_seen < now - RACK_DOWN_AFTER),
     )
 
 
@@ -235,15 +146,38 @@ def shares(
     return tuple(made)
 
 
-_lately: Memory[Day] = Memory(_day, 10.0)
+@dataclass
+class _Remembered(Generic[T]):
+    """A part of the glance that is read less often than the rest."""
+
+    read: Callable[[datetime], T]
+    seconds: float
+    known: T | None = None
+    until: float = 0.0
+
+    def get(self, now: datetime) -> T:
+        """Give what is known; read what never was."""
+        if self.known is None:
+            self.known, self.until = self.read(now), time.monotonic() + self.seconds
+        return self.known
 
 
-_waits_now: Memory[tuple[Waits, ...]] = Memory(_waiting, 1.0)
+_waits = _Remembered(_waiting, 1.0)
+_below = _Remembered(_hardware, 1.0)
+_lately = _Remembered(_day, 10.0)
+_PARTS: tuple[_Remembered[Any], ...] = (_waits, _below, _lately)
 
 
 def _read(_: datetime) -> Glance:
     now = clock.now()
-    return Glance(_requests(now), _devices(pool.get(now), now - LATELY), _hardware(now), _lately.get(now))
+    # One part at a time, so that no single page pays for all of them.
+    overdue = min(_PARTS, key=lambda part: part.until)
+    if overdue.until < time.monotonic():
+        overdue.known = None
+        overdue.get(now)
+    return Glance(
+        _requests(_waits.get(now)), _devices(pool.get(now), now - LATELY), _below.get(now), _lately.get(now)
+    )
 
 
 # The pool as it is, half a second old.
@@ -253,8 +187,8 @@ glance: Memory[Glance] = Memory(_read, 0.5)
 def forget() -> None:
     """Read anew the next time."""
     glance.forget()
-    _waits_now.forget()
-    _lately.forget()
+    for part in _PARTS:
+        part.known = None
 
 
 def at_a_glance() -> Glance:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from mozpool_site.access.roles import Role
 from pages.access import Person, page
-from pages.home.glance import Glance, at_a_glance
+from pages.home.glance import at_a_glance
+from pages.home.shapes import Glance
 from pages.racks.maps import maps
-from pages.racks.queries import cells_in, racks_in_order
+from pages.racks.queries import cells_in
 from pages.shell.devices import shown
 from pages.shell.pool import changed_since, pool
 
@@ -24,7 +25,7 @@ _MOST_RACKS = 40
 def home(request: HttpRequest, person: Person) -> HttpResponse:
     """Show the pool at a glance."""
     version, seen = pool.get(timezone.now()).version, at_a_glance()
-    racks = racks_in_order()
+    racks = seen.hardware.racks
     listed = racks[:_MOST_RACKS]
     context = {
         "glance": seen,

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from bmm.controllers import driver_of
 from bmm.drivers.power.contract import Power
 from bmm.errors import HardwareError
 from devices.models import Device, PowerController, Rack
-from mozpool_site import clock
 from mozpool_site.errors import UnknownNameError
 from pages.racks.places import Cell, counted, in_place
 
@@ -64,13 +64,13 @@ def rack_named(name: str) -> Rack:
     return rack
 
 
-def boards(rack: Rack, cells: Iterable[Cell]) -> list[Board]:
+def boards(rack: Rack, cells: Iterable[Cell], now: datetime) -> list[Board]:
     """Arrange a rack's devices by controller and outlet, empty outlets too where the driver can name them."""
     by_controller: dict[str, list[Cell]] = {}
     for cell in cells:
         by_controller.setdefault(cell.controller, []).append(cell)
     found = [
-        board(controller, by_controller.pop(controller.name, []))
+        board(controller, by_controller.pop(controller.name, []), now)
         for controller in sorted(rack.power_controllers.all(), key=lambda one: counted(one.name))
     ]
     # A device may hang on another rack's controller by mistake: it is shown all the same.
@@ -79,7 +79,10 @@ def boards(rack: Rack, cells: Iterable[Cell]) -> list[Board]:
 
 
 def board(
-    controller: PowerController, cells: Iterable[Cell], powers: dict[str, Power] | None = None
+    controller: PowerController,
+    cells: Iterable[Cell],
+    now: datetime,
+    powers: dict[str, Power] | None = None,
 ) -> Board:
     """Arrange a controller's devices by outlet, with what reading the outlets back gave."""
     by_outlet = {cell.outlet: cell for cell in cells}
@@ -90,7 +93,7 @@ def board(
         known, problem = [], str(error)
     names = sorted({*known, *by_outlet, *(powers or {})}, key=counted)
     outlets = tuple(Outlet(name, by_outlet.get(name), *_told(name, powers)) for name in names)
-    health, why = _health(controller)
+    health, why = _health(controller, now)
     return Board(controller, outlets, "wrong" if problem else health, problem or why)
 
 
@@ -104,8 +107,8 @@ def _told(name: str, powers: dict[str, Power] | None) -> tuple[str, str]:
     return {True: ("on", "power on"), False: ("off", "power off")}.get(power, ("unknown", "power not known"))  # type: ignore[arg-type]
 
 
-def _health(controller: PowerController) -> tuple[str, str]:
-    if controller.suspect_until and controller.suspect_until > clock.now():
+def _health(controller: PowerController, now: datetime) -> tuple[str, str]:
+    if controller.suspect_until and controller.suspect_until > now:
         return "suspect", controller.last_error or "several of its devices failed at once"
     if controller.last_error_at and (
         controller.last_contact is None or controller.last_contact <= controller.last_error_at

@@ -50,7 +50,7 @@ def rack(request: HttpRequest, person: Person, name: str) -> HttpResponse:
     context = {
         "rack": found,
         "silent": found.pk in racks_down(now),
-        "boards": boards(found, cells),
+        "boards": boards(found, cells, now),
         "legend": legend(cells),
         "number": len(cells),
         "live_version": version,
@@ -69,8 +69,9 @@ def outlets(request: HttpRequest, person: Person, name: str, controller: str) ->
         )
     powers, wrong = _read(asked)
     asked.refresh_from_db()
+    now = clock.now()
     cells = [cell for cell in cells_in([found]) if cell.controller == asked.name]
-    context = {"rack": found, "board": board(asked, cells, powers), "wrong": wrong, "read_at": clock.now()}
+    context = {"rack": found, "board": board(asked, cells, now, powers), "wrong": wrong, "read_at": now}
     template = "pages/racks/_board.html" if is_part(request) else "pages/racks/outlets.html"
     return render(request, template, context)
 
