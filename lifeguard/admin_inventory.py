@@ -29,6 +29,8 @@ from mozpool_site.errors import InvalidInputError, MozpoolError
 _KEPT = "inventory_upload"
 # What a browser has to show in one table; the rest is counted.
 _MOST_ROWS = 2000
+# The web process cuts a body off after 1 MiB (bridge.py): what is so large may not be all of it.
+_LARGEST_FILE = 900_000
 
 
 class SourceForm(forms.Form):
@@ -36,7 +38,7 @@ class SourceForm(forms.Form):
 
     source = forms.ChoiceField(required=False, label="Declared source")
     file = forms.FileField(
-        required=False, label="Or a file", help_text="CSV or YAML, smaller than 1 MB; larger ones by command."
+        required=False, label="Or a file", help_text="CSV or YAML of 900 kB at most; larger ones by command."
     )
     name = forms.SlugField(
         required=False, max_length=64, label="Its name", help_text="Empty: the file's. Devices remember it."
@@ -57,6 +59,8 @@ class SourceForm(forms.Form):
         cleaned = super().clean() or {}
         if bool(cleaned.get("source")) == bool(cleaned.get("file")) and not self.errors:
             raise forms.ValidationError("A declared source or a file, please, one of them.")
+        if cleaned.get("file") and cleaned["file"].size > _LARGEST_FILE:
+            self.add_error("file", "900 kB at most, please; manage.py inventory_sync takes larger ones.")
         if cleaned.get("file") and Path(cleaned["file"].name).suffix.lower() not in FILE_KINDS:
             self.add_error("file", "A name that ends with .csv, .yaml or .yml, please.")
         return cleaned

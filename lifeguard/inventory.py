@@ -1,6 +1,6 @@
 """Brings the pool into line with an inventory: makes the plan, and carries it out, each device by itself."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -156,7 +156,7 @@ def _told(name: str, done: Done) -> Iterator[None]:
 def _change(item: Changed, source: str, names: _Names, by: Actor) -> list[str]:
     """Change a device as planned, and give a sentence for each field that is left for another time."""
     device, now = device_runner.lock(item.pk)
-    standing = _standing(device)
+    standing = _standing(device, {change.field for change in item.changes})
     left = []
     changes = []
     for change in item.changes:
@@ -169,8 +169,9 @@ def _change(item: Changed, source: str, names: _Names, by: Actor) -> list[str]:
             changes.append(change)
             names.write(device, change.field, change.new)
     device.inventory_source = source
-    device.clean()
     columns = {change.field for change in changes} | {"inventory_source"}
+    if columns & _OF_THE_WORK:
+        device.clean()
     device.save(update_fields=sorted(columns))
     if item.returns:
         take_back(device, now, by=by)
@@ -186,9 +187,11 @@ def _change(item: Changed, source: str, names: _Names, by: Actor) -> list[str]:
     return left
 
 
-def _standing(device: Device) -> Callable[[str], str]:
-    """Say why a field may not be changed now."""
-    work = Operation.objects.filter(device=device.pk, status__in=OPEN).first()
+def _standing(device: Device, fields: Set[str]) -> Callable[[str], str]:
+    """Say why one of these fields may not be changed now."""
+    work = None
+    if fields & _OF_THE_WORK:
+        work = Operation.objects.filter(device=device.pk, status__in=OPEN).first()
 
     def why(field: str) -> str:
         if device.held_by is not None and field in _OF_THE_HOLDER:

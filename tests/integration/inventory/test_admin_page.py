@@ -104,6 +104,7 @@ def test_a_declared_source_is_asked_and_asked_again_before_anything_is_done(
         ("lab.csv", b"", "The submitted file is empty."),
         ("lab.csv", b"name\n", "lab lists no device at all: nothing is changed"),
         ("lab.csv", b"<script>alert(1)</script>,name\n1,2\n", "is no field; there are name, fqdn"),
+        ("lab.csv", b"x" * 900_001, "900 kB at most, please"),
         ("lab.txt", b"name\n", "A name that ends with .csv, .yaml or .yml, please."),
         ("-.csv", b"name\n", "can't be a source's name: give it one"),
         ("lab.yaml", b"\xff\xff", "the file is no text in UTF-8"),
