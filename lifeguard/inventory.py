@@ -1,6 +1,6 @@
 """Brings the pool into line with an inventory: makes the plan, and carries it out, each device by itself."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -187,7 +187,7 @@ def _change(item: Changed, source: str, names: _Names, by: Actor) -> list[str]:
     return left
 
 
-def _standing(device: Device, fields: Set[str]) -> Callable[[str], str]:
+def _standing(device: Device, fields: set[str]) -> Callable[[str], str]:
     """Say why one of these fields may not be changed now."""
     work = None
     if fields & _OF_THE_WORK:
