@@ -93,7 +93,7 @@ def stages(life: Life, lines: Iterable[Line], now: datetime) -> list[Stage]:
         Stage("filed", "Filed", Status.DONE, life.created),
         _found(life, now, failed=failed),
         _prepared(life, prepared, now, failed=failed),
-        _ready(life, now),
+        _ready(life),
         _ended(life, failed=failed),
     ]
 
@@ -128,9 +128,10 @@ def _prepared(life: Life, prepared: Sequence[Step], now: datetime, *, failed: bo
     return Stage("prepared", label, status, life.ended, _passed(since, life.ended), "", prepared)
 
 
-def _ready(life: Life, now: datetime) -> Stage:
+def _ready(life: Life) -> Stage:
     if life.state == "ready":
-        return Stage("ready", "Ready to use", Status.NOW, life.ready_at, _passed(life.ready_at, now))
+        # For how long is left to the time since: the page is not made anew while nothing happens.
+        return Stage("ready", "Ready to use", Status.NOW, life.ready_at)
     if life.ready_at is None:
         return Stage("ready", "Ready", Status.AHEAD if life.ended is None else Status.SKIPPED)
     if life.ended is None:
