@@ -83,13 +83,15 @@ class Counts:
 @page(Role.VIEWER)
 def bulk(request: HttpRequest, person: Person, number: int) -> HttpResponse:
     """Show a batch."""
-    return render(request, "pages/bulk/batch.html", _context(request, person, _pushed(number)))
+    batch = _pushed(number)
+    return render(request, "pages/bulk/batch.html", _context(request, person, batch, Counts.of(number)))
 
 
 def _version(request: HttpRequest, person: Person, number: int) -> str:
     """Push the batch on, and give a word that changes with what the page shows of it."""
-    batch = _pushed(number)
-    counts = Counts.of(number)
+    batch, counts = _pushed(number), Counts.of(number)
+    # The view is asked for what this has just read, unless the page has it already.
+    request.looked_at = (batch, counts)  # type: ignore[attr-defined]
     asked = BatchItem.objects.filter(batch=number, progress=Progress.ASKED).values("operation")
     running = Operation.objects.filter(pk__in=asked, status=Status.RUNNING)
     begun = running.aggregate(n=Count("pk"), last=Sum("pk"))
@@ -100,8 +102,8 @@ def _version(request: HttpRequest, person: Person, number: int) -> str:
 @live(_version)
 def bulk_part(request: HttpRequest, person: Person, number: int) -> HttpResponse:
     """Give what changes of a batch's page; it is not asked for again once the batch has ended."""
-    batch = _batch(number)
-    response = render(request, "pages/bulk/_batch.html", _context(request, person, batch))
+    batch, counts = request.looked_at  # type: ignore[attr-defined]
+    response = render(request, "pages/bulk/_batch.html", _context(request, person, batch, counts))
     if batch.finished is not None:
         response["X-Live-Over"] = "1"
     return response
@@ -158,8 +160,8 @@ def _pushed(number: int) -> Batch:
     return batch
 
 
-def _context(request: HttpRequest, person: Person, batch: Batch) -> dict[str, Any]:
-    counts, shown = Counts.of(batch.pk), request.GET.get("show", "")
+def _context(request: HttpRequest, person: Person, batch: Batch, counts: Counts) -> dict[str, Any]:
+    shown = request.GET.get("show", "")
     shown = shown if shown in SHOWN else ""
     items = BatchItem.objects.filter(batch=batch, progress__in=SHOWN[shown][1]).select_related("device")
     found = page_of(request, items.order_by("pk"))
