@@ -1,5 +1,7 @@
 """The racks as maps: all of them, one with its controllers and outlets, and reading outlets back."""
 
+import threading
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -9,7 +11,7 @@ from bmm.errors import HardwareError
 from devices.models import PowerController
 from mozpool_site import clock
 from mozpool_site.access.roles import Role
-from mozpool_site.errors import UnknownNameError
+from mozpool_site.errors import ConflictError, UnknownNameError
 from pages.access import Person, page
 from pages.racks.maps import legend, maps
 from pages.racks.queries import board, boards, cells_in, rack_named, racks_in_order
@@ -20,6 +22,8 @@ from requests_app.outages import racks_down
 
 # Some 4,000 devices; more racks than that are on a page of their own.
 _RACKS_A_PAGE = 50
+# One at a time in a process: who reads waits for hardware, and holds one of its few threads meanwhile.
+_reading = threading.Lock()
 
 
 @page(Role.VIEWER)
@@ -77,11 +81,17 @@ def outlets(request: HttpRequest, person: Person, name: str, controller: str) ->
 
 
 def _read(controller: PowerController) -> tuple[dict[str, Power] | None, str]:
-    """Read the outlets back; where none answers, say why once for all of them."""
+    """Read the outlets back; where none answers, say why once for all of them. Raises ConflictError."""
+    if not _reading.acquire(blocking=False):
+        raise ConflictError(
+            "outlets of another controller are being read just now; try again in some seconds"
+        )
     try:
         powers = services.read_outlets(controller)
     except HardwareError as error:
         return None, f"{error}. {error.advice}"
+    finally:
+        _reading.release()
     errors = [power for power in powers.values() if isinstance(power, HardwareError)]
     if errors and len(errors) == len(powers):
         return powers, f"{errors[0]}. {errors[0].advice}"

@@ -47,6 +47,7 @@ def test_every_app_is_in_the_layers() -> None:
         ("devices/crossing.py", "import lifeguard.apps", "requests_app asks lifeguard"),
         ("lifeguard/crossing.py", "import requests_app.apps", "requests_app asks lifeguard"),
         ("mozpool_site/clock_crossing.py", "import devices.apps", "requests_app asks lifeguard"),
+        ("requests_app/crossing.py", "import pages.apps", "pages ask requests_app"),
         ("bmm/crossing.py", "import simlab", "nothing in production imports"),
         ("lifeguard/crossing.py", "import reallab", "nothing in production imports"),
         ("bmm/drivers/crossing.py", "import django", "drivers know bytes"),

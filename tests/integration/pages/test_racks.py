@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from devices.models import PowerController
 from mozpool_site import clock
 from pages import attention
+from pages.racks import views
 from pages.racks.places import counted
 from pages.shell import pool
 from requests_app import outages
@@ -104,6 +105,14 @@ def test_a_controller_that_does_not_answer_is_told_once_not_for_each_outlet(some
     assert text.count('class="note note-danger"') == 1
     assert "Connection refused" in text
     assert text.count('data-power="error"') == 32
+
+
+def test_only_one_controller_is_read_at_a_time(someone: Person) -> None:
+    board = make_controller("127.0.0.1:1")
+    with views._reading:
+        answer = someone("operator").post(f"/racks/p1/outlets/{board.name}/", headers={"X-Live": "1"})
+    assert answer.status_code == 409
+    assert answer.content.startswith(b"outlets of another controller are being read just now")
 
 
 def test_a_controller_of_another_rack_is_not_found_here(someone: Person) -> None:
