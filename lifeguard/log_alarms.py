@@ -42,9 +42,8 @@ def heed(device_id: int, alarm: str, received: datetime) -> bool:
     changes: dict[str, Any] = {}
     if device.health == Health.GOOD:
         changes["health"] = Health.UNKNOWN
-        if not device.quarantine_by:
-            changes["quarantine_reason"] = f"its log told of {alarm}"
-            changes["quarantine_since"] = now
+        changes["quarantine_reason"] = f"its log told of {alarm}"
+        changes["quarantine_since"] = now
     deadline = _earlier(device, now)
     if deadline is not None:
         changes["deadline"] = deadline

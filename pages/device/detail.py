@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,24 +138,14 @@ def detail(name: str, caller: Caller) -> Detail:
     suspect = bool(controller and controller.suspect_until and controller.suspect_until > now)
     seen = device.rack.pulse_seen
     rack_down = seen is not None and seen < now - RACK_DOWN_AFTER
-    standing = actions.Standing(
-        state=device.state,
-        role=caller.role,
-        held_by=device.held_by,
-        holder=holder.assignee if holder else "",
-        mine=mine,
-        has_outlet=controller is not None and bool(device.outlet),
-        netboot=device.netboot_id is not None,
-        can_self_test=_can_self_test(device),
-        suspect_controller=controller.name if controller and suspect else "",
-        rack_down=rack_down,
-    )
+    standing = _standing(device, caller, holder, mine=mine)
+    broken = controller.name if controller and suspect else ""
     return Detail(
         device,
         now,
         holder,
         mine,
-        actions.grouped(standing),
+        actions.grouped(replace(standing, suspect_controller=broken, rack_down=rack_down)),
         _outlook(device),
         tuple(Operation.objects.filter(device=device, status__in=OPEN).order_by("not_before", "pk")),
         _values(shown(device.boot_config, allowed=may_read)),
@@ -163,6 +153,19 @@ def detail(name: str, caller: Caller) -> Detail:
         _installs(device),
         rack_down,
         suspect,
+    )
+
+
+def _standing(device: Device, caller: Caller, holder: Request | None, *, mine: bool) -> actions.Standing:
+    return actions.Standing(
+        state=device.state,
+        role=caller.role,
+        held_by=device.held_by,
+        holder=holder.assignee if holder else "",
+        mine=mine,
+        has_outlet=device.power_controller_id is not None and bool(device.outlet),
+        netboot=device.netboot_id is not None,
+        can_self_test=_can_self_test(device),
     )
 
 
