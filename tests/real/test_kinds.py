@@ -38,9 +38,7 @@ def test_on_a_bridge_they_answer_ping_exactly_while_they_are_up(labs: Labs, on_b
         assert _pings(lab) == [False] * len(_FOUR)
         _everybody(lab, INSTALLED)
         assert _pings(lab) == [True] * len(_FOUR)
-        story = Story(lab.pool.url)
-        for name in lab.machines:
-            story.call(f"/api/device/{name}/power-off/", {})
+        lab.pool.manage("power_off", *lab.machines, "--reason", "the end of the day")
         assert _pings(lab) == [False] * len(_FOUR)
 
 
