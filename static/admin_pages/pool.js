@@ -37,6 +37,11 @@ function preview(button) {
     event.preventDefault();
     ask();
   });
+  form.elements.preview_device.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    ask();
+  });
   form.addEventListener("input", () => {
     if (!into.childElementCount) return;
     clearTimeout(later);
