@@ -16,7 +16,7 @@ from bmm.outlets_admin import AskingPages, test
 from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
 from devices.models import PowerController
 from mozpool_site import clock
-from mozpool_site.statemachine.runner import Actor
+from mozpool_site.access.admin_audit import actor_of
 
 # A test takes a second or two, ten where nobody answers; the web process waits for it.
 _MOST_TESTS = 3
@@ -149,7 +149,7 @@ class HandTaskAdmin(HistoryAdmin):
     @admin.action(description="I have done it", permissions=("confirm",))
     def confirm(self, request: HttpRequest, queryset: QuerySet[HandTask]) -> None:
         """Note that the tasks are done; what waits for them goes on."""
-        by = Actor(request.user.get_username(), "user")
+        by = actor_of(request)
         for task in queryset:
             if by_hand.confirm(task.pk, by=by):
                 self.message_user(request, f"{task}: thank you.", messages.SUCCESS)
