@@ -174,6 +174,7 @@ async function refreshDevices(element) {
   const { version: now, devices, parts } = await response.json();
   for (const [id, html] of Object.entries(parts ?? {})) showPart(document.getElementById(id), html);
   showDevices(element, devices);
+  freshenTimes(element);
   element.dataset.liveVersion = now;
   element.dispatchEvent(new CustomEvent("live:updated", { bubbles: true, detail: { devices } }));
 }
