@@ -48,7 +48,9 @@ def expect_on_disk(lab: RealLab, machine: Machine, place: str, sha256: str) -> N
     start, size = (int(number) for number in place.split("+"))
     wanted = {"disk": "/dev/vda", "start_mb": start, "size_mb": size, "sha256": sha256}
     script = lab.pool.folder / "self-test.sh"
-    script.write_text(kit.second_stage(SELF_TEST, SELF_TEST, {"hashes": [wanted]}))
+    # Under emulation a checksum takes ten times as long, so memory is looked at briefly.
+    settings = {"hashes": [wanted], "memory": {"sample_mb": 1}}
+    script.write_text(kit.second_stage(SELF_TEST, SELF_TEST, settings))
     lab.pool.manage(
         "boot_config", "modify", f"{machine.kind.name}-{SELF_TEST}", "--second-stage", str(script)
     )
