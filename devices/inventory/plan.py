@@ -85,10 +85,11 @@ def _gone(
     stored: Stored, known: Sequence[StoredDevice], matches: Matches, mentioned: frozenset[int], scope: Scope
 ) -> tuple[tuple[Gone, ...], tuple[str, ...]]:
     """Find the devices that the source should list and does not."""
+    listed = matches.mentioned | mentioned
     missing = [
         device
         for device in known
-        if device.pk not in matches.mentioned | mentioned
+        if device.pk not in listed
         and device.source in ("", scope.source)
         and (not scope.racks or device.values["rack"] in scope.racks)
     ]
