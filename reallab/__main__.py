@@ -33,12 +33,34 @@ from tests.servers.redis import Redis
 FOLDER, CACHE = ROOT / "var" / "reallab", ROOT / "var" / "debian"
 _READY_SECONDS = 300.0
 _MOST_MACHINES = 16
+_MARK = ".reallab"
 
 console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> int:
     """Start the lab, show two requests, wait for Ctrl-C; give the exit status."""
+    arguments = _arguments()
+    # Also where a shell has started us in the background, and so with SIGINT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    wishes = [Wish(KINDS[name]) for name in arguments.kind or ["arm"] for _ in range(arguments.machines)]
+    try:
+        with _lab(wishes, arguments.folder.absolute()) as lab:
+            _show(lab)
+            _explain(lab, _administrator(lab))
+            while not arguments.exit:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("\nStopped; no process is left behind.")
+    except (DebianFailed, DisksFailed, LabFailed, PoolFailed, ServerFailed, StoryFailed) as error:
+        console.print("[red]The lab could not go on.[/red]")
+        console.print(str(error), markup=False)
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make reallab", description=__doc__)
     parser.add_argument(
         "--machines", type=int, default=2, metavar="N", help="of each kind (default: 2); 225 MB each"
@@ -56,32 +78,21 @@ def main() -> int:
     arguments = parser.parse_args()
     if not 1 <= arguments.machines <= _MOST_MACHINES:
         parser.error(f"--machines: 1 to {_MOST_MACHINES} expected")
-    folder = arguments.folder.absolute()
-    if not _is_ours(folder):
-        parser.error(f"--folder: {folder} is not empty, and no lab's")
-    # Also where a shell has started us in the background, and so with SIGINT ignored.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupt)
-    wishes = [Wish(KINDS[name]) for name in arguments.kind or ["arm"] for _ in range(arguments.machines)]
-    try:
-        with _lab(wishes, folder) as lab:
-            _show(lab)
-            _explain(lab, _administrator(lab))
-            while not arguments.exit:
-                time.sleep(3600)
-    except KeyboardInterrupt:
-        console.print("\nStopped; no process is left behind.")
-    except (DebianFailed, DisksFailed, LabFailed, PoolFailed, ServerFailed, StoryFailed) as error:
-        console.print("[red]The lab could not go on.[/red]")
-        console.print(str(error), markup=False)
-        return 1
-    return 0
+    if not _is_ours(arguments.folder):
+        parser.error(f"--folder: {arguments.folder} is not empty, and no lab's")
+    return arguments
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nothing of value can be in a folder: there is nothing, or a lab has worked there."""
+    return not folder.exists() or not any(folder.iterdir()) or (folder / _MARK).is_file()
 
 
 @contextmanager
 def _lab(wishes: list[Wish], folder: Path) -> Iterator[RealLab]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    (folder / _MARK).touch()
     console.print(
         "Kernel, busybox and boot loader come from Debian's archive; the first time this takes a minute."
     )
@@ -122,11 +133,6 @@ def _follow(story: Story, request_id: int) -> None:
     device = story.until_ready(request_id, _READY_SECONDS, tell)
     seconds = time.monotonic() - begun
     console.print(f"  [bold green]request {request_id} is ready on {device}[/] after {seconds:.1f} s")
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether nothing of value can be in a folder: there is nothing, or a lab's plan."""
-    return not folder.exists() or not any(folder.iterdir()) or (folder / "service.json").is_file()
 
 
 def _administrator(lab: RealLab) -> str:

@@ -88,8 +88,11 @@ def running(
         for kind in kinds:
             place = pool.tftp_root / kind.name
             place.mkdir()
+            place.chmod(0o755)
             for file in (built[kind.name].kernel, built[kind.name].live):
                 shutil.copy(file, place)
+                # The TFTP server gives only what everybody may read, whatever our umask is.
+                (place / file.name).chmod(0o644)
         for machine in machines.values():
             machine.prepare(built[machine.kind.name], network.tftp_server if network.own_tftpd else "")
         service = _service(machines, built, network, pool)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 RACK = "real"
 IMAGE, HASTY = "tiny", "hasty"
@@ -45,5 +46,13 @@ class Rows:
     machines: list[MachineRows]
 
     def write(self, path: Path) -> None:
-        """Write it down for `seed`."""
+        """Write it down for `read`."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def read(path: Path) -> Rows:
+    """Read what was written down."""
+    given: dict[str, Any] = json.loads(path.read_text())
+    given["kinds"] = [KindRows(**kind) for kind in given["kinds"]]
+    given["machines"] = [MachineRows(**machine) for machine in given["machines"]]
+    return Rows(**given)

@@ -1,9 +1,7 @@
 """The rows of the lab's pool, as an administrator would make them: one rack, its controller, images and machines."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from django.db import transaction
 
@@ -12,7 +10,7 @@ from devices.models import BootConfig, Device, HardwareType, Image, ImageBootCon
 from devices.models.image import MAINTENANCE, SELF_TEST, Verification
 from mozpool_site import clock
 from reallab.kinds import KERNEL_OPTIONS
-from reallab.plan import HASTY, IMAGE, RACK, KindRows, MachineRows, Rows
+from reallab.plan import HASTY, IMAGE, RACK, KindRows, Rows, read
 
 _IDLE_CHECK = timedelta(seconds=600)
 _PXELINUX = """DEFAULT live
@@ -37,10 +35,7 @@ _LIMITS: dict[str, dict[str, int]] = {
 @transaction.atomic
 def seed(path: str) -> None:
     """Make the rows that a file describes; a process of the lab's pool calls it, after `migrate`."""
-    given: dict[str, Any] = json.loads(Path(path).read_text())
-    given["kinds"] = [KindRows(**kind) for kind in given["kinds"]]
-    given["machines"] = [MachineRows(**machine) for machine in given["machines"]]
-    rows = Rows(**given)
+    rows = read(Path(path))
     rack = Rack.objects.create(
         name=RACK,
         imaging_server="localhost",
