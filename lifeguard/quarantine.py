@@ -3,6 +3,8 @@
 What a person says stands until the device passes a self-test or completes a task; nothing else takes it away.
 """
 
+from collections.abc import Callable
+
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
@@ -12,12 +14,13 @@ from devices.models.device import Health
 from lifeguard.machine import device_runner
 from lifeguard.states import DEVICE
 from mozpool_site.access import audit
-from mozpool_site.errors import InvalidInputError
+from mozpool_site.errors import ConflictError, InvalidInputError
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
 
 LONGEST = 300
 _OUT = "locked_out"
+_COLUMNS = ("health", "quarantine_reason", "quarantine_bug", "quarantine_by", "quarantine_since")
 _is_url = URLValidator(schemes=["http", "https"])
 
 
@@ -27,20 +30,55 @@ def quarantine(device_id: int, *, reason: str, bug: str = "", by: Actor) -> Devi
     `reason` has 1 to 300 characters, `bug` is empty or an http(s) URL of 300 at most: InvalidInputError else. Asked
     again, it replaces both. Raises the model's DoesNotExist.
     """
-    reason, bug = reason.strip(), bug.strip()
-    _check(reason, bug)
+    return _quarantine(device_id, reason, bug, by, lambda device: "steady" not in DEVICE[device.state].tags)
+
+
+def lock_out(device_id: int, *, reason: str, bug: str = "", by: Actor) -> Device:
+    """Quarantine a device as `quarantine` does, and lock it out from whatever state it is in.
+
+    Raises ConflictError for one that is locked out already: what was said of it then stands.
+    """
+
+    def leaves(device: Device) -> bool:
+        if device.state == _OUT:
+            raise ConflictError(f"{device.name} is {_OUT} already", field="state")
+        return True
+
+    return _quarantine(device_id, reason, bug, by, leaves)
+
+
+def check_bug(bug: str) -> str:
+    """Give a bug's address without spaces around it; empty is none. Raises InvalidInputError."""
+    bug = bug.strip()
+    _check_line("bug", bug)
+    if bug:
+        try:
+            _is_url(bug)
+        except ValidationError as error:
+            raise InvalidInputError(
+                "bug: an address such as https://bugs.example.com/4711 expected", field="bug"
+            ) from error
+    return bug
+
+
+def _quarantine(device_id: int, reason: str, bug: str, by: Actor, leaves: Callable[[Device], bool]) -> Device:
+    reason = reason.strip()
+    if not reason:
+        raise InvalidInputError("reason: what is wrong with the device?", field="reason")
+    _check_line("reason", reason)
+    bug = check_bug(bug)
 
     @retrying
     def transact() -> Device:
         device, now = device_runner.lock(device_id)
         left, old = device.state, (device.quarantine_reason, device.quarantine_bug)
+        goes = leaves(device)
         device.health = Health.BAD
         device.quarantine_reason, device.quarantine_bug = reason, bug
         device.quarantine_by = by.name[:150]
         device.quarantine_since = now
-        columns = ("health", "quarantine_reason", "quarantine_bug", "quarantine_by", "quarantine_since")
-        device.save(update_fields=columns)
-        if "steady" not in DEVICE[left].tags:
+        device.save(update_fields=_COLUMNS)
+        if goes:
             device = device_runner.force(device, _OUT, now, by=by).row
         told = f"quarantined by {by.name}: {reason}" + (f" ({bug})" if bug else "")
         journal.append([journal.line(told, now, device_id=device.pk, by=by, event="quarantined")])
@@ -58,18 +96,8 @@ def quarantine(device_id: int, *, reason: str, bug: str = "", by: Actor) -> Devi
     return transact()
 
 
-def _check(reason: str, bug: str) -> None:
-    if not reason:
-        raise InvalidInputError("reason: what is wrong with the device?", field="reason")
-    for name, text in (("reason", reason), ("bug", bug)):
-        if len(text) > LONGEST:
-            raise InvalidInputError(f"{name}: at most {LONGEST} characters, got {len(text)}", field=name)
-        if not text.isprintable():
-            raise InvalidInputError(f"{name}: one line without control characters, please", field=name)
-    if bug:
-        try:
-            _is_url(bug)
-        except ValidationError as error:
-            raise InvalidInputError(
-                "bug: an address such as https://bugs.example.com/4711 expected", field="bug"
-            ) from error
+def _check_line(name: str, text: str) -> None:
+    if len(text) > LONGEST:
+        raise InvalidInputError(f"{name}: at most {LONGEST} characters, got {len(text)}", field=name)
+    if not text.isprintable():
+        raise InvalidInputError(f"{name}: one line without control characters, please", field=name)

@@ -13,6 +13,7 @@ from devices.models import BootConfig, Image
 from devices.models.image import OWN_IMAGES
 from devices.names import ANY, SLUG
 from devices.services import LONGEST_COMMENTS
+from lifeguard.quarantine import check_bug
 from lifeguard.states import DEVICE
 from mozpool_site.errors import InvalidInputError
 
@@ -56,6 +57,7 @@ MODE = Field(
     "choice",
     choices=(("append", "Keep it, and add this below"), ("replace", "Replace it")),
 )
+BUG = Field("bug", "Bug", "text", "The address of a bug, if there is one.", required=False)
 ENVIRONMENT = Field("environment", "Environment", "text", "Whoever holds a device keeps it.")
 
 
@@ -129,6 +131,15 @@ def environment(given: Given) -> dict[str, Any]:
             field="environment",
         )
     return {"environment": name}
+
+
+def bug(given: Given) -> dict[str, Any]:
+    """Take a bug's address, or none."""
+    _only(given, "bug")
+    address = given.get("bug", "")
+    if not isinstance(address, str):
+        raise InvalidInputError("bug: an address expected", field="bug")
+    return {"bug": check_bug(address)}
 
 
 def _only(given: Given, *names: str) -> None:

@@ -111,12 +111,14 @@ def unsuccessful(batch_id: int) -> list[str]:
 
 
 def check_reason(verb: Verb, reason: str) -> str:
-    """Give a reason in one line. Raises InvalidInputError where it is too long, or missing and needed."""
+    """Give a reason in one line. Raises InvalidInputError where it is too long or odd, or missing and needed."""
     reason = " ".join(reason.split())
     if len(reason) > LONGEST_REASON:
         raise InvalidInputError(
             f"reason: at most {LONGEST_REASON} characters, got {len(reason)}", field="reason"
         )
+    if not reason.isprintable():
+        raise InvalidInputError("reason: no control characters, please", field="reason")
     if verb.needs_reason and not reason:
         raise InvalidInputError(f"{verb.label.lower()} needs a reason", field="reason")
     return reason

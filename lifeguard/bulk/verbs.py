@@ -10,7 +10,7 @@ from bmm.models import OPEN, Operation
 from devices import services as notes
 from devices.models import BootConfig, Device, Image
 from devices.services import LONGEST_COMMENTS
-from lifeguard import services
+from lifeguard import quarantine, services
 from lifeguard.bulk import arguments as takes
 from lifeguard.bulk.arguments import Check, Field
 from mozpool_site.access.roles import Role
@@ -110,17 +110,19 @@ def _force_state(ask: Ask) -> Asked:
     return Asked(message=f"forced from {ask.expected} to {ask.arguments['to']}")
 
 
-def _forced_out(state: str) -> Callable[[Ask], Asked]:
-    """Take a device out of the pool from whatever state it is in."""
+def _troubleshoot(ask: Ask) -> Asked:
+    now_in, state = _state(ask.device), "troubleshooting"
+    if now_in == state:
+        raise ConflictError(f"{ask.device.name} is {state} already", field="state")
+    services.force_state(ask.device.pk, now_in, state, by=ask.by, reason=ask.reason)
+    return Asked(message=f"left {now_in}")
 
-    def apply(ask: Ask) -> Asked:
-        now_in = _state(ask.device)
-        if now_in == state:
-            raise ConflictError(f"{ask.device.name} is {state} already", field="state")
-        services.force_state(ask.device.pk, now_in, state, by=ask.by, reason=ask.reason)
-        return Asked(message=f"left {now_in}")
 
-    return apply
+def _lock_out(ask: Ask) -> Asked:
+    """Quarantine a device: who locks one out says what is wrong with it."""
+    left = _state(ask.device)
+    quarantine.lock_out(ask.device.pk, reason=ask.reason, bug=ask.arguments.get("bug", ""), by=ask.by)
+    return Asked(message=f"left {left}")
 
 
 def _return_to_pool(ask: Ask) -> Asked:
@@ -202,12 +204,13 @@ _TABLE = (
     Verb(
         "troubleshoot", "Troubleshoot",
         "Takes each device out of the pool for somebody to work on. Lifeguard stops what it is doing with it.",
-        _forced_out("troubleshooting"), dangerous=True, needs_reason=True, keeps_reason=True,
+        _troubleshoot, dangerous=True, needs_reason=True, keeps_reason=True,
     ),
     Verb(
         "lock_out", "Lock out",
-        "Takes each device out of the pool and keeps Lifeguard's hands off it until it is returned.",
-        _forced_out("locked_out"), dangerous=True, needs_reason=True, keeps_reason=True,
+        "Takes each device out of the pool and keeps Lifeguard's hands off it until it is returned. The reason stands "
+        "on its page until it passes a self-test.",
+        _lock_out, takes.bug, (takes.BUG,), dangerous=True, needs_reason=True, keeps_reason=True,
     ),
     Verb(
         "force_state", "Force state",

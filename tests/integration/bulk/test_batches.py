@@ -16,9 +16,11 @@ from lifeguard.bulk import progress, verbs
 from lifeguard.bulk.models import Batch, BatchItem, Progress
 from lifeguard.bulk.services import start, stop, unsuccessful
 from lifeguard.bulk.verbs import VERBS, Ask, Asked
+from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.access.models import AuditEntry
 from mozpool_site.errors import ConflictError, InvalidInputError, MozpoolError, UnknownNameError
+from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from requests_app.pulse import PoolPulse
 from tests.factories import make_controller, make_device, make_devices, make_image
@@ -74,6 +76,9 @@ def report(operation: Operation, outcome: Outcome) -> None:
         ("please_image", {"image": "b2g"}, ["panda-1"], "", "image b2g needs b2gbase"),
         ("please_image", {"image": "b2g", "boot_config": {"b2gbase": "ftp://x/"}}, ["panda-1"], "", "http or https"),
         ("please_image", {"image": "self-test"}, ["panda-1"], "", "there is no image 'self-test'"),
+        ("ping", {}, ["panda-1"], "x\x1by", "reason: no control characters"),
+        ("lock_out", {"bug": "4711"}, ["panda-1"], "why", "bug: an address such as https"),
+        ("lock_out", {"bug": 4711}, ["panda-1"], "why", "bug: an address expected"),
         ("pxe_boot", {"netboot": "none"}, ["panda-1"], "", "there is no boot config 'none'"),
         ("force_state", {"to": "asleep"}, ["panda-1"], "why", "'asleep' is no state; there are: new"),
         ("comment", {"text": " ", "mode": "append"}, ["panda-1"], "", "what is to be added?"),
@@ -269,6 +274,36 @@ def test_devices_leave_the_pool_from_any_state_and_return_by_way_of_a_test() -> 
     assert progress.advance(back.pk, budget_seconds=LONG) is True
     device.refresh_from_db()
     assert (device.state, far(back)) == ("new", ["asked"])
+
+
+def test_who_locks_devices_out_puts_them_into_quarantine_also_those_that_have_failed() -> None:
+    ready, failed = make_device(), make_device(state="failed_pinging", deadline=None)
+    Device.objects.filter(pk=failed.pk).update(quarantine_reason="pc_pinging gave up after timeout")
+    bug = "https://bugs.example.com/4711"
+    progress.advance(begin("lock_out", [ready, failed], {"bug": bug}, reason="fan").pk, budget_seconds=LONG)
+    for device in (ready, failed):
+        device.refresh_from_db()
+        assert (device.state, device.health, device.quarantine_since) == (
+            "locked_out",
+            "bad",
+            device.state_since,
+        )
+        assert (device.quarantine_reason, device.quarantine_bug, device.quarantine_by) == ("fan", bug, "ada")
+    entry = AuditEntry.objects.get(action="quarantine", target=failed.name)
+    before = {"state": "failed_pinging", "reason": "pc_pinging gave up after timeout", "bug": ""}
+    assert (entry.before, entry.after) == (before, {"state": "locked_out", "reason": "fan", "bug": bug})
+    progress.advance(begin("lock_out", [failed], reason="again").pk, budget_seconds=LONG)
+    failed.refresh_from_db()
+    assert failed.quarantine_reason == "fan"
+    progress.advance(begin("return_to_pool", [failed]).pk, budget_seconds=LONG)
+    Device.objects.filter(pk=failed.pk).update(state="self_test_running")
+    device_runner.deliver(failed.pk, Event("failed_self_test"))
+    failed.refresh_from_db()
+    assert (failed.quarantine_reason, failed.quarantine_by) == ("fan", "ada")
+    Device.objects.filter(pk=failed.pk).update(state="self_test_running")
+    device_runner.deliver(failed.pk, Event("self_test_ok"))
+    failed.refresh_from_db()
+    assert (failed.state, failed.quarantine_reason, failed.quarantine_by) == ("ready", "", "")
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
