@@ -1,0 +1,1 @@
+"""What people see: real browsers on real pages, over a pool that real processes run."""
