@@ -19,7 +19,7 @@ def somebody(name: str = "ada", role: str | None = "operator", **columns: Any) -
     """Make a user, in the group of a role; without a password, for hashing one takes longer than a test."""
     user = User.objects.create(username=name, **columns)
     if role:
-        user.groups.add(Group.objects.get(name=role))
+        user.groups.add(Group.objects.get_or_create(name=role)[0])
     return user
 
 

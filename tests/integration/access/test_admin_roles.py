@@ -170,7 +170,7 @@ def test_an_admin_makes_a_user_gives_a_role_and_a_quota_and_it_is_told() -> None
     path = f"/admin/auth/user/{user.pk}/change/"
     sent = {
         **load(client, path),
-        "groups": [Group.objects.get(name="requester").pk],
+        "groups": [Group.objects.get_or_create(name="requester")[0].pk],
         "limits-0-max_open_requests": 7,
     }
     assert client.post(path, sent).status_code == 302

@@ -74,7 +74,7 @@ def test_a_token_does_no_more_than_its_owner_may_though_its_cap_is_higher() -> N
     make_device(name="panda")
     owner = somebody(role="operator")
     text = token_of(owner)
-    owner.groups.set([Group.objects.get(name="viewer")])
+    owner.groups.set([Group.objects.get_or_create(name="viewer")[0]])
     assert sending(text).post(FORCE, **JSON).status_code == 403
     owner.groups.clear()
     assert sending(text).get(LIST).status_code == 403
@@ -82,7 +82,9 @@ def test_a_token_does_no_more_than_its_owner_may_though_its_cap_is_higher() -> N
 
 def test_the_highest_of_several_groups_counts_and_a_foreign_group_for_nothing() -> None:
     owner = somebody(role="requester")
-    owner.groups.add(Group.objects.get(name="viewer"), Group.objects.create(name="ADMIN of something"))
+    owner.groups.add(
+        Group.objects.get_or_create(name="viewer")[0], Group.objects.create(name="ADMIN of something")
+    )
     bearer = tokens.find(token_of(owner))
     assert bearer is not None
     assert bearer.role is Role.REQUESTER

@@ -33,7 +33,7 @@ def someone(db: None) -> Person:
     def make(role: str | None = "viewer", name: str = "", *, enforce_csrf_checks: bool = False) -> Client:
         user = User.objects.create(username=name or f"a-{role}")
         if role:
-            user.groups.add(Group.objects.get(name=role))
+            user.groups.add(Group.objects.get_or_create(name=role)[0])
         client = Client(enforce_csrf_checks=enforce_csrf_checks)
         client.force_login(user)
         return client

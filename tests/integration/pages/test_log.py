@@ -30,7 +30,7 @@ Person = Callable[..., Client]
 def vera(db: None) -> Client:
     import_module("devices.migrations.0002_roles").create(apps, None)
     user = User.objects.create(username="vera")
-    user.groups.add(Group.objects.get(name="viewer"))
+    user.groups.add(Group.objects.get_or_create(name="viewer")[0])
     client = Client()
     client.force_login(user)
     return client

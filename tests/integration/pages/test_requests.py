@@ -49,7 +49,7 @@ def person(db: None) -> Person:
 
     def make(name: str, group: str = "requester") -> Client:
         user = User.objects.create(username=name)
-        user.groups.add(Group.objects.get(name=group))
+        user.groups.add(Group.objects.get_or_create(name=group)[0])
         client = Client()
         client.force_login(user)
         return client

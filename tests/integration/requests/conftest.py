@@ -32,7 +32,7 @@ def person(transactional_db: None) -> Person:
 
     def make(name: str, group: str = "requester") -> Client:
         user = User.objects.create(username=name)  # a session needs no password, and hashing one takes long
-        user.groups.add(Group.objects.get(name=group))
+        user.groups.add(Group.objects.get_or_create(name=group)[0])
         client = Client()
         client.force_login(user)
         return client
