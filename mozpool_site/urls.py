@@ -46,6 +46,9 @@ _V2 = [
     root.nowhere,
 ]
 
+# Here, not in every process: see access/admin_config.py.
+admin.autodiscover()
+
 urlpatterns = [
     path("", home, name="home"),
     path("", include("pages.urls")),
