@@ -92,6 +92,19 @@ class Request(MachineColumns):
         return f"request {self.pk} of {self.assignee} for {self.image}"
 
 
+class DailyFigures(models.Model):
+    """What ended on a day, added up once it is over (requests_app/daily.py); never changed, and kept for ever.
+
+    A row has some kilobytes for a hundred racks.
+    """
+
+    day = models.DateField(primary_key=True, help_text="In UTC.")
+    figures = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"figures of {self.day}"
+
+
 class PoolLease(models.Model):
     """Who looks after what concerns the whole pool: one pulse at a time holds the row named `pool`."""
 

@@ -1,4 +1,4 @@
-"""What concerns the whole pool: expiry, requests' timers, matching, webhooks, retention.
+"""What concerns the whole pool: expiry, requests' timers, matching, webhooks, retention, the figures of past days.
 
 One pulse at a time does it, the one that holds the pool's lease row; when it dies, another takes the lease
 over within seconds.
@@ -23,6 +23,7 @@ from mozpool_site.contained import POISON_PAUSE, contained
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
 from requests_app.claims import match_waiting
+from requests_app.daily import add_up_next
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
 from requests_app.outages import racks_down
@@ -36,6 +37,8 @@ _LOOK_EVERY = timedelta(seconds=1)
 _MATCH_EVERY = timedelta(seconds=2)
 _SWEEP_EVERY = timedelta(seconds=3)
 _PRUNE_EVERY = timedelta(hours=1)
+# A day at a time: those before an upgrade are added up within the hour, and nothing else waits for it.
+_ADD_UP_EVERY = timedelta(seconds=20)
 # Of each second, for bulk actions: the lease must be renewed in time.
 _BULK_SECONDS = 0.4
 _SLICE = 500
@@ -50,6 +53,7 @@ class PoolPulse:
     _matched: datetime | None = None
     _swept: datetime | None = None
     _pruned: datetime | None = None
+    _added: datetime | None = None
     _courier: Courier = field(default_factory=Courier)
 
     def beat(self, now: datetime) -> None:
@@ -76,6 +80,10 @@ class PoolPulse:
             self._pruned = now
             with contained("what is old can't be pruned; next try in an hour"):
                 _forget(now)
+        if _every(_ADD_UP_EVERY, self._added, now):
+            self._added = now
+            with contained("past days can't be added up; next try in 20 seconds"):
+                add_up_next(now)
 
     def stop(self) -> None:
         """Let what is being sent end; takes as long as the slowest receiver, 20 s at most."""

@@ -1,10 +1,14 @@
-"""What statistics read: eight queries that count in the database, each bounded by an index on the time it is about.
+"""What statistics read: queries that count in the database, each bounded by an index on the time it is about.
+
+Where days of the period are kept added up, all but `times` read only what came after them: from `kept.until` on.
 
 Nothing here reads the journal: requests, installations and operations have rows of their own, and those are enough.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Subquery, Sum, Value
@@ -15,6 +19,7 @@ from bmm.operations import POWER_KINDS, Answer
 from devices.models import Device
 from lifeguard.models import Install
 from pages.statistics.busy import Uses, seconds_in_use
+from pages.statistics.kept import Kept
 from pages.statistics.periods import Period
 from pages.statistics.sql import seconds_into, slot_of
 from pages.statistics.times import Course, Times, times_of
@@ -55,33 +60,35 @@ def _filed(begin: datetime, end: datetime) -> int:
     """Say how many requests were filed between two moments, uncounted: numbers are given in the order of filing."""
     filed = Request.objects.filter(created__gte=begin, created__lt=end)
     first, last = (
-        filed.order_by(*order).values("pk")[:1] for order in (("created", "pk"), ("-created", "-pk"))
+        Subquery(filed.order_by(*order).values("pk")[:1])
+        for order in (("created", "pk"), ("-created", "-pk"))
     )
-    ends = Request.objects.filter(Q(pk=Subquery(first)) | Q(pk=Subquery(last))).order_by()
-    numbers = list(ends.values_list("pk", flat=True))
+    # Asked of one row, each of the two is one step into the index.
+    ends = Request.objects.order_by("pk").values_list(first, last)[:1]
+    numbers = [number for row in ends for number in row if number is not None]
     return max(numbers) - min(numbers) + 1 if numbers else 1
 
 
-def outcomes(period: Period, environment: str) -> list[tuple[int, int, int]]:
+def outcomes(period: Period, environment: str, kept: Kept) -> list[tuple[int, int, int]]:
     """Count the requests that ended in each slot: served, given up before they were, failed."""
-    ended = _of(environment).filter(ended__gte=period.since, ended__lt=period.until).order_by()
+    ended = _of(environment).filter(ended__gte=kept.until, ended__lt=period.until).order_by()
     closed = Q(state="closed")
     rows = ended.values(slot=slot_of(period, seconds_into(period, F("ended")))).annotate(
         served=Count("pk", filter=closed & Q(ready_at__isnull=False)),
         left=Count("pk", filter=closed & Q(ready_at__isnull=True)),
         failed=Count("pk", filter=~closed),
     )
-    found = [(0, 0, 0)] * period.number
+    found = list(kept.outcomes)
     for row in rows:
         found[row["slot"]] = (row["served"], row["left"], row["failed"])
     return found
 
 
-def use(period: Period, environment: str, now: datetime) -> Mapping[tuple[int, str], list[float]]:
+def use(period: Period, environment: str, kept: Kept, now: datetime) -> Mapping[tuple[int, str], list[float]]:
     """Give the seconds for which devices were held in each slot, by their rack's id and environment."""
     end = min(period.until, now)
     held = Request.objects.filter(
-        Q(ended=None) | Q(ended__gt=period.since), matched_at__lt=end, last_device__isnull=False
+        Q(ended=None) | Q(ended__gte=kept.until), matched_at__lt=end, last_device__isnull=False
     )
     if environment:
         held = held.filter(last_device__environment=environment)
@@ -93,7 +100,7 @@ def use(period: Period, environment: str, now: datetime) -> Mapping[tuple[int, s
         "last_device__rack_id", "last_device__environment",
         first=slot_of(period, F("begin")), last=slot_of(period, F("end")),
     ).annotate(number=Count("pk"), begins=Sum("begin"), ends=Sum("end"))  # fmt: skip
-    return seconds_in_use((_uses(row) for row in cells), period)
+    return seconds_in_use(chain(kept.uses, (_uses(row) for row in cells)), period)
 
 
 def _uses(row: Mapping[str, Any]) -> Uses:
@@ -101,30 +108,40 @@ def _uses(row: Mapping[str, Any]) -> Uses:
     return Uses(place, row["first"], row["last"], row["number"], int(row["begins"]), int(row["ends"]))
 
 
-def failed_on_devices(period: Period, environment: str) -> Failures:
+def failed_on_devices(period: Period, environment: str, kept: Kept) -> Failures:
     """Give the worst devices by installations that failed, each with how many there were; two queries.
 
     All installations are looked at for those devices only: there are many, and few of them fail.
     """
-    installs = _installs(period, environment)
-    failed = installs.filter(succeeded=False).values("device", "device__name").annotate(bad=Count("pk"))
-    worst = list(failed.order_by("-bad", "device__name")[:WORST])
-    tried = installs.filter(device__in=[row["device"] for row in worst]).values("device")
-    totals = dict(tried.annotate(total=Count("pk")).values_list("device", "total"))
-    return [(row["device__name"], (row["bad"],), totals.get(row["device"], row["bad"])) for row in worst]
+    since_kept = _installs(kept.until, period, environment).filter(succeeded=False)
+    rows = since_kept.values("device__name").annotate(bad=Count("pk")).values_list("device__name", "bad")
+    worst = _worst(kept.devices + Counter(dict(rows)))
+    tried = _installs(period.since, period, environment).filter(device__name__in=[name for name, _ in worst])
+    totals = dict(
+        tried.values("device__name").annotate(total=Count("pk")).values_list("device__name", "total")
+    )
+    return [(name, (bad,), max(bad, totals.get(name, 0))) for name, bad in worst]
 
 
-def failed_images(period: Period, environment: str) -> Failures:
+def failed_images(period: Period, environment: str, kept: Kept) -> Failures:
     """Give the worst images by installations that failed, each with how many there were."""
-    rows = _installs(period, environment).values("image", "image__name").annotate(
+    rows = _installs(kept.until, period, environment).values("image__name").annotate(
         total=Count("pk"), bad=Count("pk", filter=Q(succeeded=False))
     )  # fmt: skip
-    worst = rows.filter(bad__gt=0).order_by("-bad", "image__name")[:WORST]
-    return [(row["image__name"], (row["bad"],), row["total"]) for row in worst]
+    failed, tried = Counter(kept.images), Counter(kept.tried)
+    for name, bad, total in rows.values_list("image__name", "bad", "total"):
+        failed[name] += bad
+        tried[name] += total
+    return [(name, (bad,), tried[name]) for name, bad in _worst(failed)]
 
 
-def _installs(period: Period, environment: str) -> QuerySet[Install]:
-    installs = Install.objects.filter(finished__gte=period.since, finished__lt=period.until).order_by()
+def _worst(failed: Mapping[str, int]) -> list[tuple[str, int]]:
+    ordered = sorted(failed.items(), key=lambda item: (-item[1], item[0]))
+    return [(name, bad) for name, bad in ordered[:WORST] if bad]
+
+
+def _installs(since: datetime, period: Period, environment: str) -> QuerySet[Install]:
+    installs = Install.objects.filter(finished__gte=since, finished__lt=period.until).order_by()
     return installs.filter(device__environment=environment) if environment else installs
 
 

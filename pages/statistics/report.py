@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from pages.statistics import queries
+from pages.statistics.kept import kept
 from pages.statistics.periods import Period
 from pages.statistics.times import Times
 from requests_app.memory import Memory
@@ -40,16 +41,17 @@ class Key:
 
 
 def read(key: Key, now: datetime) -> Report:
-    """Read a report: eight queries, all but one over what happened in the period."""
+    """Read a report: nine queries, most of them over what no day has been added up of yet."""
     period, environment = key.period, key.environment
+    before = kept(period, environment)
     return Report(
         period=period,
         read=now,
         times=queries.times(period, environment),
-        outcomes=queries.outcomes(period, environment),
-        use=queries.use(period, environment, now),
-        devices=queries.failed_on_devices(period, environment),
-        images=queries.failed_images(period, environment),
+        outcomes=queries.outcomes(period, environment, before),
+        use=queries.use(period, environment, before, now),
+        devices=queries.failed_on_devices(period, environment, before),
+        images=queries.failed_images(period, environment, before),
         controllers=queries.failed_power(period, environment),
     )
 
