@@ -180,6 +180,15 @@ def test_what_is_no_server_is_refused(connect: Connect, url: str) -> None:
         connect([url])
 
 
+@pytest.mark.parametrize("token", ["mzp_\xe9", "mzp_a\nb", "mzp_a b"])
+def test_a_token_that_can_not_be_sent_is_refused_and_not_repeated(
+    connect: Connect, server: ContractServer, token: str
+) -> None:
+    with pytest.raises(ConfigError, match="can't be sent") as refused:
+        connect([server.url], token)
+    assert token not in str(refused.value)
+
+
 def test_a_pool_without_servers_is_refused(connect: Connect) -> None:
     with pytest.raises(ConfigError, match="MOZPOOL_SERVERS"):
         connect([])

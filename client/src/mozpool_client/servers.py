@@ -37,7 +37,7 @@ class Call:
 class Servers:
     """The servers in a random order, the one that answered last first; `token` is for all, or one for each server.
 
-    Raises ConfigError for a URL that can't be a server's.
+    Raises ConfigError for a URL that can't be a server's, and for a token that can't be sent.
     """
 
     def __init__(
@@ -54,6 +54,11 @@ class Servers:
         self._tokens = (
             dict.fromkeys(self.urls, token) if token is None or isinstance(token, str) else dict(token)
         )
+        if not all(_can_be_sent(known) for known in self._tokens.values() if known):
+            # Not repeated here: it may be somebody's good token with a stray character.
+            raise ConfigError(
+                "the token can't be sent: it should be printable ASCII without blanks; log in again"
+            )
 
     def exchange(self, call: Call, patience: float | None = None) -> Plan[Answer]:
         """Make a call at one server after the other, round after round, until one answers or patience runs out.
@@ -117,6 +122,10 @@ def clean_url(url: str) -> str:
     if not good or "@" in url or "?" in url or "#" in url or any(char.isspace() for char in url):
         raise ConfigError(f"{url!r} is no server; write https://mozpool.example.com")
     return url
+
+
+def _can_be_sent(token: str) -> bool:
+    return token.isascii() and token.isprintable() and " " not in token
 
 
 def _may_repeat(call: Call, outcome: Answer | NoAnswer) -> bool:
