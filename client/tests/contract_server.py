@@ -73,8 +73,8 @@ class ContractServer(ThreadingHTTPServer):
         """Where it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def move(self, number: int, state: str) -> None:
-        """Bring a request to a state."""
+    def move(self, number: int, state: str, device: str | None = "panda-0001") -> None:
+        """Bring a request to a state, with a device if it has one then."""
         with self.changed:
             row = self.requests[number]
             row["state"] = state
@@ -82,7 +82,9 @@ class ContractServer(ThreadingHTTPServer):
             if state == "ready":
                 row["ready_at"] = NOW
                 row["waiting"] = None
-                row["device"] = _held("panda-0001", self.url)
+                row["device"] = device and _held(device, self.url)
+            if state == "finding_device":
+                row["device"] = None
             if state.startswith(("closed", "failed")):
                 row["ended"] = NOW
                 row["device"] = None
@@ -369,7 +371,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _event(self, name: str, number: int | None, data: Any) -> None:
         mark = "" if number is None else f"id: {number}\n"
-        self.wfile.write(f"event: {name}\n{mark}data: {json.dumps(data)}\n\n".encode())
+        self.wfile.write(f"event: {name}\n{mark}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode())
 
     def _answer(self, status: int, answer: Any) -> None:
         kind = "application/problem+json" if status >= 400 else "application/json"

@@ -19,6 +19,7 @@ from mozpool_client import (
     Invalid,
     JournalLine,
     Mozpool,
+    MozpoolError,
     NotFound,
     NotReadyInTime,
     Request,
@@ -193,6 +194,26 @@ def test_who_holds_a_device_hears_of_its_loss(server: ContractServer) -> None:
             _ = held.device
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_client_itself_is_told_to_who_waits(
+    connect: Connect, server: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mozpool, "file", lambda *_: 1 // 0)
+    with pytest.raises(MozpoolError, match="ZeroDivisionError"), connect([server.url]).hold("b2g", timeout=5):
+        pytest.fail("nothing is held")
+
+
+def test_who_holds_a_device_hears_that_it_was_exchanged(server: ContractServer) -> None:
+    with Mozpool([server.url]).hold("b2g") as held:
+        server.move(1, "ready", device="panda-0002")
+        deadline = time.monotonic() + 5
+        while not held.lost and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert held.lost
+        with pytest.raises(RuntimeError, match="gone"):
+            _ = held.device
+
+
 def test_a_hold_that_is_refused_says_why(connect: Connect, server: ContractServer) -> None:
     with pytest.raises(Impossible), connect([server.url]).hold("b2g", tags=["impossible"]):
         pytest.fail("nothing is held")
@@ -225,6 +246,14 @@ def test_a_stream_that_breaks_goes_on_where_it_broke(connect: Connect, server: C
             break
     assert found == ["line 0", "line 1", "line 2", "line 3"]
     assert server.streams_broken == 1
+
+
+def test_a_line_with_odd_ends_of_lines_in_it_is_one_line(connect: Connect, server: ContractServer) -> None:
+    odd = "a\u2028b\u2029c\x85d"
+    server.note(odd, device="panda-0001")
+    found = next(iter(connect([server.url]).follow(device="panda-0001", after=0)))
+    assert isinstance(found, JournalLine)
+    assert found.message == odd
 
 
 def test_the_whole_story_in_an_event_loop(server: ContractServer) -> None:
@@ -265,6 +294,17 @@ def test_a_cancelled_task_returns_its_device(server: ContractServer) -> None:
             await task
 
     in_a_loop(server.url, story)
+    assert server.states() == ["closed"]
+
+
+def test_a_device_that_can_not_be_renewed_any_more_is_still_returned(server: ContractServer) -> None:
+    async def story(pool: AsyncMozpool) -> None:
+        async with pool.hold("b2g", duration=1):
+            server.faults.append(Fault(401))
+            await asyncio.sleep(0.8)
+
+    in_a_loop(server.url, story)
+    assert not server.faults
     assert server.states() == ["closed"]
 
 

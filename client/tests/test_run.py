@@ -226,6 +226,20 @@ def test_a_lost_device_ends_the_command(server: ContractServer, tmp_path: Path) 
     assert "the device is lost: request 1 is closed" in errors
 
 
+@pytest.mark.parametrize("state", ["finding_device", "ready"])
+def test_a_device_that_was_exchanged_for_another_is_lost(
+    server: ContractServer, tmp_path: Path, state: str
+) -> None:
+    process = started("run", "--image", "b2g", "--", *script(tmp_path, LISTENER), url=server.url)
+    running(process)
+    server.move(1, state, device="panda-0002")
+    status, output, errors = ended(process)
+    assert (status, output) == (40 + signal.SIGTERM, "heard SIGTERM\n")
+    assert "the device is lost" in errors
+    assert "no longer on panda-0001" in errors
+    assert server.states() == ["closed"]
+
+
 def test_a_lost_device_is_no_success_although_the_command_says_so(server: ContractServer) -> None:
     process = started(
         "run",

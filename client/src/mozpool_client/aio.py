@@ -15,6 +15,7 @@ from mozpool_client.following import Followed
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
 from mozpool_client.plans import DEFAULT_DURATION, Order, Plans
 from mozpool_client.servers import Servers
+from mozpool_client.sse import Lines
 from mozpool_client.transport import USER_AGENT, begun, no_answer, request_arguments, trusted
 from mozpool_client.wire import Answer, Emit, Flow, NextLine, NoAnswer, Plan, Send, Sleep
 
@@ -120,8 +121,8 @@ class AsyncMozpool:
             yield await self.wait_ready(request, timeout=timeout, progress=progress)
         finally:
             keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
+            # What has ended the renewing, such as a token that is no longer good, must not keep us from returning.
+            await asyncio.gather(keeping, return_exceptions=True)
             # Returned also when this very task is being cancelled.
             await asyncio.shield(self.return_(request.id))
 
@@ -246,7 +247,14 @@ class AsyncMozpool:
             body = b"" if begun(response) else await response.aread()
         except httpx.HTTPError as error:
             return no_answer(error), _nothing()
-        return Answer(response.status_code, response.headers, body), response.aiter_lines()
+        return Answer(response.status_code, response.headers, body), _lines(response)
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+    cut = Lines()
+    async for piece in response.aiter_text():
+        for line in cut.feed(piece):
+            yield line
 
 
 async def _next_line(lines: AsyncIterator[str]) -> str | NoAnswer | None:

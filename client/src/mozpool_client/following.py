@@ -63,6 +63,13 @@ def check_ready(request: Request, timeout: float | None) -> None:
     )
 
 
+def has_lost(now: Request, given: Request) -> bool:
+    """Whether a request has no longer the device that it had when it was ready; another one is no substitute."""
+    if given.device is None or now.has_ended:
+        return now.has_ended
+    return now.device is None or now.device.name != given.device.name
+
+
 def keep(plans: Plans, request: Request, duration: int) -> Flow[Request]:
     """Renew a request for `duration` seconds whenever a third of that has passed; emit it at each look, until it ends.
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Callable, Union
 
 from mozpool_client.errors import MozpoolError, Unavailable
-from mozpool_client.following import check_ready
+from mozpool_client.following import check_ready, has_lost
 from mozpool_client.models import HeldDevice, Request
 from mozpool_client.plans import Order
 from mozpool_client.transport import Stopped
@@ -60,6 +60,10 @@ class Keeper:
                 self._file_and_keep()
         except MozpoolError as error:
             self._tell(error)
+        except Exception as error:
+            # Whoever waits for news of a thread that died without a word would wait for ever.
+            self._tell(MozpoolError(f"a fault of the client: {error!r}", code="fault"))
+            raise
         finally:
             self._filed.set()
             self._pool.close()
@@ -95,6 +99,7 @@ class Hold:
         self._changed = threading.Condition()
         self._error: MozpoolError | None = None
         self._latest: Request | None = None
+        self._given: Request | None = None
 
     @property
     def request(self) -> Request:
@@ -107,14 +112,14 @@ class Hold:
     def device(self) -> HeldDevice:
         """The device. Raises RuntimeError when it is lost."""
         device = self.request.device
-        if device is None:
+        if device is None or self.lost:
             raise RuntimeError(f"request {self.request.id} is {self.request.state}: its device is gone")
         return device
 
     @property
     def lost(self) -> bool:
-        """Whether the device was taken away: the request expired, or somebody returned it."""
-        return self._latest is not None and self._latest.has_ended
+        """Whether the device was taken away: the request expired, was returned, or has got another device instead."""
+        return self._given is not None and has_lost(self.request, self._given)
 
     @property
     def trouble(self) -> MozpoolError | None:
@@ -153,6 +158,7 @@ class Hold:
                 self._progress(latest)
             if latest is told or latest.is_ready or latest.has_ended:
                 check_ready(latest, self._timeout)
+                self._given = latest
                 return
             told = latest
 

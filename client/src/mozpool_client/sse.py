@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_END_OF_LINE = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,25 @@ class ServerEvent:
     name: str
     data: str
     id: str
+
+
+class Lines:
+    """Cuts a text that comes in pieces into lines: at CR, LF or both, and nowhere else.
+
+    Python and httpx know more ends of lines, such as U+2028; but these may stand in what an event tells.
+    """
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def feed(self, piece: str) -> list[str]:
+        """Take a piece; give the lines that it completes, without their ends."""
+        text = self._rest + piece
+        # A CR at the end may be the first half of a CRLF.
+        half = "\r" if text.endswith("\r") else ""
+        *lines, rest = _END_OF_LINE.split(text.removesuffix("\r"))
+        self._rest = rest + half
+        return lines
 
 
 class Decoder:

@@ -16,6 +16,7 @@ from mozpool_client.holding import Hold
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
 from mozpool_client.plans import DEFAULT_DURATION, Order, Plans
 from mozpool_client.servers import Servers
+from mozpool_client.sse import Lines
 from mozpool_client.transport import USER_AGENT, Stopped, begun, no_answer, request_arguments, trusted
 from mozpool_client.wire import Answer, Emit, Flow, NextLine, NoAnswer, Plan, Send, Sleep
 
@@ -266,11 +267,17 @@ class Mozpool:
             body = b"" if begun(response) else response.read()
         except httpx.HTTPError as error:
             return no_answer(error), iter(())
-        return Answer(response.status_code, response.headers, body), response.iter_lines()
+        return Answer(response.status_code, response.headers, body), _lines(response)
 
     def _pause(self, effect: Sleep) -> None:
         if self._stopped.wait(effect.seconds):
             raise Stopped
+
+
+def _lines(response: httpx.Response) -> Iterator[str]:
+    cut = Lines()
+    for piece in response.iter_text():
+        yield from cut.feed(piece)
 
 
 def _next_line(lines: Iterator[str]) -> str | NoAnswer | None:

@@ -18,8 +18,8 @@ from typing import Callable, Union
 
 from mozpool_client.cli.output import local
 from mozpool_client.cli.signals import signals_to
-from mozpool_client.errors import MozpoolError, RequestEnded
-from mozpool_client.following import check_ready
+from mozpool_client.errors import MozpoolError
+from mozpool_client.following import check_ready, has_lost
 from mozpool_client.holding import Keeper
 from mozpool_client.models import Request
 from mozpool_client.plans import Order
@@ -178,19 +178,22 @@ class Session:
                 self._stop(command, message.number)
             elif isinstance(message, MozpoolError):
                 self._warn(f"the request can't be renewed any more: {message}")
-            elif message.has_ended:
-                self._lose(command, message)
+            elif has_lost(message, request):
+                self._lose(command, request, message)
             elif message.state != state:
                 state = message.state
                 if not message.is_ready:
                     self._warn(f"the device is not ready any more: request {message.id} is {state}")
 
-    def _lose(self, command: Command, request: Request) -> None:
+    def _lose(self, command: Command, given: Request, request: Request) -> None:
         if self._lost:
             return
         self._lost = True
-        ended = RequestEnded(f"the device is lost: request {request.id} is {request.state}", request=request)
-        self._warn(str(ended))
+        name = given.device.name if given.device else "it"
+        instead = f" on {request.device.name}" if request.device else ""
+        self._warn(
+            f"the device is lost: request {request.id} is {request.state}{instead}, no longer on {name}"
+        )
         if self._rules.abort_on_loss:
             self._stop(command, signal.SIGTERM)
 
