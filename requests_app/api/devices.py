@@ -1,6 +1,6 @@
 """The legacy API's view of devices where it depends on who holds them: the list, and the next boot config."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.http import HttpResponse
 
@@ -11,7 +11,7 @@ from mozpool_site.api.endpoint import READ, Call, endpoint, with_and_without_sla
 from mozpool_site.api.errors import JSON_TYPE
 from mozpool_site.api.legacy import MASK, answer
 from mozpool_site.errors import NotAllowedError
-from requests_app.api.ownership import own_request_ids, shown
+from requests_app.api.ownership import own_boot_configs, own_request_ids, shown
 
 _COLUMNS = (
     "pk", "name", "fqdn", "inventory_id", "mac", "rack_id", "state", "comments", "image_id", "boot_config",
@@ -27,11 +27,11 @@ def listing(call: Call) -> HttpResponse:
     if not call.asks_for("details"):
         return answer({"devices": list(Device.objects.order_by("name").values_list("name", flat=True))})
     sees_all = call.caller.may(Role.OPERATOR)
-    own = frozenset() if sees_all else own_request_ids(call.caller)
+    own = {} if sees_all else own_boot_configs(call.caller)
     return answer({"devices": list(_entries(sees_all=sees_all, own=own))})
 
 
-def _entries(*, sees_all: bool, own: frozenset[int]) -> Iterator[dict[str, object]]:
+def _entries(*, sees_all: bool, own: Mapping[int, str]) -> Iterator[dict[str, object]]:
     """Read all devices. Racks, images and controllers are few: reading them apart is cheaper than a join for each."""
     # Devices first: whatever they point at is there when it is read, unless it went away in between.
     rows = list(Device.objects.order_by("pk").values_list(*_COLUMNS))
@@ -54,7 +54,9 @@ def _entries(*, sees_all: bool, own: frozenset[int]) -> Iterator[dict[str, objec
             "state": state,
             "comments": comments,
             "image": images.get(image),
-            "boot_config": boot_config if sees_all else shown(boot_config, allowed=holder in own),
+            "boot_config": boot_config
+            if sees_all
+            else shown(boot_config, allowed=own.get(holder or 0) == boot_config),
             "environment": environment,
             "request_id": holder,
         }

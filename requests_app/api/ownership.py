@@ -1,6 +1,8 @@
 """Whose request is it, and who may read the boot config that it was filed with."""
 
-from django.db.models import Q
+from collections.abc import Mapping
+
+from django.db.models import Q, QuerySet
 
 from mozpool_site.api.access import LEGACY, Caller, Role
 from mozpool_site.api.legacy import MASK
@@ -29,7 +31,19 @@ def shown(boot_config: str, *, allowed: bool) -> str:
 
 def own_request_ids(caller: Caller) -> frozenset[int]:
     """Give the ids of the caller's live requests; the devices that they hold are the caller's for a time."""
+    return frozenset(_own_requests(caller).values_list("pk", flat=True))
+
+
+def own_boot_configs(caller: Caller) -> Mapping[int, str]:
+    """Give the boot configs of the caller's live requests, by their ids: what they may read on a device.
+
+    Until its own is installed, a device has that of whoever held it before.
+    """
+    return dict(_own_requests(caller).values_list("pk", "boot_config"))
+
+
+def _own_requests(caller: Caller) -> QuerySet[Request]:
     if not caller.may(Role.REQUESTER):
-        return frozenset()
+        return Request.objects.none()
     whose = Q(owner__startswith=LEGACY) if caller.by_network else Q(owner=caller.name)
-    return frozenset(Request.objects.filter(whose, ended=None).values_list("pk", flat=True))
+    return Request.objects.filter(whose, ended=None)

@@ -1,5 +1,7 @@
 """The v2 API's devices, whole: what exists, what can be done to it, and what is whose while a request holds it."""
 
+from collections.abc import Mapping
+
 from django.urls import URLPattern
 
 from bmm.api.v2.actions import HardwareActions
@@ -9,7 +11,7 @@ from lifeguard.api.v2 import LifeguardActions
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2.routes import resource
 from mozpool_site.errors import NotAllowedError
-from requests_app.api.ownership import own_request_ids
+from requests_app.api.ownership import own_boot_configs, own_request_ids
 
 
 class DeviceViewSet(HardwareActions, LifeguardActions, DeviceWriting):
@@ -26,15 +28,15 @@ class DeviceViewSet(HardwareActions, LifeguardActions, DeviceWriting):
         **LifeguardActions.least_for_lifeguard,
     }
 
-    def own_requests(self) -> frozenset[int]:
-        """Give the numbers of the caller's requests."""
-        return own_request_ids(self.caller)
+    def own_boot_configs(self) -> Mapping[int, str]:
+        """Give the boot configs of the caller's requests, by their numbers."""
+        return own_boot_configs(self.caller)
 
     def demand_power_cycle(self, device: Device) -> None:
         """Let operators, and whoever holds the device. Raises NotAllowedError."""
         if self.caller.may(Role.OPERATOR):
             return
-        if device.held_by is None or device.held_by not in self.own_requests():
+        if device.held_by is None or device.held_by not in own_request_ids(self.caller):
             raise NotAllowedError(
                 f"a power cycle of {device.name} is for its holder and for operators", field="device"
             )

@@ -5,6 +5,7 @@ in requests_app/api/v2_devices.py.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -161,15 +162,18 @@ class DeviceResource(Resource, ABC, abstract=True):
     parameters = {"journal": keyset.PARAMETERS}
 
     @abstractmethod
-    def own_requests(self) -> frozenset[int]:
-        """Give the numbers of the caller's requests: what they hold is the caller's for a time."""
+    def own_boot_configs(self) -> Mapping[int, str]:
+        """Give the boot configs of the caller's requests, by their numbers: on what these hold, those are theirs."""
 
     def entries(self, rows: list[Row]) -> list[dict[str, Any]]:
         """Write devices. What they point at is looked up for all at once: joins would cost the list its index."""
         known = _Known(rows)
         sees_all = self.caller.may(Role.OPERATOR)
-        own = frozenset() if sees_all else self.own_requests()
-        return [known.entry(row, may_read=sees_all or row["held_by"] in own) for row in rows]
+        own = {} if sees_all else self.own_boot_configs()
+        return [
+            known.entry(row, may_read=sees_all or own.get(row["held_by"] or 0) == row["boot_config"])
+            for row in rows
+        ]
 
     def one(self, key: str) -> QuerySet[Device]:
         """Select a device by its name."""

@@ -178,7 +178,11 @@ def test_what_the_caller_knows_already_is_not_sent_again(operator: Client) -> No
 
 def test_a_boot_config_is_for_its_holder_and_for_operators() -> None:
     secret = {"b2gbase": "http://x/secret"}
-    mine = make_request(Device.objects.get(name="device1").image, owner="rita")  # type: ignore[arg-type]
+    mine = make_request(
+        Device.objects.get(name="device1").image,  # type: ignore[arg-type]
+        owner="rita",
+        boot_config=json.dumps(secret),
+    )
     Device.objects.filter(name="device1").update(
         boot_config=json.dumps(secret), held_by=mine.pk, idle_since=None
     )
@@ -315,6 +319,23 @@ def test_the_journal_of_a_device_comes_newest_first(operator: Client) -> None:
     rest = get(operator, first["next"].rpartition("/api/v2/")[2]).json()
     assert [line["message"] for line in rest["results"]] == ["line 1", "line 0"]
     problem(get(operator, "devices/device1/journal/?state=ready"), 400, "invalid", "state")
+
+
+def test_what_a_device_still_has_of_the_holder_before_is_not_for_the_next_one() -> None:
+    mine = make_request(Device.objects.get(name="device1").image, owner="rita")  # type: ignore[arg-type]
+    Device.objects.filter(name="device1").update(
+        boot_config='{"b2gbase": "http://x/secret"}', held_by=mine.pk, idle_since=None
+    )
+    rita = person("rita", "requester")
+    assert get(rita, "devices/device1/").json()["boot_config"] is None
+    (old,) = [entry for entry in old_list(rita) if entry["name"] == "device1"]
+    assert old["boot_config"] == "***"
+
+
+def old_list(client: Client) -> list[dict[str, Any]]:
+    """Give the legacy API's devices as somebody sees them."""
+    devices: list[dict[str, Any]] = client.get("/api/device/list/?details").json()["devices"]
+    return devices
 
 
 def test_a_device_keeps_its_boot_config_while_it_boots_from_it() -> None:
