@@ -28,17 +28,25 @@ _READ_SECONDS = 10.0
 
 
 def power_cycle(
-    device_id: int, *, by: Actor, boot_config: BootConfig | None = None, boot_config_values: str = "{}"
+    device_id: int,
+    *,
+    by: Actor,
+    boot_config: BootConfig | None = None,
+    boot_config_values: str = "{}",
+    held_by: int | None = None,
 ) -> Operation:
     """Queue a power cycle into the network with `boot_config`, or into the device's own storage without one.
 
-    `boot_config_values` is what the booting device is told of its image, as JSON text. Raises ConflictError for
-    a device without an outlet, InvalidInputError for a boot config that is not active.
+    `boot_config_values` is what the booting device is told of its image, as JSON text. With `held_by` only while that
+    request has the device. Raises ConflictError for a device without an outlet, or that has changed hands,
+    InvalidInputError for a boot config that is not active.
     """
     if boot_config is not None and not boot_config.active:
         raise InvalidInputError(f"boot config {boot_config.name} is not active", field="boot_config")
 
     def prepare(device: Device) -> dict[str, object]:
+        if held_by not in (None, device.held_by):
+            raise ConflictError(f"request {held_by} has {device.name} no longer", field="device")
         device.netboot = boot_config
         if boot_config is None:
             device.save(update_fields=["netboot"])

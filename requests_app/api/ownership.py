@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.db.models import Q, QuerySet
 
+from devices.models import Device
 from mozpool_site.api.access import LEGACY, Caller, Role
 from mozpool_site.api.legacy import MASK
 from mozpool_site.errors import NotAllowedError
@@ -32,6 +33,20 @@ def shown(boot_config: str, *, allowed: bool) -> str:
 def own_request_ids(caller: Caller) -> frozenset[int]:
     """Give the ids of the caller's live requests; the devices that they hold are the caller's for a time."""
     return frozenset(_own_requests(caller).values_list("pk", flat=True))
+
+
+def demand_holder(caller: Caller, device: Device) -> int | None:
+    """Raise NotAllowedError unless the caller is an operator, or holds the device: then give the request that does.
+
+    Whoever acts on the device later, under its lock, asks whether that request still has it.
+    """
+    if caller.may(Role.OPERATOR):
+        return None
+    if device.held_by is None or device.held_by not in own_request_ids(caller):
+        raise NotAllowedError(
+            f"a power cycle of {device.name} is for its holder and for operators", field="device"
+        )
+    return device.held_by
 
 
 def own_boot_configs(caller: Caller) -> Mapping[int, str]:

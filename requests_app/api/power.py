@@ -15,8 +15,8 @@ from mozpool_site.api.bodies import Body
 from mozpool_site.api.endpoint import WRITE, Call, endpoint, with_and_without_slash
 from mozpool_site.api.legacy import answer
 from mozpool_site.api.values import build_value, text
-from mozpool_site.errors import InvalidInputError, NotAllowedError
-from requests_app.api.ownership import own_request_ids
+from mozpool_site.errors import InvalidInputError
+from requests_app.api.ownership import demand_holder
 
 _LONGEST_NAME = 64
 # Images ask for one or two values.
@@ -32,15 +32,12 @@ def power_cycle(call: Call, name: str) -> HttpResponse:
     """
     device = device_named(name)
     caller = call.caller
-    if not caller.may(Role.OPERATOR) and (
-        device.held_by is None or device.held_by not in own_request_ids(caller)
-    ):
-        raise NotAllowedError(
-            f"a power cycle of {device.name} is for its holder and for operators", field="device"
-        )
+    held_by = demand_holder(caller, device)
     boot_config = _boot_config(call.body)
     values = _values(call.body) if boot_config else "{}"
-    services.power_cycle(device.pk, by=caller.actor, boot_config=boot_config, boot_config_values=values)
+    services.power_cycle(
+        device.pk, by=caller.actor, boot_config=boot_config, boot_config_values=values, held_by=held_by
+    )
     return answer({})
 
 

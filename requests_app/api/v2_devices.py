@@ -10,8 +10,7 @@ from devices.models import Device
 from lifeguard.api.v2 import LifeguardActions
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2.routes import resource
-from mozpool_site.errors import NotAllowedError
-from requests_app.api.ownership import own_boot_configs, own_request_ids
+from requests_app.api.ownership import demand_holder, own_boot_configs
 
 
 class DeviceViewSet(HardwareActions, LifeguardActions, DeviceWriting):
@@ -32,14 +31,9 @@ class DeviceViewSet(HardwareActions, LifeguardActions, DeviceWriting):
         """Give the boot configs of the caller's requests, by their numbers."""
         return own_boot_configs(self.caller)
 
-    def demand_power_cycle(self, device: Device) -> None:
+    def demand_power_cycle(self, device: Device) -> int | None:
         """Let operators, and whoever holds the device. Raises NotAllowedError."""
-        if self.caller.may(Role.OPERATOR):
-            return
-        if device.held_by is None or device.held_by not in own_request_ids(self.caller):
-            raise NotAllowedError(
-                f"a power cycle of {device.name} is for its holder and for operators", field="device"
-            )
+        return demand_holder(self.caller, device)
 
 
 urlpatterns: list[URLPattern] = resource("devices", DeviceViewSet)

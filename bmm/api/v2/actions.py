@@ -69,15 +69,18 @@ class HardwareActions(ApiViewSet, ABC, abstract=True):
     }
 
     @abstractmethod
-    def demand_power_cycle(self, device: Device) -> None:
-        """Raise NotAllowedError unless the caller may cycle this device's power."""
+    def demand_power_cycle(self, device: Device) -> int | None:
+        """Raise NotAllowedError unless the caller may cycle this device's power.
+
+        Gives the request that must still have the device then; None where it does not matter who has it.
+        """
 
     @extend_schema(request=PowerCycleSerializer, responses={202: FollowSerializer})
     @action(detail=True, methods=["post"], url_path="power-cycle")
     def power_cycle(self, request: Request, name: str) -> HttpResponse:
         """Cycle the power; for operators, and for whoever holds the device."""
         device = device_named(name)
-        self.demand_power_cycle(device)
+        held_by = self.demand_power_cycle(device)
         body = self._body(PowerCycleSerializer)
         netboot, values = body.get("netboot"), body.get("boot_config", {})
         if values and netboot is None:
@@ -90,6 +93,7 @@ class HardwareActions(ApiViewSet, ABC, abstract=True):
                 by=self.caller.actor,
                 boot_config=netboot,
                 boot_config_values=json.dumps(values_of(values, values), sort_keys=True),
+                held_by=held_by,
             )
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from bmm import services
 from bmm.models import Operation
 from devices.models import BootConfig, Device, Image, Journal
 from tests.factories import make_request
@@ -59,6 +60,23 @@ def test_whoever_holds_a_device_may_cycle_its_power_and_no_more() -> None:
     problem(send(rita, "POST", "devices/device2/power-cycle/"), 403, "not_allowed", "device")
     for action in ACTIONS[1:]:
         problem(send(rita, "POST", f"devices/device1/{action}/"), 403, "not_allowed")
+
+
+def test_who_has_just_lost_a_device_cycles_nobody_elses_power(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.objects.get(name="android")
+    mine, next_ = make_request(image, owner="rita"), make_request(image, owner="rob")
+    Device.objects.filter(name="device1").update(held_by=mine.pk, idle_since=None)
+    queue = services.power_cycle
+
+    def changes_hands_first(*words: Any, **options: Any) -> Operation:
+        Device.objects.filter(name="device1").update(held_by=next_.pk)
+        return queue(*words, **options)
+
+    monkeypatch.setattr(services, "power_cycle", changes_hands_first)
+    problem(
+        send(person("rita", "requester"), "POST", "devices/device1/power-cycle/"), 409, "conflict", "device"
+    )
+    assert not Operation.objects.exists()
 
 
 def test_a_reimage_is_asked_of_lifeguard(operator: Client) -> None:
