@@ -9,9 +9,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from pages.access import roles_of
 
-# Below these there are no pages, but calls of programs.
+# Below these there are no pages of ours, but calls of programs, and Swagger UI.
 _FOR_PROGRAMS = ("api/", "boot/", "healthz")
-_DOCUMENTATION = "api/v2/docs/"
+# Django leads from these to pages that have names, or says that there is none.
+_NAMELESS = re.compile(r"\(\?:api\|boot\).*|admin/({url}|.*/{object_id}/)")
 # Parts of pages, which the pages fetch themselves, and files.
 PARTS = frozenset(
     {
@@ -20,8 +21,10 @@ PARTS = frozenset(
         "request_now",
     }
 )  # fmt: skip
-# What the admin has besides pages: data, a file, and what only leads to pages.
-_NO_PAGES = frozenset({"autocomplete", "jsi18n", "view_on_site", "logout", "devices_device_export"})
+# What the admin has besides pages: data, a file, a form's target, and what only leads to pages.
+_NO_PAGES = frozenset({"devices_powercontroller_test", "autocomplete", "jsi18n", "view_on_site", "logout", "devices_device_export"})
+# Django's pages of a row's past and of its deletion are the same for all models: those of two stand for all.
+_ALIKE = re.compile(r"(?!devices_device_|devices_rack_)[a-z]+_[a-z]+_(history|delete)")
 _ARGUMENT = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
 
 
@@ -39,6 +42,7 @@ class Route:
 
 _QUERIES = {
     "bulk_confirm": "?device=panda-0001&device=panda-0002&verb=force_state",
+    "devices_bootconfig_preview": "?preview_of=1&preview_device=panda-0001",
     "devices_device_act": "?device=panda-0001&device=panda-0002",
 }
 _OF_MODEL = re.compile(r"(?P<app>access|auth|bmm|devices|lifeguard|requests_app)_(?P<model>[a-z]+)_[a-z_]+")
@@ -68,9 +72,10 @@ def routes() -> list[Route]:
 
 
 def _is_looked_at(name: str, path: str) -> bool:
-    if path == _DOCUMENTATION:
-        return True
-    return bool(name) and not path.startswith(_FOR_PROGRAMS) and name not in _NO_PAGES
+    if path.startswith(_FOR_PROGRAMS) or name in _NO_PAGES or _ALIKE.fullmatch(name):
+        return False
+    assert name or _NAMELESS.match(path), f"{path}: a page needs a name"
+    return bool(name)
 
 
 def _walk(patterns: list[Any], before: str) -> Iterator[tuple[str, str]]:

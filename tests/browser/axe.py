@@ -6,7 +6,11 @@ from playwright.sync_api import Page
 # axe knows minor, moderate, serious and critical ones.
 _COUNTS = ("serious", "critical")
 _RUN = """async (rules) => {
-  const options = { resultTypes: ["violations"], ...(rules ? { runOnly: { type: "rule", values: rules } } : {}) };
+  // A colour on its way from the light to the dark is no colour to judge.
+  const running = document.getAnimations().filter((one) => one.playState === "running");
+  await Promise.allSettled(running.map((one) => one.finished));
+  const only = rules ? { runOnly: { type: "rule", values: rules } } : {};
+  const options = { preload: false, resultTypes: ["violations"], ...only };
   const { violations } = await axe.run(document, options);
   return violations.map(({ id, impact, help, nodes }) =>
     ({ id, impact, help, where: nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`) }));

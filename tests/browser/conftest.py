@@ -18,7 +18,7 @@ from tests.network import own_network
 from tests.servers.mariadb import MariaDB
 from tests.servers.redis import Redis
 
-# The resolver of URLs is asked for all pages; pytest-django looked for settings before tests/conftest.py had named them.
+# For the resolver of URLs; pytest-django looked for settings before tests/conftest.py had named them.
 django.setup()
 
 # Boards so much faster than real ones: installed within a few seconds.

@@ -40,8 +40,8 @@ def keys_to(page: Page, role: str, name: str) -> int:
         ("/devices/?q=panda-0001", "checkbox", "Select panda-0001"),
         ("/devices/panda-0001/", "button", "Power cycle|Self-test"),
         ("/devices/panda-0001/log/", "button", "Follow"),
-        ("/racks/p1/", "checkbox", "panda-0001"),
-        ("/attention/", "link|button", "."),
+        ("/racks/p1/", "link", "panda-0001"),
+        ("/bulk/", "link", "Comment"),
     ],
 )
 def test_the_skip_link_and_the_main_action_of_a_page_are_reached_by_keys(

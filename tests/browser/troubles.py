@@ -1,4 +1,4 @@
-"""What a page does wrong where nobody looks: errors on its console, what its policy refuses, answers of 500 and above."""
+"""What a page does wrong where nobody looks: errors on its console, what its policy refuses, answers from 500 on."""
 
 from http import HTTPStatus
 

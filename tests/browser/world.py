@@ -5,6 +5,7 @@ It runs in the pool's own environment: `manage.py shell -c "from tests.browser.w
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -28,7 +29,12 @@ _OLGA = Actor("operator", "user")
 
 
 def main() -> None:
-    """Fill, and print as JSON the request and batch to look at, and the first key of each of the admin's models."""
+    """Fill the pool, and print as JSON what is in it."""
+    print(json.dumps(fill(), default=str))
+
+
+def fill() -> dict[str, Any]:
+    """Make them; give the `request` and `batch` to look at, and the `first` key of each of the admin's models."""
     _people()
     # Settling is the images' own time, which the lab's speed does not change.
     Image.objects.update(settle_seconds=1)
@@ -38,7 +44,7 @@ def main() -> None:
         image=Image.objects.get(name="b2g"), assignee=SCRIPT, duration=3600, device=device,
         boot_config={"b2gbase": SCRIPT},
     )  # fmt: skip
-    request = file_request(order, by=Actor(User.objects.get(username="requester").username, "user"))
+    request = file_request(order, by=Actor("requester", "user"))
     batch = start("comment", {"text": SCRIPT, "mode": "append"}, [SCRIPTED], by=_OLGA, reason=SCRIPT)
     _rows(device, Image.objects.get(name="android"))
     admin.autodiscover()
@@ -46,8 +52,7 @@ def main() -> None:
         model._meta.label_lower: model._default_manager.values_list("pk", flat=True).first()
         for model in admin.site._registry
     }
-    told = {"request": request.pk, "batch": batch.pk, "first": first}
-    print(json.dumps(told, default=str))
+    return {"request": request.pk, "batch": batch.pk, "first": first}
 
 
 def _people() -> None:
