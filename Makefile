@@ -19,7 +19,7 @@ DEVELOPMENT = env MOZPOOL_DEBUG=true
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 $(CORE): requirements-core.txt constraints.txt
 	scripts/venv requirements-core.txt
@@ -66,7 +66,7 @@ lint: $(ALL) ## every check that runs no test
 
 # The private servers live as long as the command beside them; see tests/servers/.
 .PHONY: test
-test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end
+test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end, in a browser
 	scripts/test-packages
 	$(PYTEST) -q -n 4 tests/unit tests/architecture
 	$(PYTEST) -q -n 4 --timeout 120 client/tests
@@ -75,8 +75,9 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PYTEST) -q tests/fuzz
 	$(PYTEST) -q -n 2 --dist loadfile tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile \
-		-m "not one_database" tests/integration
+		-m "not on_sqlite" tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/e2e
+	$(PYTEST) -q -n 2 --dist loadfile tests/browser
 	$(PYTEST) -q tests/real/test_one_machine.py
 
 .PHONY: test-real
@@ -97,6 +98,11 @@ client: $(ALL) ## build the client's sdist and wheel into client/dist
 bench: $(ALL) ## measure what docs/benchmarks.md states
 	scripts/test-packages
 	$(PY) -m tests.bench
+
+.PHONY: screenshots
+screenshots: $(ALL) ## take the pictures of docs/img: every page, over 800 simulated devices
+	scripts/test-packages
+	$(PY) -m tests.browser.screenshots
 
 .PHONY: docs
 docs: $(ALL) ## write the generated documents again: docs/settings.md, docs/states.md, docs/openapi.yaml
