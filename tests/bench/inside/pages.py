@@ -1,18 +1,25 @@
-"""Inside a process with Django: fills a pool with a month of work, and looks at pages as an operator does."""
+"""Inside a process that has started as a web process does: fills a pool with a month of work, and looks at pages.
+
+Each page is looked at in a process of its own, forked when no page has been yet: it remembers nothing of the pool.
+"""
 
 import time
 from datetime import timedelta
 from http import HTTPStatus
+from multiprocessing import get_context
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+# As in a web process: it loads what the first call would.
+import mozpool_site.asgi  # noqa: F401 - loaded for that alone
 from devices.models import Device, Image, Journal
 from lifeguard.models import Install
 from mozpool_site import clock
+from requests_app.daily import add_up_next
 from requests_app.models import Request
 from tests.bench.child import Order
 
@@ -25,15 +32,32 @@ class PageFailed(AssertionError):
 
 
 def answer(order: Order) -> Order:
-    """Carry out {fill: requests, journal: lines}, or {path, times}: give queries and seconds of each look."""
+    """Carry out {fill: requests, journal: lines}, or {path, processes, times}: look at a page.
+
+    Gives the queries of a first look, the seconds of the first look of each process, and of `times` more of the last.
+    """
     if "fill" in order:
         _fill(order["fill"], order["journal"])
         return {}
     path = order["path"].format(request=Request.objects.order_by("-pk").values_list("pk", flat=True)[0])
-    # To note each query takes time: only the first look is counted.
+    looks = [0] * (order["processes"] - 1) + [order["times"]]
+    told = [_in_new_process(path, times) for times in looks]
+    queries = max(queries for queries, _ in told)
+    return {"queries": queries, "first": [seconds[0] for _, seconds in told], "seconds": told[-1][1][1:]}
+
+
+def _in_new_process(path: str, times: int) -> tuple[int, list[float]]:
+    connections.close_all()  # not to be shared with the fork
+    with get_context("fork").Pool(1) as one:
+        return one.apply(_looks, (path, times))
+
+
+def _looks(path: str, times: int) -> tuple[int, list[float]]:
+    """Look for the first time, and again; give the queries of the first look and the seconds of each."""
+    # It also opens the connection to the database. To note each query takes time: only the first look is counted.
     with CaptureQueriesContext(connection) as asked:
         first = _look(path)
-    return {"queries": len(asked), "first": first, "seconds": [_look(path) for _ in range(order["times"])]}
+    return len(asked), [first, *(_look(path) for _ in range(times))]
 
 
 def _look(path: str) -> float:
@@ -50,6 +74,7 @@ def _fill(requests: int, lines: int) -> None:
     user = User.objects.create(username="operator")
     user.groups.add(Group.objects.get(name="operator"))
     _client.force_login(user)
+    _client.handler.load_middleware()  # as a web process does at its start
     now = clock.now()
     devices = list(Device.objects.order_by("pk"))
     images = list(Image.objects.filter(hidden=False))
@@ -84,6 +109,9 @@ def _fill(requests: int, lines: int) -> None:
         ),
         batch_size=2000,
     )  # fmt: skip
+    # As the pulse does, a day at a time.
+    while add_up_next(now):
+        pass
     failed = [device.pk for device in devices[::40]]
     Device.objects.filter(pk__in=failed).update(
         state="failed_self_test", health="bad", quarantine_reason="it failed", deadline=None, idle_since=None
