@@ -8,6 +8,8 @@ PYTHON ?=
 export PYTHON
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
+# Each file in one process, in the order given: the longest first.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 CORE := .venv/core.stamp
 ALL := .venv/all.stamp
 
@@ -66,19 +68,13 @@ lint: $(ALL) ## every check that runs no test
 
 # The private servers live as long as the command beside them; see tests/servers/.
 .PHONY: test
-test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end, in a browser
+test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end, in a browser, a real machine
 	scripts/test-packages
-	$(PYTEST) -q -n 4 tests/unit tests/architecture
 	$(PYTEST) -q -n 4 --timeout 120 client/tests
-	$(PYTEST) -q -n 2 tests/simulation
-	$(PYTEST) -q tests/servers
-	$(PYTEST) -q tests/fuzz
-	$(PYTEST) -q -n 2 --dist loadfile tests/integration
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile \
-		-m "not on_sqlite" tests/integration
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q -n 2 --dist loadfile tests/e2e
-	$(PYTEST) -q -n 2 --dist loadfile tests/browser
-	$(PYTEST) -q tests/real/test_one_machine.py
+	$(PYTEST) -q $(BY_FILE) -n 4 -m "not on_mariadb" tests/simulation tests/integration tests/unit tests/architecture
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 4 -m "not on_sqlite" tests/integration
+	$(PYTEST) -q $(BY_FILE) -n 2 tests/real/test_one_machine.py tests/browser tests/fuzz tests/servers
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 2 tests/e2e
 
 .PHONY: test-real
 test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, and one with a worn-out disk

@@ -10,20 +10,22 @@ import django
 import pytest
 from django.db import connections
 
-# What these test is the same on every database: sockets, files, scripts, words and pages. One database will do.
-ONE_DATABASE = (
+# Engine, claims and queues are tried on both databases (`make test`): there the two differ. Everything else is tried
+# once, on whichever asks more of it. What needs no database to speak of is cheapest on SQLite;
+ON_SQLITE = (
+    "access/",
     "admin/",
-    "access/test_admin_roles.py",
     "api/v2/test_problems.py",
-    "commands/test_bad_calls.py",
-    "commands/test_documents.py",
-    "commands/test_relay.py",
-    "commands/test_words.py",
+    "commands/",
     "deploy/",
-    "netboot/test_live_",
-    "netboot/test_tftp",
+    "inventory/test_sources.py",
+    "inventory/test_check_rack.py",
+    "netboot/",
+    "syslog/test_process.py",
     "web/",
 )
+# what reads and writes much as in production goes to the production database.
+ON_MARIADB = ("api/", "bulk/", "inventory/", "pages/", "syslog/", "webhooks/")
 _HERE = Path(__file__).parent
 
 # pytest-django looked for settings before tests/conftest.py had named them.
@@ -31,10 +33,15 @@ django.setup()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever needs no second database."""
+    """Mark whatever is tried on one database only."""
     for item in items:
-        if item.path.is_relative_to(_HERE) and str(item.path.relative_to(_HERE)).startswith(ONE_DATABASE):
-            item.add_marker(pytest.mark.one_database)
+        if not item.path.is_relative_to(_HERE):
+            continue
+        name = str(item.path.relative_to(_HERE))
+        if name.startswith(ON_SQLITE):
+            item.add_marker(pytest.mark.on_sqlite)
+        elif name.startswith(ON_MARIADB) and not item.get_closest_marker("on_sqlite"):
+            item.add_marker(pytest.mark.on_mariadb)
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ from tests.integration.access.permissions import (
     Outcome,
 )  # fmt: skip
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.on_sqlite]
 STRANGER, OLD_CLIENT, OPERATORS, BOARD = "192.0.2.5", "10.1.0.5", "10.2.0.5", "10.1.9.9"
 Things = dict[str, str]
 _HANDLER = ClientHandler(enforce_csrf_checks=False)

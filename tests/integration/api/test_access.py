@@ -98,7 +98,7 @@ def request_of_old_client() -> Request:
     return Request.objects.get(pk=answer.json()["request"]["id"])
 
 
-@pytest.mark.one_database
+@pytest.mark.on_sqlite
 @pytest.mark.parametrize(("method", "path"), MATRIX, ids=" ".join)
 def test_each_call_is_for_those_whom_the_table_names(
     method: str,

@@ -27,7 +27,7 @@ ERRORS = {
 }
 
 
-@pytest.mark.one_database
+@pytest.mark.on_sqlite
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_bad_call_gets_its_error_and_changes_nothing(
     part: int, operator: Client, subtests: pytest.Subtests

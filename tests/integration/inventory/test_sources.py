@@ -120,7 +120,7 @@ def _faults() -> list[tuple[str, Callable[[NetBox], None], str]]:
     ]
 
 
-@pytest.mark.one_database
+@pytest.mark.on_sqlite
 @pytest.mark.parametrize("source", ["lab", "json"])
 @pytest.mark.parametrize(("what", "goes_wrong", "told"), _faults(), ids=[what for what, *_ in _faults()])
 def test_anything_but_a_whole_answer_changes_nothing(

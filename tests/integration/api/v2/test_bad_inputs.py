@@ -82,7 +82,7 @@ def check(bad: Bad, client: Client, rows: dict[str, str]) -> None:
         assert str(bad.status) in operation["responses"], "answered, but not in the schema"
 
 
-@pytest.mark.one_database
+@pytest.mark.on_sqlite
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_bad_call_gets_its_problem_and_changes_nothing(
     part: int, ada: Client, rows: dict[str, str], subtests: pytest.Subtests

@@ -15,14 +15,14 @@ from tests.integration.api.v2.calls import get
 PUBLISHED = Path(__file__).parents[4] / "docs" / "openapi.yaml"
 
 
-@pytest.mark.one_database  # each database has its own largest numbers; SQLite's are published
+@pytest.mark.on_sqlite  # each database has its own largest numbers; SQLite's are published
 def test_the_published_schema_is_not_stale(tmp_path: Path) -> None:
     fresh = tmp_path / "openapi.yaml"
     call_command("spectacular", "--validate", "--fail-on-warn", file=str(fresh))
     assert fresh.read_text() == PUBLISHED.read_text(), "docs/openapi.yaml is stale: make docs"
 
 
-@pytest.mark.one_database  # each database has its own largest numbers; SQLite's are published
+@pytest.mark.on_sqlite  # each database has its own largest numbers; SQLite's are published
 def test_the_schema_is_served_to_everybody_and_kept_by_its_etag(stranger: Client) -> None:
     answer = get(stranger, "schema/")
     assert answer.json() == yaml.safe_load(PUBLISHED.read_text())
