@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,7 +16,6 @@ from pages.requests import listing
 from pages.requests.detail import detail, version
 from pages.requests.left import presets, urgency
 from requests_app.memory import Memory
-from requests_app.models import Request
 
 # Seconds after which what waits is looked at anew, though nothing has happened to it: its estimate counts down.
 _SLOT = 10
@@ -30,12 +29,9 @@ def requests(request: HttpRequest, caller: Person) -> HttpResponse:
 
 
 def _moves(now: datetime) -> str:
-    """Give a word that changes when an open request or the device of one moves."""
-    seen = Request.objects.filter(ended=None).aggregate(
-        n=Count("pk"), seq=Sum("state_seq"), end=Max("expires")
-    )
+    """Give a word that changes when the device of a request moves."""
     held = Device.objects.filter(held_by__isnull=False).aggregate(n=Count("pk"), seq=Sum("state_seq"))
-    return f"{seen}.{held}"
+    return f"{held}"
 
 
 _moved: Memory[str] = Memory(_moves, 0.5)
@@ -44,8 +40,7 @@ _moved: Memory[str] = Memory(_moves, 0.5)
 def _version_of_table(request: HttpRequest, caller: Person) -> str:
     # A word that changes needs no exact time, and the database's would cost a query.
     now = timezone.now()
-    # A renewal, or what ends as soon as it is filed, may show a moment later: it moves none of these.
-    return f"{_moved.get(now)}.{int(now.timestamp()) // _SLOT}"
+    return f"{live.requests_version()}.{_moved.get(now)}.{int(now.timestamp()) // _SLOT}"
 
 
 @page(Role.VIEWER)

@@ -20,10 +20,11 @@ from devices.models import Device, Journal
 from lifeguard.states import DEVICE
 from mozpool_site import clock
 from mozpool_site.statemachine.runner import Actor
+from pages import live
 from pages.images.catalogue import records
 from pages.requests.stages import STEPS, Life, Status, stages
 from requests_app.models import Request
-from requests_app.services import Order, file_request
+from requests_app.services import Order, file_request, renew, return_request
 from requests_app.stock import stock
 from requests_app.waiting.history import history
 from requests_app.waiting.queue import queue
@@ -273,6 +274,27 @@ def test_an_open_page_costs_a_304_until_something_happens(alice: Client) -> None
     assert "X-Live-Over" not in fresh
     alice.post(f"/requests/{request.pk}/return/")
     assert alice.get(path, headers={"If-None-Match": tag})["X-Live-Over"] == "yes"
+
+
+@pytest.mark.usefixtures("db")
+def test_the_list_hears_of_each_renewal_also_of_one_that_another_outlasts() -> None:
+    image, by = make_image(), Actor("alice", "user")
+    make_request(image, state="ready", expires=clock.now() + timedelta(days=1))
+    longer, shorter = (make_request(image, state="ready") for _ in range(2))
+    heard = []
+    for change in (
+        lambda: None,
+        lambda: renew(longer.pk, 7200, by=by),
+        lambda: renew(shorter.pk, 60, by=by),
+        lambda: make_request(image, state="closed", ended=clock.now()),
+        lambda: return_request(shorter.pk, by=by),
+    ):
+        change()
+        live.forget()
+        heard.append(live.requests_version())
+    assert len(set(heard)) == 5
+    live.forget()
+    assert live.requests_version() == heard[-1]
 
 
 def test_its_webhook_is_told_of_without_its_address(alice: Client, victor: Client) -> None:
