@@ -98,9 +98,12 @@ class Watch:
             await self.news(PAUSE)
 
     async def differs(self, seq: int, seconds: float) -> bool:
-        """Wait until `state_seq` is another one, for so long at most."""
+        """Wait until `state_seq` is beyond `seq`, or the request is gone, for so long at most.
+
+        The last look may be older than what the caller knows; a `state_seq` never goes back.
+        """
         end = time.monotonic() + seconds
-        while self.seq in (None, seq) and not self.over:
+        while (self.seq is None or 0 <= self.seq <= seq) and not self.over:
             if not await self.news(end - time.monotonic()):
                 return False
         return True

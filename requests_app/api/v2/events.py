@@ -5,6 +5,7 @@ of the last seconds may then come twice, none is left out. Where the web server 
 ends after what is there already.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,10 +27,11 @@ from mozpool_site.api.endpoint import with_and_without_slash
 from mozpool_site.api.v2 import wire
 from mozpool_site.api.v2.routes import single
 from mozpool_site.api.v2.views import ApiView
-from mozpool_site.api.values import LARGEST_ID
-from mozpool_site.errors import InvalidInputError
+from mozpool_site.api.values import LARGEST_ID, row_id
+from mozpool_site.errors import InvalidInputError, UnknownNameError
 from requests_app.api.v2 import rendering, waiting
 from requests_app.api.v2.rendering import Entry
+from requests_app.models import Request
 from requests_app.waiting.watcher import LINE, Line, Wanted, Watch, in_thread, watcher
 
 _TYPE = "text/event-stream"
@@ -62,9 +64,11 @@ def _last_event(request: HttpRequest) -> int | None:
 def _wanted(request: HttpRequest) -> Wanted:
     """Read which lines of the pool's journal are wanted. Raises InvalidInputError, UnknownNameError."""
     name, number = request.GET.get("device"), request.GET.get("request")
-    return Wanted(
-        None if name is None else device_named(name).pk, None if number is None else waiting.number_in(number)
-    )
+    device = None if name is None else device_named(name).pk
+    request_ = None if number is None else row_id(number)
+    if number is not None and not Request.objects.filter(pk=request_).exists():
+        raise UnknownNameError(f"there is no request {number[:63]!r}", field="request")
+    return Wanted(device, request_)
 
 
 def _missed(wanted: Wanted, after: int | None) -> Iterator[list[Line]]:
@@ -93,15 +97,18 @@ def _lines_as_events(rows: Iterable[Line], resume: int | None = None) -> str:
 class Stream:
     """One stream: of a request, or (`number` None) of the pool."""
 
+    request: HttpRequest
     caller: Caller
     wanted: Wanted
     last: int | None
     number: int | None = None
 
     async def run(self) -> AsyncIterator[str]:
-        """Give events until a request has ended, the process ends, or the client is too slow."""
+        """Give events until a request has ended, the process ends, the client is too slow, or may listen no longer."""
         with watcher().watch(self.number, self.wanted) as watch:
             await watch.begun()
+            # What is numbered up to here will not be told a second time.
+            begun = watch.resume or 0
             yield f"{_RETRY}: what happens from now on is told\n\n"
             entry = None
             if self.number is not None:
@@ -110,7 +117,7 @@ class Stream:
                 yield _event("state", entry)
             known: set[int] = set()
             async for page in self._pages():
-                known.update(line["id"] for line in page)
+                known.update(line["id"] for line in page if line["id"] > begun)
                 yield await in_thread(partial(_lines_as_events, page))
             async for text in self._live(watch, entry, known):
                 yield text
@@ -121,8 +128,14 @@ class Stream:
             yield page
 
     async def _live(self, watch: Watch, entry: Entry | None, known: set[int]) -> AsyncIterator[str]:
+        looked = time.monotonic()
         while not watch.over and (entry is None or entry["ended"] is None):
-            if not await watch.news(_HEARTBEAT):
+            quiet = not await watch.news(_HEARTBEAT)
+            if quiet or time.monotonic() > looked + _HEARTBEAT:
+                if not await in_thread(partial(waiting.still_welcome, self.request, self.caller)):
+                    return
+                looked = time.monotonic()
+            if quiet:
                 yield ": still here\n\n"
                 continue
             if entry is not None and watch.seq not in (None, entry["state_seq"]):
@@ -152,7 +165,7 @@ async def request_stream(request: HttpRequest, id: str) -> HttpResponseBase:  # 
     caller = await waiting.caller_of(request, ())
     number, last = waiting.number_in(id), _last_event(request)
     await waiting.load(number, caller)
-    return _answer(request, Stream(caller, Wanted(request=number), last, number).run())
+    return _answer(request, Stream(request, caller, Wanted(request=number), last, number).run())
 
 
 @waiting.problems_told
@@ -160,8 +173,8 @@ async def pool_stream(request: HttpRequest) -> HttpResponseBase:
     """Stream the journal of the pool, or of one device or request."""
     caller = await waiting.caller_of(request, ("device", "request"))
     last = _last_event(request)
-    wanted = await in_thread(lambda: _wanted(request))
-    return _answer(request, Stream(caller, wanted, last).run())
+    wanted = await in_thread(partial(_wanted, request))
+    return _answer(request, Stream(request, caller, wanted, last).run())
 
 
 class RequestEvents(ApiView):

@@ -7,17 +7,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial, wraps
 
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
-from mozpool_site.api.access import Caller, Role, demand, identify, listed_origin
+from mozpool_site.api.access import Caller, Role, demand, identify, listed_origin, role_of
 from mozpool_site.api.endpoint import with_and_without_slash
 from mozpool_site.api.v2 import handler
 from mozpool_site.api.values import LARGEST_ID, row_id
-from mozpool_site.errors import InvalidInputError, UnknownNameError
+from mozpool_site.errors import InvalidInputError, MozpoolError, UnknownNameError
+from mozpool_site.transactions import UNAVAILABLE
 from requests_app.api.v2 import rendering
 from requests_app.api.v2.rendering import Entry
 from requests_app.models import Request
@@ -68,6 +71,24 @@ async def caller_of(request: HttpRequest, known: Iterable[str]) -> Caller:
                 f"unknown query parameter {name[:60]!r}; there are: {there}", field=name[:60]
             )
     return caller
+
+
+def still_welcome(request: HttpRequest, caller: Caller) -> bool:
+    """Whether the credentials of who has been listening for a while are still what they were. Asks the database.
+
+    While that is away they are taken to be.
+    """
+    try:
+        if caller.by == "session":
+            # What the first look found is kept with the request.
+            request.session = type(request.session)(request.session.session_key)
+            user = get_user(request)
+            return isinstance(user, User) and role_of(user) == caller.role
+        return identify(request) == caller
+    except UNAVAILABLE:
+        return True
+    except MozpoolError:
+        return False
 
 
 def whole_number(query: Mapping[str, str], name: str, most: int) -> int | None:

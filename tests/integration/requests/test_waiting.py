@@ -1,22 +1,30 @@
 """Stories of waiting for news of a request: by long poll and by a stream of events, over real sockets."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings as settings_
+from django.contrib.auth.models import User
+from django.test import Client
 from pytest_django import Settings
 
 from devices.journal import append, line
 from devices.models import Device, Journal
 from mozpool_site import clock
+from mozpool_site.access import tokens
+from mozpool_site.statemachine.runner import Actor
 from requests_app.api.v2 import events as streams
 from requests_app.models import Request
 from requests_app.services import renew, return_request
+from requests_app.waiting.watcher import Watch
 from tests.factories import make_device, make_image, make_request
 from tests.factories.requests import CLIENT
 from tests.integration.requests.live import Live, running, until
@@ -128,6 +136,7 @@ def test_nobody_waits_for_what_has_ended(live: Live, request_: Request) -> None:
         ("requests/1/?wait=5&patience=1", 400, "patience"),
         ("requests/999999/events/", 404, "id"),
         ("events/?device=nosuch", 404, "device"),
+        ("events/?request=999999", 404, "request"),
         ("events/?since=1", 400, "since"),
     ],
 )
@@ -243,6 +252,57 @@ def test_a_quiet_stream_shows_that_it_lives(
     monkeypatch.setattr(streams, "_HEARTBEAT", 0.2)
     with live.stream("/api/v2/events/") as stream:
         assert [data for _, data, _ in told(stream, 3)] == [": still here"] * 3
+
+
+def test_a_stream_ends_when_its_token_is_revoked(
+    live: Live, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_HEARTBEAT", 0.2)
+    by = Actor("root", "command")
+    token, text = tokens.create(User.objects.create(username="eve", is_superuser=True), "x", by=by)
+    with live.stream("/api/v2/events/", Authorization=f"Bearer {text}") as stream:
+        assert next(stream)[1] == ": still here"
+        tokens.revoke(token.pk, by=by)
+        assert len(list(stream)) < 10
+
+
+def test_a_stream_ends_when_its_session_does(
+    live: Live, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_HEARTBEAT", 0.2)
+    cookie = f"{settings_.SESSION_COOKIE_NAME}={alice.session.session_key}"
+    with live.stream("/api/v2/events/", Cookie=cookie) as stream:
+        assert next(stream)[1] == ": still here"
+        alice.logout()
+        assert len(list(stream)) < 10
+
+
+def test_who_resumes_far_back_costs_no_memory(
+    live: Live, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remembered: list[int] = []
+
+    async def ended(stream: object, watch: object, entry: object, known: set[int]) -> AsyncIterator[str]:
+        remembered.append(len(known))
+        yield ": the end"
+
+    monkeypatch.setattr(streams.Stream, "_live", ended)
+    long_ago = clock.now() - timedelta(hours=1)
+    append(line("old", long_ago, request_id=request_.pk) for _ in range(600))
+    with live.stream("/api/v2/events/", **{"Last-Event-ID": "0"}) as stream:
+        assert len([data for _, data, _ in stream if "message" in data]) >= 600
+    assert remembered == [0]
+
+
+def test_a_look_from_before_the_answer_is_no_change() -> None:
+    async def waited() -> list[bool]:
+        watch = Watch(number=1)
+        watch.tell(4, [], 0)
+        before = await watch.differs(5, 0.05)
+        watch.tell(6, [], 0)
+        return [before, await watch.differs(5, 0.05)]
+
+    assert asyncio.run(waited()) == [False, True]
 
 
 def test_a_stream_shows_boot_configs_to_their_owners_only(
