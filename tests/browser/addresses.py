@@ -22,7 +22,16 @@ PARTS = frozenset(
     }
 )  # fmt: skip
 # What the admin has besides pages: data, a file, a form's target, and what only leads to pages.
-_NO_PAGES = frozenset({"devices_powercontroller_test", "autocomplete", "jsi18n", "view_on_site", "logout", "devices_device_export"})
+_NO_PAGES = frozenset(
+    {
+        "devices_powercontroller_test",
+        "autocomplete",
+        "jsi18n",
+        "view_on_site",
+        "logout",
+        "devices_device_export",
+    }
+)
 # Django's pages of a row's past and of its deletion are the same for all models: those of two stand for all.
 _ALIKE = re.compile(r"(?!devices_device_|devices_rack_)[a-z]+_[a-z]+_(history|delete)")
 _ARGUMENT = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")

@@ -1,18 +1,16 @@
 """One browser, and one pool of simulated boards, for all tests here; each person has logged in by the form."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import django
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
 
 from simlab.pool import Pool, PoolPlan
-from tests.browser.people import PASSWORD
+from tests.browser.chromium import chromium, log_in
 from tests.browser.troubles import Troubles
 from tests.network import own_network
 from tests.servers.mariadb import MariaDB
@@ -34,23 +32,12 @@ Visit = Callable[[str], AbstractContextManager[Opened]]
 As = Callable[[str], Page]
 
 
-def program() -> str:
-    """Find Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert found is not None, "chromium is missing; as root: apt-get install chromium"
-    return found
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Give Debian's Chromium, without a window."""
     expect.set_options(timeout=PATIENCE)
-    # Root may not have its sandbox; the pages are ours.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program(), args=arguments)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
@@ -79,13 +66,6 @@ def world(pool: Pool) -> dict[str, Any]:
     script = "from tests.browser.world import main; main()"
     told: dict[str, Any] = json.loads(pool.manage("shell", "--no-imports", "-c", script).stdout)
     return told
-
-
-def log_in(page: Page, name: str) -> None:
-    """Log in by the form that the page shows."""
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
 
 
 @pytest.fixture(scope="session")

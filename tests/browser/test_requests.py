@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import BOARDS, As, log_in
+from tests.browser.chromium import log_in
+from tests.browser.conftest import BOARDS, As
 
 
 def stays(page: Page) -> None:
