@@ -26,7 +26,8 @@ class Install(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=("image", "config_digest", "finished"), name="install_evidence"),
-            models.Index(fields=("finished",), name="install_time"),
+            # With what a month of them is counted by: read alone, it halves the time.
+            models.Index(fields=("finished", "image", "succeeded"), name="install_history"),
         )
 
     def __str__(self) -> str:
