@@ -53,7 +53,7 @@ def test_a_row_tells_of_power_network_boot_and_what_was_last_done() -> None:
 
 def test_a_power_controller_in_trouble_is_marked() -> None:
     now = clock.now()
-    columns = {
+    columns: dict[str, dict[str, object]] = {
         "well": {"last_contact": now, "last_error_at": now - timedelta(hours=1), "last_error": "old"},
         "silent": {"last_contact": now - timedelta(hours=1), "last_error_at": now, "last_error": "no route"},
         "suspect": {"suspect_until": now + timedelta(minutes=5)},
