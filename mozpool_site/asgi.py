@@ -22,11 +22,13 @@ from django.http.response import HttpResponseBase
 from django.template.loader import get_template
 from django.urls import reverse
 
+from mozpool_site.api.v2 import problems
 from mozpool_site.bridge import Bridge, Receive, Scope, Send
 from mozpool_site.stopping import watch_for_the_end
 
 _STREAM = re.compile(r"/api/v2/(?:.*/)?events/?")
 _LONG_POLL = re.compile(r"/api/v2/requests/[^/]+/?")
+_CLOSE = (b"connection", b"close")
 _WAITING_ROUTES = "requests_app.api.v2.urls_waiting"
 
 
@@ -39,6 +41,22 @@ def waits(scope: Scope) -> bool:
         return True
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return bool(_LONG_POLL.fullmatch(path)) and any(name == "wait" for name, _ in query)
+
+
+def brings_body(scope: Scope) -> bool:
+    """Whether a call has a body."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0")
+        for name, value in scope["headers"]
+    )
+
+
+async def _refuse_body(send: Send) -> None:
+    """Refuse a call that waits and has a body: Django would take in one of any length, to the disk."""
+    refused = problems.answer("invalid", "a call that waits takes no body", field="body")
+    headers = [(name.lower().encode(), value.encode()) for name, value in refused.items()]
+    await send({"type": "http.response.start", "status": refused.status_code, "headers": [*headers, _CLOSE]})
+    await send({"type": "http.response.body", "body": refused.content})
 
 
 class WaitingHandler(ASGIHandler):
@@ -65,6 +83,8 @@ class Application:
         """Serve a call, or the server's own start and end."""
         if scope["type"] == "lifespan":
             await _live(receive, send)
+        elif waits(scope) and brings_body(scope):
+            await _refuse_body(send)
         elif waits(scope):
             # Not through the handler's own __call__: it would give each call a thread, and with it a connection
             # to the database, for as long as the call waits.

@@ -66,7 +66,7 @@ def _wanted(request: HttpRequest) -> Wanted:
     name, number = request.GET.get("device"), request.GET.get("request")
     device = None if name is None else device_named(name).pk
     request_ = None if number is None else row_id(number)
-    if number is not None and not Request.objects.filter(pk=request_).exists():
+    if number is not None and not Request.objects.filter(pk=request_ or 0).exists():
         raise UnknownNameError(f"there is no request {number[:63]!r}", field="request")
     return Wanted(device, request_)
 

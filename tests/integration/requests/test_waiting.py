@@ -155,6 +155,14 @@ def test_a_stranger_waits_for_nothing(live: Live, request_: Request, settings: S
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("where", ["requests/1/?wait=5", "events/"])
+def test_a_body_that_nobody_would_read_is_not_taken_in(live: Live, where: str) -> None:
+    answer = live.http.request("GET", f"/api/v2/{where}", content=b"x" * 1000)
+    assert (answer.status_code, answer.json()["field"]) == (400, "body")
+    assert answer.headers["connection"] == "close"
+    assert live.http.get("/api/v2/requests/1/?wait=5", headers={"Content-Length": "0"}).status_code == 404
+
+
 def test_who_goes_away_is_forgotten_at_once(live: Live, request_: Request) -> None:
     with httpx.Client(base_url=live.http.base_url) as client, pytest.raises(httpx.ReadTimeout):
         client.get(path(request_, "?wait=60"), timeout=1)
