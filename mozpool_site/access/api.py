@@ -222,6 +222,7 @@ class TokenViewSet(Resource):
             raise UnknownNameError(f"there is no token {parts['id'][:20]!r} of yours", field="id")
         if token.role > self.caller.role and self.caller.by == "token":
             raise NotAllowedError(f"that token is {Role(token.role).word}, this one {self.caller.role.word}")
+        self.demand_unchanged(self.entry(parts["id"]))
         tokens.revoke(token.pk, by=self.caller.actor)
         response = HttpResponse(status=204)
         del response["Content-Type"]

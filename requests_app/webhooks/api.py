@@ -151,8 +151,16 @@ class WebhookViewSet(Resource):
         return self.reply(self.entry(str(number)))
 
     def destroy(self, request: Request, **parts: str) -> HttpResponse:
-        """Delete one, with what it was still to be told."""
-        services.remove(self._number(parts), by=self.caller.actor)
+        """Delete one, with what it was still to be told; with If-Match only if nobody has changed it meanwhile."""
+        number = self._number(parts)
+
+        @retrying
+        def remove() -> None:
+            services.find(number, lock=True)
+            self.demand_unchanged(self.entry(str(number)))
+            services.remove(number, by=self.caller.actor)
+
+        remove()
         response = HttpResponse(status=204)
         del response["Content-Type"]
         return response

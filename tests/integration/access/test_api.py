@@ -192,6 +192,7 @@ def test_a_token_is_revoked_by_its_owner_and_by_nobody_elses() -> None:
     assert foreign.delete(path).status_code == 404
     weak = sending(token_of(owner, role=Role.VIEWER))
     assert weak.delete(path).status_code == 403
+    assert client.delete(path, headers={"If-Match": '"of another"'}).status_code == 412
     gone = client.delete(path)
     assert (gone.status_code, gone.content) == (204, b"")
     assert client.get(WHO).status_code == 401

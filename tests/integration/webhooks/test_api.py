@@ -168,6 +168,16 @@ def test_deliveries_come_by_pages_the_newest_first(root: Client, webhook: Webhoo
     assert (len(told), rest["next"]) == (5, None)
 
 
+def test_a_webhook_that_has_changed_is_not_deleted_by_who_has_not_seen_it(
+    root: Client, webhook: Webhook
+) -> None:
+    path = f"{BASE}{webhook.pk}/"
+    stale = root.get(path)["ETag"]
+    assert patch(root, path, {"active": False}).status_code == 200
+    assert root.delete(path, headers={"If-Match": stale}).status_code == 412
+    assert root.delete(path, headers={"If-Match": root.get(path)["ETag"]}).status_code == 204
+
+
 def test_a_deleted_webhook_is_gone_and_told_nothing_more(
     root: Client, webhook: Webhook, receiver: Receiver
 ) -> None:
