@@ -10,7 +10,7 @@ from pages.charts.scale import Axis
 
 # In units of the drawing, about one CSS pixel each: a sheet is shown between 330 and 480 pixels wide.
 WIDTH, HEIGHT = 400, 190
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 74, 8, 10, 24
 _MOST_LABELS = 6
 # A label of the last slot must not reach over the edge.
 _LABEL_REACH = 18
