@@ -10,13 +10,27 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from tests.bench import filing, idle, overhead, pages, pulse, reading, relays, steps, syslog, tftp, waiting
+from tests.bench import (
+    filing,
+    idle,
+    overhead,
+    pages,
+    pulse,
+    reading,
+    relays,
+    steps,
+    syslog,
+    tftp,
+    waiting,
+    watched,
+)
 from tests.bench.tables import Section, console, machine, show
 
 PARTS: dict[str, Callable[[bool], Section]] = {
     "filing": filing.measure,
     "reading": reading.measure,
     "pages": pages.measure,
+    "watched": watched.measure,
     "waiting": waiting.measure,
     "steps": steps.measure,
     "overhead": overhead.measure,
