@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Group, User
 
-from bmm.models import HandTask, Kind
-from devices.models import Device, Image, Journal
+from bmm.models import HandTask, Kind, Operation, Status
+from devices.models import Device, Image, Journal, PowerController
 from devices.models.device import Health
 from lifeguard.bulk.progress import advance
 from lifeguard.bulk.services import start
@@ -22,7 +22,7 @@ from requests_app.daily import add_up_next
 from requests_app.models import Request
 from tests.browser.people import PASSWORD
 
-_DAYS, _A_DAY = 30, 160
+_DAYS, _A_DAY = 30, 500
 _PEOPLE = ("release", "gaia-ui", "b2g-try", "ada@example.com", "mwu@example.com")
 _NOTES = {
     "b2g": "Boot to Gecko, nightly builds. b2gbase is where the build's files are.",
@@ -67,6 +67,7 @@ def main() -> None:
     devices = list(Device.objects.order_by("pk"))
     _past(chances, now, devices)
     _states(chances, now, devices)
+    _hardware(chances, now, devices)
     told = {"request": _requests(chances, now), "batch": _batch(now), **_stories(now)}
     print(json.dumps(told))
 
@@ -79,16 +80,16 @@ def _past(chances: random.Random, now: datetime, devices: list[Device]) -> None:
     for filed in moments:
         image = chances.choices(images, (5, 9, 1))[0]
         device = chances.choice(devices)
-        waited, took = chances.expovariate(1 / 20), chances.gauss(150, 25)
-        used = chances.uniform(300, 3600)
-        went_well = chances.random() > (0.12 if device.pk % 97 == 0 else 0.02)
+        waited, took = chances.expovariate(1 / 25), chances.gauss(150, 25)
+        used = chances.uniform(1800, 36_000)
+        went_well = chances.random() > (0.4 if device.pk % 61 == 0 else 0.01)
         ready = filed + timedelta(seconds=waited + max(took, 60))
         who = chances.choice(_PEOPLE)
         requests.append(
             Request(
                 state="closed", image=image, assignee=who, owner=who, created=filed, turn=filed, matched_at=filed
                 + timedelta(seconds=waited), ready_at=ready, ended=min(now, ready + timedelta(seconds=used)),
-                expires=filed + timedelta(hours=2), last_device=device, environment="any", state_since=ready,
+                expires=filed + timedelta(hours=12), last_device=device, environment="any", state_since=ready,
             )
         )  # fmt: skip
         installs.append(
@@ -113,29 +114,56 @@ def _moments(chances: random.Random, now: datetime) -> Iterator[datetime]:
 
 def _states(chances: random.Random, now: datetime, devices: list[Device]) -> None:
     for place, device in enumerate(devices):
+        device.health, device.result = Health.GOOD, "complete"
         device.environment = "staging" if place % 9 == 4 else "production"
         device.state_since = now - timedelta(seconds=chances.uniform(60, 40_000))
         for state, every, seconds in _BUSY:
             if place % every == every - 1:
-                device.state, device.idle_since = state, None
+                device.state, device.idle_since, device.result = state, None, ""
                 device.state_since = now - timedelta(seconds=seconds)
         if place % 43 == 17:
             state, why = _FAILURES[place // 43 % len(_FAILURES)]
             device.state, device.idle_since, device.deadline = state, None, None
-            device.health, device.failures = Health.BAD, 3
-            device.quarantine_reason = why if place % 2 else ""
+            device.health, device.failures, device.result = Health.BAD, 3, "failed"
+            device.quarantine_reason = why
             device.state_since = now - timedelta(hours=chances.uniform(1, 60))
         elif place % 151 == 60:
             device.state, device.idle_since, device.deadline = "locked_out", None, None
             device.comments = "SD card on order, bug 871234"
+            device.state_since = now - timedelta(days=9)
         elif place % 211 == 100:
             device.state, device.idle_since, device.deadline = "maintenance_mode", None, None
             device.comments = "ada looks at its serial console"
     Device.objects.bulk_update(
         devices,
         ["environment", "state", "state_since", "idle_since", "deadline", "health", "failures", "quarantine_reason",
-         "comments"],
+         "comments", "result"],
         batch_size=200,
+    )  # fmt: skip
+
+
+def _hardware(chances: random.Random, now: datetime, devices: list[Device]) -> None:
+    """What was done to each device last, and a power controller that does not answer."""
+    done = {"status": Status.DONE, "runner": "localhost", "attempts": 1, "result": "ok", "actor": ""}
+    rows = []
+    for device in devices:
+        for kind, message, longest in (
+            (Kind.POWER_CYCLE, "off for 5 s, then on", 90_000),
+            (Kind.PING, "answers ping", 1800),
+        ):
+            when = now - timedelta(seconds=chances.uniform(60, longest))
+            rows.append(
+                Operation(
+                    device=device, rack_id=device.rack_id, controller_id=device.power_controller_id, kind=kind,
+                    message=message, created=when, not_before=when, begun=when, finished=when + timedelta(seconds=6),
+                    **done,
+                )
+            )  # fmt: skip
+    Operation.objects.bulk_create(rows, batch_size=500)
+    PowerController.objects.update(last_contact=now - timedelta(seconds=20))
+    PowerController.objects.filter(name="relay-7-2").update(
+        last_contact=now - timedelta(minutes=31), last_error="no answer within 5 s",
+        last_error_at=now - timedelta(minutes=1), suspect_until=now + timedelta(minutes=4),
     )  # fmt: skip
 
 
@@ -151,8 +179,9 @@ def _requests(chances: random.Random, now: datetime) -> int:
             device = next(free)
         request = Request.objects.create(
             state="ready", image=images["android" if place % 3 else "b2g"], assignee=who, owner=who, created=filed,
-            turn=filed, matched_at=filed, ready_at=filed + timedelta(seconds=120), last_device=device,
-            expires=now + timedelta(seconds=chances.uniform(200, 9000)), state_since=filed + timedelta(seconds=120),
+            turn=filed, matched_at=filed + timedelta(seconds=chances.uniform(1, 60)),
+            last_device=device, ready_at=filed + timedelta(seconds=180), state_since=filed + timedelta(seconds=180),
+            expires=now + timedelta(seconds=chances.uniform(200, 9000)),
         )  # fmt: skip
         Device.objects.filter(pk=device.pk).update(held_by=request.pk, idle_since=None, image=request.image)
     for device in Device.objects.filter(state__in=["downloading", "extracting", "sut_verifying"]).order_by(

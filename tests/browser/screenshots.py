@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from simlab.pool import ROOT, Pool, PoolPlan
 from tests.browser.chromium import chromium, log_in
+from tests.browser.png import small
 from tests.servers.redis import Redis
 
 FOLDER = ROOT / "docs" / "img"
@@ -103,7 +104,7 @@ def _shoot(page: Page, name: str, wanted: set[str]) -> None:
     height = min(_TALLEST, max(600, page.evaluate("document.documentElement.scrollHeight")))
     page.set_viewport_size({"width": width, "height": height})
     path = FOLDER / f"{name}.png"
-    page.screenshot(path=path, animations="disabled", caret="hide")
+    path.write_bytes(small(page, page.screenshot(animations="disabled", caret="hide")))
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
 
 
