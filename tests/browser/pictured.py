@@ -251,6 +251,7 @@ def _stories(now: datetime) -> dict[str, str]:
         for seconds, source, actor, event, old, new, message in told
     )  # fmt: skip
     Device.objects.filter(pk=failed.pk).update(comments="a new SD card is on its way")
+    assert failed.power_controller is not None
     HandTask.objects.create(
         device=failed, controller=failed.power_controller, outlet=failed.outlet, kind=Kind.POWER_OFF,
         asked_by="olga", asked_at=now - timedelta(minutes=25), open_for=failed.pk,

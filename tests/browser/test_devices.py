@@ -87,7 +87,7 @@ def test_a_failed_device_is_found_in_the_admin_tested_and_ready_again(as_: As, p
 
 def forged(page: Page, path: str, form: dict[str, str], **headers: str) -> int:
     """Send a form that no page shows, with all that the person's browser has; give the status."""
-    return page.context.request.post(path, form=form, headers={"Referer": page.url, **headers}).status
+    return page.context.request.post(path, form=dict(form), headers={"Referer": page.url, **headers}).status
 
 
 def test_a_viewer_sees_no_button_for_any_of_it_and_a_forged_form_is_refused(as_: As) -> None:

@@ -14,7 +14,11 @@ def test_whoever_follows_a_log_sees_a_new_line_within_two_seconds(as_: As, pool:
     other.goto("/devices/panda-0013/")
     token = other.locator("input[name=csrfmiddlewaretoken]").first.input_value()
     seen = other.locator("input[name=seen]").first.input_value()
-    form = {"csrfmiddlewaretoken": token, "seen": seen, "comments": "a new fan at noon"}
+    form: dict[str, str | float | bool] = {
+        "csrfmiddlewaretoken": token,
+        "seen": seen,
+        "comments": "a new fan at noon",
+    }
     answer = other.context.request.post(
         "/devices/panda-0013/comments/", form=form, headers={"Referer": other.url}
     )

@@ -74,6 +74,7 @@ def _rows(device: Device, image: Image) -> None:
         device=device, image=image, config_digest="0" * 64, succeeded=False, healthy_before=True,
         failed_in="downloading", finished=now,
     )  # fmt: skip
+    assert device.power_controller is not None
     HandTask.objects.create(
         device=device, controller=device.power_controller, outlet=device.outlet, kind=Kind.POWER_OFF,
         asked_by="operator", asked_at=now, open_for=device.pk,
