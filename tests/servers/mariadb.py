@@ -55,6 +55,8 @@ class MariaDB(Server):
                 f"--datadir={self._data}",
                 *self._as_root(),
             ],
+            # A server that starts tidies its folder of temporary tables, and would take those of another one.
+            env={**os.environ, "TMPDIR": str(self.folder)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -77,6 +79,7 @@ class MariaDB(Server):
             "--no-defaults",
             f"--datadir={self._data}",
             f"--socket={self.folder / 'mariadb.sock'}",
+            f"--tmpdir={self.folder}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             "--skip-log-bin",
