@@ -48,7 +48,13 @@ class Route:
         """Fill in what there is of that in the pool. Raises KeyError for an argument that nobody has thought of."""
         return f"/{self.template.format_map(_arguments(self, world))}{_QUERIES.get(self.name, '')}"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one of Django's own kinds of pages, with our colours; those of devices are more than that."""
+        return self.template.startswith("admin/") and bool(_PLAIN.fullmatch(self.name))
 
+
+_PLAIN = re.compile(r"(?!devices_device_).*_(changelist|change|add|history|delete)")
 _QUERIES = {
     "bulk_confirm": "?device=panda-0001&device=panda-0002&verb=force_state",
     "devices_bootconfig_preview": "?preview_of=1&preview_device=panda-0001",
