@@ -67,6 +67,15 @@ def nothing(given: Given) -> dict[str, Any]:
     return {}
 
 
+def holders(given: Given) -> dict[str, Any]:
+    """Take the requests that must still have the devices, where a holder asks; nothing where an operator does."""
+    _only(given, "held_by")
+    numbers = given.get("held_by", [])
+    if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
+        raise InvalidInputError("held_by: a list of requests' numbers expected", field="held_by")
+    return {"held_by": numbers} if "held_by" in given else {}
+
+
 def image(given: Given) -> dict[str, Any]:
     """Take an image that can be requested, and exactly its values."""
     _only(given, "image", "boot_config")

@@ -78,7 +78,14 @@ def _please(verb: str) -> Callable[[Ask], Asked]:
 
 
 def _power_cycle(ask: Ask) -> Asked:
-    return Asked(hardware.power_cycle(ask.device.pk, by=ask.by).pk)
+    holders, holder = ask.arguments.get("held_by"), None
+    if holders is not None:
+        # Whoever held it when they asked; the service looks again, under the device's lock.
+        holder = ask.device.held_by
+        if holder not in holders:
+            told = " or ".join(map(str, holders))
+            raise ConflictError(f"request {told} has {ask.device.name} no longer", field="device")
+    return Asked(hardware.power_cycle(ask.device.pk, by=ask.by, held_by=holder).pk)
 
 
 def _pxe_boot(ask: Ask) -> Asked:
@@ -229,7 +236,7 @@ _TABLE = (
     Verb(
         "power_cycle", "Power cycle (hardware only)",
         "Switches each outlet off and on. Lifeguard is not told and nobody checks that the device comes up.",
-        _power_cycle, holder_may=True,
+        _power_cycle, takes.holders, holder_may=True,
     ),
     Verb(
         "pxe_boot", "Network boot",

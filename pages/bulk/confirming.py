@@ -57,7 +57,7 @@ def start(request: HttpRequest, person: Person) -> HttpResponse:
         return _confirmation(request, intent, form, status=400)
     batch = services.start(
         intent.verb.name,
-        _with_seen(form.arguments, intent, request.POST),
+        _bound(form.arguments, intent, request.POST, person),
         intent.selection.names,
         by=person.actor,
         reason=form.cleaned_data["reason"],
@@ -116,11 +116,16 @@ def _first_arguments(given: QueryDict, intent: _Intent) -> tuple[dict[str, Any],
     return {name: given[name] for name in names if name in given}, given.get("reason", "")
 
 
-def _with_seen(arguments: dict[str, Any], intent: _Intent, form: QueryDict) -> dict[str, Any]:
-    """Add the states that were seen to a forced change: a device that is in another one by now is left alone."""
-    if intent.verb.name != "force_state":
-        return arguments
-    return {**arguments, "from": [state for state in form.get("seen", "").split(",") if state]}
+def _bound(arguments: dict[str, Any], intent: _Intent, form: QueryDict, person: Person) -> dict[str, Any]:
+    """Add what must still be true of each device when its turn comes: else it is left alone.
+
+    A forced change starts from the states that were seen; what somebody may only as a holder, while they hold it.
+    """
+    if intent.verb.name == "force_state":
+        return {**arguments, "from": [state for state in form.get("seen", "").split(",") if state]}
+    if not person.may(intent.verb.least):
+        return {**arguments, "held_by": sorted({row["held_by"] for row in intent.selection.rows})}
+    return arguments
 
 
 def _confirmation(request: HttpRequest, intent: _Intent, form: VerbForm, status: int = 200) -> HttpResponse:

@@ -133,7 +133,8 @@ def detail(name: str, caller: Caller) -> Detail:
     held = Request.objects.filter(pk=device.held_by).select_related("image") if device.held_by else ()
     holder = next(iter(held), None)
     mine = holder is not None and caller.may(Role.REQUESTER) and caller.owns(holder.owner)
-    may_read = caller.may(Role.OPERATOR) or (holder is not None and owns(caller, holder.owner))
+    # Until their own is installed, a device has what whoever held it before was told.
+    own = holder.boot_config if holder is not None and owns(caller, holder.owner) else None
     controller = device.power_controller
     suspect = bool(controller and controller.suspect_until and controller.suspect_until > now)
     seen = device.rack.pulse_seen
@@ -148,12 +149,16 @@ def detail(name: str, caller: Caller) -> Detail:
         actions.grouped(replace(standing, suspect_controller=broken, rack_down=rack_down)),
         _outlook(device),
         tuple(Operation.objects.filter(device=device, status__in=OPEN).order_by("not_before", "pk")),
-        _values(shown(device.boot_config, allowed=may_read)),
-        _values(shown(device.next_boot_config, allowed=may_read)),
+        _boot_config(device.boot_config, own, caller),
+        _boot_config(device.next_boot_config, own, caller),
         _installs(device),
         rack_down,
         suspect,
     )
+
+
+def _boot_config(boot_config: str, own: str | None, caller: Caller) -> Values:
+    return _values(shown(boot_config, allowed=caller.may(Role.OPERATOR) or boot_config == own))
 
 
 def _standing(device: Device, caller: Caller, holder: Request | None, *, mine: bool) -> actions.Standing:

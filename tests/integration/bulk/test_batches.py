@@ -345,3 +345,14 @@ def test_a_reason_is_one_line_and_a_needed_one_is_not_blank() -> None:
     assert batch.reason == "two lines"
     with pytest.raises(InvalidInputError, match="lock out needs a reason"):
         begin("lock_out", [make_device()], reason="\n")
+
+
+def test_a_holders_power_cycle_leaves_alone_what_has_changed_hands_since() -> None:
+    mine, others = plugged(2)
+    Device.objects.filter(pk=mine.pk).update(held_by=5)
+    Device.objects.filter(pk=others.pk).update(held_by=6)
+    batch = begin("power_cycle", [mine, others], {"held_by": [5]})
+    progress.advance(batch.pk, budget_seconds=LONG)
+    refused = f"request 5 has {others.name} no longer"
+    assert items(batch) == [("asked", ""), ("refused", refused)]
+    assert not Operation.objects.filter(device=others).exists()

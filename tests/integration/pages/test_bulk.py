@@ -174,8 +174,10 @@ def test_requesters_cycle_the_power_of_what_they_hold_and_nothing_else() -> None
     image = make_image()
     mine, other = make_device(power_controller=make_controller(), outlet="bank1:relay1"), make_device()
     make_request(image, state="ready", device=mine, owner="rita", deadline=None)
+    mine.refresh_from_db()
     client = browser("requester", "rita")
     batch = begun(client, "power_cycle", {"device": mine.name})
+    assert batch.arguments == {"held_by": [mine.held_by]}
     for verb in VERBS:
         names = [mine.name, other.name] if verb == "power_cycle" else [mine.name]
         assert client.post("/bulk/confirm/", {"verb": verb, "device": names}).status_code == 403, verb

@@ -28,6 +28,7 @@ from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from pages.device import detail, marks, streams
 from pages.device.marks import read_mark
+from requests_app.models import Request
 from tests.factories import make_controller, make_device, make_image, make_request
 
 pytestmark = pytest.mark.django_db
@@ -126,15 +127,20 @@ def test_actions_post_to_the_confirmation_and_others_are_grey_with_the_reason(
 def test_a_boot_config_is_for_operators_and_whoever_holds_the_device(
     ada: Client, vera: Client, person: Person, device: Device
 ) -> None:
-    make_request(make_image(), state="ready", device=device, owner="rob")
-    Device.objects.filter(pk=device.pk).update(boot_config='{"b2gbase": "http://127.0.0.1/secret/"}')
+    secret = '{"b2gbase": "http://127.0.0.1/secret/"}'
+    request = make_request(make_image(), state="ready", device=device, owner="rob", boot_config=secret)
+    Device.objects.filter(pk=device.pk).update(boot_config=secret)
     path = f"/devices/{device.name}/"
     assert "http://127.0.0.1/secret/" in page(ada, path)
-    assert "http://127.0.0.1/secret/" in page(person("rob", "requester"), path)
+    rob = person("rob", "requester")
+    assert "http://127.0.0.1/secret/" in page(rob, path)
     for client in (vera, person("eve", "requester")):
         html = page(client, path)
         assert "secret" not in html
         assert "hidden: for whoever holds it, and operators" in html
+    # What is on it yet was asked for by whoever had it before.
+    Request.objects.filter(pk=request.pk).update(boot_config='{"b2gbase": "http://127.0.0.1/own/"}')
+    assert "secret" not in page(rob, path)
 
 
 def test_its_holder_is_offered_a_power_cycle_and_nothing_else(person: Person, device: Device) -> None:
