@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from devices.admin_base import HistoryAdmin
-from requests_app.models import PoolLease, Request
+from requests_app.models import DailyFigures, PoolLease, Request
 from requests_app.states import REQUEST
 from requests_app.webhooks.admin import DeliveryAdmin, WebhookAdmin  # noqa: F401 - they register themselves
 
@@ -52,3 +52,10 @@ class PoolLeaseAdmin(HistoryAdmin):
     """Which pulse looks after the pool."""
 
     list_display = ("name", "owner", "until")
+
+
+@admin.register(DailyFigures)
+class DailyFiguresAdmin(HistoryAdmin):
+    """What past days were added up to, for the statistics."""
+
+    list_display = ("day",)

@@ -5,7 +5,6 @@ There is no worker, no pulse and no broker in any of these stories.
 
 import json
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from pytest_django import Settings
 from devices.lab import LabPlan, describe, seed
 from devices.models import Device
 from simlab.control import LabControl
+from tests.network import own_network
 from tests.servers.process import Server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,10 +36,9 @@ class Lab(Server):
 
     name = "simlab"
 
-    def __init__(self) -> None:
+    def __init__(self, network: str) -> None:
         super().__init__()
-        # Not seeded: two sessions on one machine must not meet.
-        self.network = IPv4Network(f"127.{random.SystemRandom().randrange(10, 250)}.0.0/16")
+        self.network = IPv4Network(f"{network}.0.0/16")
         self.tftp_root = self.folder / "tftp"
         self.tftp_root.mkdir()
         self.control = LabControl(self.folder / "control.sock")
@@ -134,11 +133,12 @@ class Pool:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Give the session's lab; it starts with the first pool."""
-    server = Lab()
-    yield server
-    if server.running:
-        server.stop()
-    server.remove()
+    with own_network() as network:
+        server = Lab(network)
+        yield server
+        if server.running:
+            server.stop()
+        server.remove()
 
 
 @pytest.fixture

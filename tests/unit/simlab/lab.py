@@ -25,7 +25,8 @@ Description = dict[str, Any]
 
 def addresses() -> tuple[str, str]:
     """A relay board's and a device's address that no other test of this machine uses now."""
-    second, number = 100 + os.getpid() % 100, next(_NUMBERS)
+    # Below those of tests/network.py.
+    second, number = 100 + os.getpid() % 60, next(_NUMBERS)
     return f"127.{second}.{number}.1", f"127.{second}.{number}.2"
 
 

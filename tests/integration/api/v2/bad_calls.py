@@ -166,7 +166,7 @@ QUERIES = [
         if (path, name) != ("events/", "request")
     ),
     Bad(404, "GET", "events/?device=nosuch", field="device", why="unknown device"),
-    Bad(404, "GET", "events/?request=abc", field="id", why="no number"),
+    Bad(404, "GET", "events/?request=abc", field="request", why="no number"),
 ]  # fmt: skip
 PATHS = [
     *(
