@@ -20,6 +20,7 @@ from mozpool_site import clock
 from mozpool_site.access import tokens
 from mozpool_site.access.models import Failures
 from mozpool_site.statemachine.runner import Actor
+from requests_app.daily import add_up
 from requests_app.models import PoolLease
 from requests_app.services import Order, file_request
 from requests_app.webhooks.models import Attempt, Delivery, Webhook
@@ -52,6 +53,8 @@ def fill() -> dict[str, Any]:
         model._meta.label_lower: model._default_manager.values_list("pk", flat=True).first()
         for model in admin.site._registry
     }
+    without = [model for model, key in first.items() if key is None]
+    assert not without, f"there is no row to look at of {without}: make one"
     return {"request": request.pk, "batch": batch.pk, "first": first}
 
 
@@ -66,6 +69,7 @@ def _people() -> None:
 def _rows(device: Device, image: Image) -> None:
     """Make a row of each model that a young pool has none of."""
     now = clock.now()
+    add_up((now - timedelta(days=1)).date())
     PoolLease.objects.get_or_create(name="pulse")
     Failures.objects.create(key="user:mallory", count=2, last=now)
     LogPattern.objects.create(name="fan_failed", regex="fan [0-9]+ failed", comments=SCRIPT)
