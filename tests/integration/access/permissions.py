@@ -258,6 +258,7 @@ MODELS = {
     "lifeguard/install": HISTORY,
     "requests_app/attempt": HISTORY,
     "requests_app/delivery": HISTORY,
+    "requests_app/dailyfigures": HISTORY,
     "requests_app/poollease": HISTORY,
     "requests_app/request": HISTORY,
     "requests_app/webhook": Model(),
