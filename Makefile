@@ -73,8 +73,8 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PYTEST) -q -n 4 --timeout 120 client/tests
 	$(PYTEST) -q $(BY_FILE) -n 4 -m "not on_mariadb" tests/simulation tests/integration tests/unit tests/architecture
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 4 -m "not on_sqlite" tests/integration
-	$(PYTEST) -q $(BY_FILE) -n 2 tests/real/test_one_machine.py tests/browser tests/fuzz tests/servers
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 2 tests/e2e
+	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 3 \
+		tests/e2e/test_chaos.py tests/real/test_one_machine.py tests/e2e tests/browser tests/fuzz tests/servers
 
 .PHONY: test-real
 test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, and one with a worn-out disk

@@ -41,14 +41,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def pool(
-    private_mariadb: MariaDB, private_redis: Redis, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pool]:
-    """Give a pool of two racks: web, worker, pulse and lab, each a real process."""
-    with own_network() as network:
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """Give a pool of two racks: web, worker, pulse and lab, each a real process, on servers of its own."""
+    with own_network() as network, MariaDB() as database, Redis() as broker:
         plan = PoolPlan(
-            database_url=private_mariadb.url,
-            broker_url=private_redis.url,
+            database_url=database.url,
+            broker_url=broker.url,
             racks=2,
             devices=DEVICES,
             speed=SPEED,
