@@ -74,7 +74,8 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PYTEST) -q $(BY_FILE) -n 4 -m "not on_mariadb" tests/simulation tests/integration tests/unit tests/architecture
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 4 -m "not on_sqlite" tests/integration
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 3 \
-		tests/e2e/test_chaos.py tests/real/test_one_machine.py tests/e2e tests/browser tests/fuzz tests/servers
+		tests/e2e/test_chaos.py tests/real/test_one_machine.py tests/browser/test_every_page.py \
+		tests/e2e tests/browser tests/fuzz tests/servers
 
 .PHONY: test-real
 test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, and one with a worn-out disk
