@@ -15,5 +15,9 @@ function nameWidgets(below = document) {
   for (const tip of below.querySelectorAll(".help-tooltip[aria-label]:not([role])")) tip.setAttribute("role", "img");
 }
 
-window.addEventListener("load", () => nameWidgets());
+// jQuery makes its widgets in its own time, now and then only after the page has loaded.
+window.addEventListener("load", () => {
+  nameWidgets();
+  window.django?.jQuery?.(() => setTimeout(() => nameWidgets()));
+});
 document.addEventListener("formset:added", (event) => nameWidgets(event.target));
