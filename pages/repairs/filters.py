@@ -1,6 +1,7 @@
 """How broken devices are found: filters that ask no table for their choices, and a search that knows each notation."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -132,7 +133,7 @@ class HeldFilter(admin.SimpleListFilter):
         return queryset
 
 
-class NameFilter(admin.SimpleListFilter):
+class NameFilter(admin.SimpleListFilter, ABC):
     """A filter whose name is typed, with some offered: thousands of links would help nobody."""
 
     template = "admin/pool/filter_name.html"
@@ -142,9 +143,9 @@ class NameFilter(admin.SimpleListFilter):
         """Give the names that are offered."""
         return [(name, name) for name in self.offered()]
 
+    @abstractmethod
     def offered(self) -> list[str]:
         """Name some."""
-        raise NotImplementedError
 
     def has_output(self) -> bool:
         """Show it even where nothing is offered: a name can be typed."""

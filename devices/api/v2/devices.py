@@ -4,7 +4,7 @@ Who may see a boot config depends on who holds the device, and what may be done 
 in requests_app/api/v2_devices.py.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,7 +150,7 @@ class DeviceFilters(FilterSet):  # type: ignore[misc]
         return queryset.filter(found | Q(mac=mac) if MAC.fullmatch(mac) else found)
 
 
-class DeviceResource(Resource, ABC, abstract=True):
+class DeviceResource(Resource, abstract=True):
     """The devices. Subclasses know which of them the caller holds."""
 
     queryset = Device.objects.order_by()

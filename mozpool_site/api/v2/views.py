@@ -3,6 +3,7 @@
 A view whose author forgot to say who may use it can't be made: its class is a TypeError at import.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar
@@ -145,7 +146,7 @@ class ApiViewSet(ViewSetMixin, ApiView, abstract=True):
         return self.action if self.action != "metadata" else None
 
 
-class Collection(ApiViewSet, GenericViewSet[Any], abstract=True):
+class Collection(ApiViewSet, GenericViewSet[Any], ABC, abstract=True):
     """Rows of a table, a list by pages, read as plain values.
 
     `columns` are what a row is read with; `entries` makes of rows what callers see, all at once, so that no
@@ -158,9 +159,9 @@ class Collection(ApiViewSet, GenericViewSet[Any], abstract=True):
     pagination_class = keyset.KeysetPagination
     filterset_class: Any = None
 
+    @abstractmethod
     def entries(self, rows: list[keyset.Row]) -> list[dict[str, Any]]:
         """Write rows as callers see them."""
-        raise NotImplementedError
 
     def known_parameters(self) -> frozenset[str]:
         """Name those of the list's filters and pages, or those declared."""
@@ -200,9 +201,9 @@ class Resource(Collection, abstract=True):
             raise UnknownNameError(f"there is no {self.word} {key[:63]!r}", field=self.lookup_field)
         return self.entries(rows)[0]
 
+    @abstractmethod
     def one(self, key: str) -> QuerySet[Any]:
         """Select the row of a name or number from a path; nothing for what can't be one."""
-        raise NotImplementedError
 
 
 def _addressed(request: HttpRequest, response: Any) -> Any:

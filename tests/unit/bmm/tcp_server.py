@@ -3,11 +3,12 @@
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self
 
 
-class TcpServer:
+class TcpServer(ABC):
     """Serves one connection after the other by `serve`; `stop` refuses connections, `start` takes them again."""
 
     def __init__(self) -> None:
@@ -23,8 +24,8 @@ class TcpServer:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def serve(self, connection: socket.socket) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def serve(self, connection: socket.socket) -> None: ...
 
     def start(self) -> None:
         listener = socket.socket()
