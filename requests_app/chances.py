@@ -6,8 +6,8 @@ from devices.models import HardwareType, ImageBootConfig
 from mozpool_site.errors import ImpossibleError
 from requests_app.claims import demands_of
 from requests_app.impossible import Asked, reason
-from requests_app.matching import Kind
 from requests_app.models import Request
+from requests_app.planning.pool import Kind
 from requests_app.stock import stock
 
 

@@ -20,9 +20,10 @@ from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.transactions import retrying
 from requests_app.machine import request_runner
-from requests_app.matching import ANY, Demand, Offer, fits, has_image, in_turn, ranked
+from requests_app.matching import Demand, Offer, fits, has_image, in_turn, ranked
 from requests_app.models import Request
 from requests_app.outages import racks_down
+from requests_app.planning.pool import ANY
 
 # How many of the best free devices are looked at in one go; about as many rivals get by without waiting.
 _CANDIDATES = 16

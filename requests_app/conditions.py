@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from lifeguard.states import DEVICE
-from requests_app.matching import Kind
+from requests_app.planning.pool import Kind
 
 _FAILED = frozenset(DEVICE.tagged("failed"))
 _HANDS_OFF = frozenset({"maintenance_mode", "troubleshooting", "unknown"})

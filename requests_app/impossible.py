@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from requests_app.conditions import Condition, Stock
-from requests_app.matching import ANY, Demand, Kind, suits
+from requests_app.matching import Demand, suits
+from requests_app.planning.pool import ANY, Kind
 
 _MOST_NAMED = 8
 

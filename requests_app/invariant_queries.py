@@ -11,8 +11,8 @@ from bmm.models import OPEN, Operation, Status
 from devices.models import Device, Journal, PowerController, Rack
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.spec import Goto, Spec, unfold
-from requests_app.matching import ANY
 from requests_app.models import PoolLease, Request
+from requests_app.planning.pool import ANY
 from requests_app.states import ENDED_STATES, LIVE_STATES, REQUEST
 
 # A device that leaves `ready` takes its request along at once by a signal, or within three seconds by the pulse.

@@ -4,32 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-ANY = "any"
+from requests_app.planning.pool import ANY, Kind, Wish
 
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -10, 10
 # A point of priority counts like having waited for so long already. The whole range is ten minutes, as long as a
 # request searches: by then nobody who comes later, however urgent, is served before it.
 AGEING = timedelta(seconds=30)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Devices that no request can tell apart, but by their names."""
-
-    environment: str
-    hardware_type_id: int
-    tags: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What requests want that may have the same devices. `kind` is that of the device of the id `device_id`."""
-
-    hardware: frozenset[int]
-    environment: str = ANY
-    tags: frozenset[str] = frozenset()
-    device_id: int | None = None
-    kind: Kind | None = None
 
 
 @dataclass(frozen=True)

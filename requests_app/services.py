@@ -23,8 +23,9 @@ from requests_app import quota
 from requests_app.chances import demand_possible
 from requests_app.claims import could_match, match_waiting, rivals_waiting, try_to_match
 from requests_app.machine import is_failed, request_runner
-from requests_app.matching import ANY, HIGHEST_PRIORITY, LOWEST_PRIORITY, turn
+from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY, turn
 from requests_app.models import Request
+from requests_app.planning.pool import ANY
 from requests_app.states import REQUEST
 from requests_app.webhooks import outbox
 from requests_app.webhooks.services import attach

@@ -12,9 +12,9 @@ from django.db.models.functions import MD5, Cast
 
 from devices.models import Device
 from requests_app.conditions import Condition, Stock, condition
-from requests_app.matching import Kind
 from requests_app.memory import Memory
 from requests_app.outages import racks_down
+from requests_app.planning.pool import Kind
 
 
 def _read(now: datetime) -> Stock:

@@ -17,7 +17,8 @@ from mozpool_site import commands
 from mozpool_site.api.access import Caller, Role
 from mozpool_site.errors import ImpossibleError, MozpoolError
 from requests_app.api.v2.orders import read_order
-from requests_app.matching import ANY, HIGHEST_PRIORITY, LOWEST_PRIORITY
+from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from requests_app.planning.pool import ANY
 from requests_app.services import Filing, Order, filing_for
 
 # Of the fields for an image's keys, what comes before the key.

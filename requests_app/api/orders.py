@@ -6,7 +6,7 @@ from devices.names import SLUG
 from mozpool_site.api.bodies import Body
 from mozpool_site.api.values import build_value, seconds, text
 from mozpool_site.errors import InvalidInputError, UnknownNameError
-from requests_app.matching import ANY
+from requests_app.planning.pool import ANY
 from requests_app.services import Order
 
 _LONGEST_NAME = 64

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from devices.models import Device
 from mozpool_site.api.legacy import stamp
 from requests_app.api.ownership import shown
-from requests_app.matching import ANY
 from requests_app.models import Request
+from requests_app.planning.pool import ANY
 
 
 def request_object(request: Request, *, may_read: bool, just_filed: bool = False) -> dict[str, object]:

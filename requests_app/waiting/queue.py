@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from devices.models import ImageBootConfig
-from requests_app.matching import Kind, Wish, competes
+from requests_app.matching import competes
 from requests_app.memory import Memory
 from requests_app.models import Request
+from requests_app.planning.pool import Kind, Wish
 
 # Those of whom a Wish is made; rows of `Row` have them, too.
 COLUMNS = (

@@ -51,6 +51,7 @@ def test_every_app_is_in_the_layers() -> None:
         ("bmm/crossing.py", "import simlab", "nothing in production imports"),
         ("lifeguard/crossing.py", "import reallab", "nothing in production imports"),
         ("bmm/drivers/crossing.py", "import django", "drivers know bytes"),
+        ("requests_app/planning/crossing.py", "import devices.models", "the pool's decisions are pure"),
         ("simlab/crossing.py", "import bmm.apps", "the simulated lab"),
     ],
 )

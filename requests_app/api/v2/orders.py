@@ -14,7 +14,8 @@ from mozpool_site.api.access import Caller, Role
 from mozpool_site.api.v2.fields import StrictSerializer, Text, Whole
 from mozpool_site.api.values import build_value
 from mozpool_site.errors import InvalidInputError, NotAllowedError, UnknownNameError
-from requests_app.matching import ANY, HIGHEST_PRIORITY, LOWEST_PRIORITY
+from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from requests_app.planning.pool import ANY
 from requests_app.services import Filing, Order, filing_for
 from requests_app.webhooks.targets import LONGEST_URL, read_target
 

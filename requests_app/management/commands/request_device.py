@@ -14,8 +14,8 @@ from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, moment,
 from mozpool_site.errors import InvalidInputError
 from mozpool_site.live import Progress
 from requests_app.management.waiting import RequestWatch
-from requests_app.matching import ANY
 from requests_app.models import Request
+from requests_app.planning.pool import ANY
 from requests_app.services import Order, file_request, return_request
 
 _HOUR = 3600

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from requests_app.conditions import Condition
-from requests_app.matching import Kind, Wish, competes
+from requests_app.matching import competes
 from requests_app.memory import Memory
+from requests_app.planning.pool import Kind, Wish
 from requests_app.waiting.queue import Queue
 from requests_app.waiting.why import estimate, reason_code
 

@@ -8,7 +8,8 @@ import pytest
 
 from requests_app.conditions import Condition, Stock
 from requests_app.impossible import Asked, Reason, reason
-from requests_app.matching import Demand, Kind
+from requests_app.matching import Demand
+from requests_app.planning.pool import Kind
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PANDA, TEGRA = 1, 2

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from requests_app.matching import (
-    ANY,
     HIGHEST_PRIORITY,
     LOWEST_PRIORITY,
     Demand,
@@ -19,6 +18,7 @@ from requests_app.matching import (
     ranked,
     turn,
 )
+from requests_app.planning.pool import ANY
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DEMAND = Demand(7, NOON, image_id=3, boot_config="{}", reusable=True, hardware=frozenset({1}))
