@@ -1,22 +1,29 @@
 """A power controller's driver as its row describes it, and what is remembered of how it answers."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import F, Q
 
 from bmm.drivers.power import PowerDriver, make_driver
 from bmm.drivers.power.base import Power
 from bmm.errors import HardwareError, Misconfigured, Unreachable
 from bmm.models import Operation, Status
 from bmm.operations import POWER_KINDS, Answer
+from bmm.signals import controller_suspected
 from devices.models import PowerController
 
 logger = logging.getLogger(__name__)
 
-# Three devices of one controller failing within two minutes: the controller is to blame, for ten minutes.
+# Three devices of one controller failing within two minutes: the controller is to blame, for ten minutes. So is one
+# that nothing is heard of, at once.
 _SUSPECT_DEVICES = 3
 _SUSPECT_WITHIN = timedelta(minutes=2)
 _SUSPECT_FOR = timedelta(minutes=10)
+_WAS_SILENT = Q(last_contact__isnull=True) | Q(last_contact__lt=F("last_error_at"))
 
 
 def driver_of(controller: PowerController) -> PowerDriver:
@@ -33,27 +40,53 @@ def rest_after(driver: PowerDriver) -> float:
 
 
 def note_health(controller: PowerController, found: Collection[Power], now: datetime) -> None:
-    """Remember when a controller answered, and what went wrong last.
+    """Remember when a controller answered, and what went wrong last; one that was silent is trusted again.
 
     `found` is what each outlet gave; in a result of switching, None is success.
     """
     errors = [error for error in found if isinstance(error, HardwareError)]
-    columns: dict[str, object] = {}
+    row = PowerController.objects.filter(pk=controller.pk)
     # What nobody sent is no sign of life: a wrong configuration may have kept us from asking.
     if any(not isinstance(each, (Unreachable, Misconfigured)) for each in found):
-        columns["last_contact"] = now
+        # One that answered all the while and did not switch has to show that it does (`blame`).
+        row.filter(_WAS_SILENT).update(suspect_until=None)
+        row.update(last_contact=now)
     if errors:
-        columns |= {"last_error": str(errors[0])[:300], "last_error_at": now}
-    if columns:
-        PowerController.objects.filter(pk=controller.pk).update(**columns)
+        row.update(last_error=str(errors[0])[:300], last_error_at=now)
 
 
-def blame(controller: PowerController, failed: Collection[Operation], now: datetime) -> bool:
-    """Whether the controller is to blame for what failed now, rather than its devices; remembers it if so."""
+def blame(
+    controller: PowerController,
+    results: Mapping[Operation, HardwareError | None],
+    now: datetime,
+    *,
+    silent: bool,
+) -> bool:
+    """Whether the controller is to blame for what failed in a batch, rather than its devices; remembers it if so.
+
+    It is when it was `silent`, while it is under suspicion, and when the third of its devices failed within two
+    minutes. A batch in which all went well clears it.
+    """
+    row = PowerController.objects.filter(pk=controller.pk)
+    tried = {op: error for op, error in results.items() if not isinstance(error, Misconfigured)}
+    failed = [op for op, error in tried.items() if error is not None]
     if not failed:
+        if tried:
+            row.filter(suspect_until__isnull=False).update(suspect_until=None)
         return False
-    if controller.suspect_until and controller.suspect_until > now:
+    known = row.filter(suspect_until__gt=now).exists()
+    if silent or (not known and _many_failed(controller, failed, now)):
+        row.update(suspect_until=now + _SUSPECT_FOR)
+        if not known:
+            logger.error(
+                "power controller %s is suspect: %s", controller.name, next(filter(None, tried.values()))
+            )
+            transaction.on_commit(partial(_tell, controller.pk))
         return True
+    return known
+
+
+def _many_failed(controller: PowerController, failed: Collection[Operation], now: datetime) -> bool:
     lately = Operation.objects.filter(
         controller_id=controller.pk,
         kind__in=POWER_KINDS,
@@ -62,9 +95,8 @@ def blame(controller: PowerController, failed: Collection[Operation], now: datet
         result__in=(Answer.FAILED, Answer.UNREACHABLE),
     )
     devices = set(lately.values_list("device_id", flat=True)) | {op.device_id for op in failed}
-    if len(devices) < _SUSPECT_DEVICES:
-        return False
-    until = now + _SUSPECT_FOR
-    PowerController.objects.filter(pk=controller.pk).update(suspect_until=until)
-    logger.error("power controller %s is suspect: %d devices failed", controller.name, len(devices))
-    return True
+    return len(devices) >= _SUSPECT_DEVICES
+
+
+def _tell(controller_id: int) -> None:
+    controller_suspected.send_robust(PowerController, controller_id=controller_id)

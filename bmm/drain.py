@@ -5,7 +5,7 @@ Whoever holds the controller's lease works for everybody; the others go home.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
@@ -126,21 +126,28 @@ def _run(
         results.update(driver.power_off(offs, deadline))
     if cycles:
         results.update(driver.cycle(cycles, deadline))
-    failed = [op for outlet, op in {**cycles, **offs}.items() if _at_fault(results[outlet])]
+    found = {operation: results[outlet] for outlet, operation in {**cycles, **offs}.items()}
+    silent = _is_silent(driver, results.values(), deadline)
 
     def remember() -> bool:
         now = clock.now()
         note_health(controller, results.values(), now)
-        return blame(controller, failed, now)
+        return blame(controller, found, now, silent=silent)
 
     suspect = patiently(remember, _PATIENCE_SECONDS)
-    for outlet, operation in {**cycles, **offs}.items():
-        yield operation, outcome_of(results[outlet], suspect=suspect)
+    for operation, error in found.items():
+        yield operation, outcome_of(error, suspect=suspect)
 
 
-def _at_fault(error: HardwareError | None) -> bool:
-    """Whether a device or its controller failed; a wrong configuration is neither's fault."""
-    return error is not None and not isinstance(error, Misconfigured)
+def _is_silent(driver: PowerDriver, errors: Collection[HardwareError | None], deadline: Deadline) -> bool:
+    """Whether nothing is heard of a controller: no outlet that was tried, and no answer to its own test."""
+    tried = [error for error in errors if not isinstance(error, Misconfigured)]
+    if not tried or not all(isinstance(error, Unreachable) for error in tried):
+        return False
+    try:
+        return not driver.test(deadline)
+    except HardwareError:
+        return True
 
 
 def _most_at_once(driver: PowerDriver) -> int | None:

@@ -60,7 +60,7 @@ def of_rack(row: Row, now: datetime, silent_after: timedelta) -> Finding:
 def of_controller(row: Row, now: datetime) -> Finding:
     """A power controller that is suspect or silent; `hanging` counts the devices on it."""
     suspect = row["suspect_until"] is not None and row["suspect_until"] > now
-    why = "Several of its devices failed at once." if suspect else "It does not answer."
+    why = "It was silent, or several of its devices failed at once." if suspect else "It does not answer."
     if row["last_error"]:
         why = f"{why} Last error: {row['last_error'].rstrip('.')}."
     why = (

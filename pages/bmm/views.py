@@ -40,7 +40,7 @@ def _trouble(controller: PowerController | None, now: datetime) -> str:
     if controller is None:
         return ""
     if controller.suspect_until is not None and controller.suspect_until > now:
-        return "suspect: several of its devices failed"
+        return "suspect: it was silent, or several of its devices failed"
     answered = controller.last_contact
     if controller.last_error_at is not None and (answered is None or answered < controller.last_error_at):
         return controller.last_error

@@ -109,7 +109,7 @@ def _told(name: str, powers: dict[str, Power] | None) -> tuple[str, str]:
 
 def _health(controller: PowerController, now: datetime) -> tuple[str, str]:
     if controller.suspect_until and controller.suspect_until > now:
-        return "suspect", controller.last_error or "several of its devices failed at once"
+        return "suspect", controller.last_error or "it was silent, or several of its devices failed at once"
     if controller.last_error_at and (
         controller.last_contact is None or controller.last_contact <= controller.last_error_at
     ):

@@ -16,6 +16,7 @@ from bmm.errors import HardwareError, Misconfigured, Unreachable
 from bmm.models import HandTask, Kind, Operation, Status
 from bmm.operations import Answer
 from bmm.run import run
+from bmm.signals import controller_suspected
 from devices.models import Device, Journal, PowerController
 from lifeguard.machine import device_runner
 from lifeguard.reports import report
@@ -80,17 +81,103 @@ def test_devices_go_on_one_after_the_other_also_from_one_batch_to_the_next(pdu: 
     assert all(later - earlier >= 3.9 for earlier, later in pairwise(on))
 
 
-def test_three_devices_of_a_silent_controller_make_it_suspect_and_no_device_is_blamed() -> None:
-    controller = make_controller(f"127.0.0.1:{free_port()}", driver="shelly", settings={"off_seconds": 0.1})
-    devices = plugged(controller, 3)
-    cycle_all(devices)
+@pytest.fixture
+def suspected() -> Iterator[list[int]]:
+    """Collect what is told of controllers that fall under suspicion."""
+    told: list[int] = []
+
+    def note(controller_id: int, **_: object) -> None:
+        told.append(controller_id)
+
+    controller_suspected.connect(note)
+    yield told
+    controller_suspected.disconnect(note)
+
+
+def silent_plugs(devices: int, **columns: Any) -> PowerController:
+    columns = {"driver": "shelly", "settings": {"off_seconds": 0.1}, **columns}
+    controller = make_controller(f"127.0.0.1:{free_port()}", **columns)
+    cycle_all(plugged(controller, devices))
+    return controller
+
+
+def test_one_batch_of_which_nothing_is_heard_makes_a_controller_suspect_and_no_device_is_blamed(
+    suspected: list[int],
+) -> None:
+    controller = silent_plugs(1)
     drain(controller.pk, report)
     controller.refresh_from_db()
     assert controller.suspect_until is not None
     assert controller.suspect_until > clock.now() + timedelta(minutes=9)
     assert controller.last_contact is None
     assert "Connection refused" in controller.last_error
-    assert [Device.objects.get(pk=device.pk).counters for device in devices] == [{}, {}, {}]
+    device = Device.objects.get()
+    assert (device.state, device.counters, device.failures) == ("pc_power_cycling", {}, 0)
+    assert suspected == [controller.pk]
+
+
+def test_that_a_controller_is_suspect_is_told_once_and_lasts_while_nothing_is_heard(
+    suspected: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    controller = silent_plugs(1)
+    drain(controller.pk, report)
+    almost_over = clock.now() + timedelta(seconds=30)
+    PowerController.objects.update(suspect_until=almost_over)
+    Operation.objects.filter(status=Status.QUEUED).update(not_before=clock.now())
+    drain(controller.pk, report)
+    controller.refresh_from_db()
+    assert controller.suspect_until is not None
+    assert controller.suspect_until > almost_over
+    assert suspected == [controller.pk]
+    (told,) = [record.message for record in caplog.records if "is suspect" in record.message]
+    assert told == f"power controller {controller.name} is suspect: {controller.last_error}"
+
+
+def test_a_receiver_that_fails_keeps_no_operation_from_its_outcome() -> None:
+    def fail(**_: object) -> None:
+        raise ValueError("no case for it")
+
+    controller_suspected.connect(fail)
+    try:
+        controller = silent_plugs(1)
+        assert drain(controller.pk, report) == 1
+    finally:
+        controller_suspected.disconnect(fail)
+    assert Operation.objects.order_by("pk").values_list("result", flat=True)[0] == Answer.UNREACHABLE
+
+
+def test_one_outlet_that_a_sound_board_does_not_answer_for_makes_nobody_suspect(lab: Lab) -> None:
+    controller = lab.controller()
+    (device,) = lab.devices(controller, 1, image=make_image())
+    # As many commands as the outlet's two tries of off and of on take; then the board passes its test.
+    lab.control.fault_relay_board("relay-0", "silence", count=4)
+    cycle_all([device])
+    drain(controller.pk, report)
+    controller.refresh_from_db()
+    assert controller.suspect_until is None
+    assert Operation.objects.order_by("pk")[0].result == Answer.UNREACHABLE
+
+
+def test_a_silent_controller_is_trusted_again_once_it_answers(pdu: Twin) -> None:
+    soon = clock.now() + timedelta(minutes=5)
+    lately = clock.now() - timedelta(seconds=5)
+    controller = controller_of(pdu, suspect_until=soon, last_error="no answer", last_error_at=lately)
+    assert services.test_controller(controller) is True
+    controller.refresh_from_db()
+    assert controller.suspect_until is None
+
+
+def test_one_that_answers_and_does_not_switch_is_trusted_again_once_it_switches(pdu: Twin) -> None:
+    soon = clock.now() + timedelta(minutes=5)
+    lately = clock.now() - timedelta(seconds=5)
+    controller = controller_of(pdu, suspect_until=soon, last_contact=lately, last_error_at=lately)
+    assert services.test_controller(controller) is True
+    controller.refresh_from_db()
+    assert controller.suspect_until == soon
+    cycle_all(plugged(controller, 1))
+    drain(controller.pk, report)
+    controller.refresh_from_db()
+    assert controller.suspect_until is None
 
 
 def test_a_wrong_password_is_nobodys_illness() -> None:

@@ -134,7 +134,13 @@ def test_three_devices_of_one_board_that_fail_together_make_the_board_suspect(la
 
 def test_a_board_that_is_suspect_takes_the_blame_for_the_next_one_too(lab: Lab) -> None:
     controller, devices = power_cycled(lab, 1)
-    PowerController.objects.update(suspect_until=clock.now() + timedelta(minutes=5))
+    now = clock.now()
+    PowerController.objects.update(
+        suspect_until=now + timedelta(minutes=5),
+        last_contact=now,
+        last_error="switched twice",
+        last_error_at=now,
+    )
     lab.control.fault_relay_board("relay-0", "wrong_status")
     drain.drain(controller.pk, report)
     assert Operation.objects.filter(device=devices[0]).first().result == Answer.UNREACHABLE  # type: ignore[union-attr]
