@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F, Q
 
 from bmm.drivers.power import PowerDriver, make_driver
 from bmm.drivers.power.base import Power
@@ -15,6 +14,7 @@ from bmm.models import Operation, Status
 from bmm.operations import POWER_KINDS, Answer
 from bmm.signals import controller_suspected
 from devices.models import PowerController
+from devices.models.power_controller import SILENT, suspect
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 _SUSPECT_DEVICES = 3
 _SUSPECT_WITHIN = timedelta(minutes=2)
 _SUSPECT_FOR = timedelta(minutes=10)
-_WAS_SILENT = Q(last_contact__isnull=True) | Q(last_contact__lt=F("last_error_at"))
 
 
 def driver_of(controller: PowerController) -> PowerDriver:
@@ -49,7 +48,7 @@ def note_health(controller: PowerController, found: Collection[Power], now: date
     # What nobody sent is no sign of life: a wrong configuration may have kept us from asking.
     if any(not isinstance(each, (Unreachable, Misconfigured)) for each in found):
         # One that answered all the while and did not switch has to show that it does (`blame`).
-        row.filter(_WAS_SILENT).update(suspect_until=None)
+        row.filter(SILENT).update(suspect_until=None)
         row.update(last_contact=now)
     if errors:
         row.update(last_error=str(errors[0])[:300], last_error_at=now)
@@ -74,7 +73,7 @@ def blame(
         if tried:
             row.filter(suspect_until__isnull=False).update(suspect_until=None)
         return False
-    known = row.filter(suspect_until__gt=now).exists()
+    known = row.filter(suspect(now)).exists()
     if silent or (not known and _many_failed(controller, failed, now)):
         row.update(suspect_until=now + _SUSPECT_FOR)
         if not known:

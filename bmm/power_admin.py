@@ -15,6 +15,7 @@ from bmm.models import HandTask
 from bmm.outlets_admin import AskingPages, test
 from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
 from devices.models import PowerController
+from devices.models.power_controller import ControllerHealth
 from mozpool_site import clock
 from mozpool_site.access.admin_audit import actor_of
 
@@ -107,13 +108,10 @@ class PowerControllerAdmin(AskingPages):
     @admin.display(description="health")
     def health(self, controller: PowerController) -> str:
         """Say in a few words how it does."""
-        if controller.suspect_until and controller.suspect_until > clock.now():
-            return f"suspect: {controller.last_error}"
-        if not controller.last_error_at:
-            return "well" if controller.last_contact else "never asked"
-        if controller.last_contact and controller.last_contact > controller.last_error_at:
-            return "well"
-        return controller.last_error
+        found = controller.health(clock.now())
+        if found in (ControllerHealth.WELL, ControllerHealth.UNASKED):
+            return str(found.label)
+        return f"{found.label}: {controller.last_error}"
 
 
 @admin.register(HandTask)

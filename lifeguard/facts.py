@@ -2,18 +2,16 @@
 
 import hashlib
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from devices.models import Device, Image, ImageBootConfig
 from devices.models.image import OWN_IMAGES, SELF_TEST
 from lifeguard.models import Install
-from lifeguard.states import DEVICE, DeviceFacts
+from lifeguard.states import DEVICE, EVIDENCE_FOR, DeviceFacts
 
 # A device that fails so many tasks in a row passes self-tests that tell nothing; a human must look.
 HOPELESS_FAILURES = 3
-# How long the failure of an image on another device is evidence.
-_EVIDENCE_FOR = timedelta(hours=2)
 _OF_THE_IMAGE = frozenset(fact.name for fact in fields(DeviceFacts)) & {
     field.name for field in Image._meta.get_fields()
 }
@@ -78,7 +76,7 @@ def image_is_suspect(device: Device, now: datetime) -> bool:
         return False
     digest = config_digest(device.next_boot_config)
     evidence = Install.objects.filter(
-        image=device.next_image_id, config_digest=digest, finished__gte=now - _EVIDENCE_FOR
+        image=device.next_image_id, config_digest=digest, finished__gte=now - EVIDENCE_FOR
     )
     last = evidence.exclude(device=device.pk).order_by("-finished", "-pk")
     newest_success = (

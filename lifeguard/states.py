@@ -6,8 +6,12 @@ those that depend on an image are columns of the image.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mozpool_site.statemachine.spec import Choose, Goto, Repeat, Retry, Spec, State, Stay, Work
+
+# How long a failure of an image on a healthy device is evidence against it, unless it succeeds meanwhile.
+EVIDENCE_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True)

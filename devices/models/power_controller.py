@@ -1,13 +1,52 @@
 """What switches power: relay boards and the like."""
 
+from datetime import datetime
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import F, Q
 
 from devices.models.rack import Rack
 from devices.names import validate_slug
 
 # A batch has 20 s: with more than this between them hardly two devices would fit in.
 MOST_STAGGER = 5.0
+
+
+class ControllerHealth(models.TextChoices):
+    """How a power controller is, as far as its row tells."""
+
+    SUSPECT = "suspect", "suspect"
+    SILENT = "silent", "not answering"
+    FAULTY = "faulty", "answers with errors"
+    WELL = "well", "well"
+    UNASKED = "unasked", "never asked"
+
+
+def controller_health(
+    suspect_until: datetime | None,
+    last_contact: datetime | None,
+    last_error_at: datetime | None,
+    now: datetime,
+) -> ControllerHealth:
+    """Return how a power controller with these columns is; `suspect` and `SILENT` ask the database the same."""
+    if suspect_until is not None and suspect_until > now:
+        return ControllerHealth.SUSPECT
+    # An answer that is an error sets both to one moment: it was heard of.
+    if last_error_at is None:
+        return ControllerHealth.WELL if last_contact is not None else ControllerHealth.UNASKED
+    if last_contact is None or last_contact < last_error_at:
+        return ControllerHealth.SILENT
+    return ControllerHealth.FAULTY if last_contact == last_error_at else ControllerHealth.WELL
+
+
+def suspect(now: datetime) -> Q:
+    """Return the condition of the controllers that are to blame for what fails on them."""
+    return Q(suspect_until__gt=now)
+
+
+# The condition of the controllers of which nothing was heard when they were last asked.
+SILENT = Q(last_error_at__isnull=False) & (Q(last_contact=None) | Q(last_contact__lt=F("last_error_at")))
 
 
 class PowerController(models.Model):
@@ -44,3 +83,7 @@ class PowerController(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def health(self, now: datetime) -> ControllerHealth:
+        """Return how it is."""
+        return controller_health(self.suspect_until, self.last_contact, self.last_error_at, now)

@@ -1,8 +1,24 @@
 """A rack: devices that share an imaging server, a VLAN, and the worker that can reach them."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
+from django.db.models import Q
 
 from devices.names import validate_hostname, validate_slug
+
+# A pulse looks each second: one that has not for so long is gone, and nobody does the work of its rack.
+SILENT_AFTER = timedelta(seconds=30)
+
+
+def pulse_is_silent(pulse_seen: datetime | None, now: datetime) -> bool:
+    """Whether the pulse of a rack has stopped; a rack that never had one of its own is looked after by another's."""
+    return pulse_seen is not None and pulse_seen < now - SILENT_AFTER
+
+
+def pulse_silent(now: datetime) -> Q:
+    """Return the condition of the racks whose pulse has stopped, as `pulse_is_silent` says."""
+    return Q(pulse_seen__lt=now - SILENT_AFTER)
 
 
 class Rack(models.Model):

@@ -16,7 +16,6 @@ from mozpool_site.api.access import Caller
 from pages.attention import rules, selecting
 from pages.attention.findings import CLOCK, KINDS, Finding, Group
 from requests_app.memory import Memory
-from requests_app.outages import RACK_DOWN_AFTER
 
 # More of a kind nobody reads; the group says how many more there are.
 SHOWN = 100
@@ -71,7 +70,7 @@ def _read(_: datetime) -> Attention:
 def _findings(now: datetime) -> Iterator[Finding]:
     """Read the rows and judge them: nine queries."""
     yield from map(rules.of_lease, selecting.lost_lease(now).values("owner", "until"))
-    yield from (rules.of_rack(row, now, RACK_DOWN_AFTER) for row in _racks(now))
+    yield from (rules.of_rack(row, now) for row in _racks(now))
     controllers = selecting.controllers(now).annotate(hanging=Count("devices")).order_by("name")
     yield from (rules.of_controller(row, now) for row in controllers.values(*_CONTROLLER)[:SHOWN])
     yield from map(rules.of_hand_task, selecting.hand_tasks(now).order_by("pk").values(*_HAND_TASK)[:SHOWN])

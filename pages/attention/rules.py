@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from devices.models.power_controller import ControllerHealth, controller_health
+from devices.models.rack import pulse_is_silent
 from mozpool_site.access.roles import Role
 from pages.attention import findings as kinds
 from pages.attention.findings import Act, Finding
@@ -40,10 +42,10 @@ def of_clocks(ours: datetime, theirs: datetime) -> Iterator[Finding]:
         )
 
 
-def of_rack(row: Row, now: datetime, silent_after: timedelta) -> Finding:
+def of_rack(row: Row, now: datetime) -> Finding:
     """A rack for which nobody works; `unheard` and `overdue` count what is left undone there."""
     seen, why = row["pulse_seen"], []
-    silent = seen is not None and now - seen > silent_after
+    silent = pulse_is_silent(seen, now)
     if silent:
         why.append(f"Its pulse on {row['imaging_server']} stopped, and its devices are offered to nobody.")
     if row["unheard"]:
@@ -59,7 +61,8 @@ def of_rack(row: Row, now: datetime, silent_after: timedelta) -> Finding:
 
 def of_controller(row: Row, now: datetime) -> Finding:
     """A power controller that is suspect or silent; `hanging` counts the devices on it."""
-    suspect = row["suspect_until"] is not None and row["suspect_until"] > now
+    health = controller_health(row["suspect_until"], row["last_contact"], row["last_error_at"], now)
+    suspect = health is ControllerHealth.SUSPECT
     why = "It was silent, or several of its devices failed at once." if suspect else "It does not answer."
     if row["last_error"]:
         why = f"{why} Last error: {row['last_error'].rstrip('.')}."

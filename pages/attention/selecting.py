@@ -14,18 +14,19 @@ from bmm.by_hand import with_need
 from bmm.models import HandTask, Kind, Operation, Status
 from devices.models import Device, Image, PowerController, Rack
 from devices.models.device import Health
+from devices.models.power_controller import SILENT, suspect
+from devices.models.rack import pulse_silent
 from lifeguard.models import Install
-from lifeguard.states import DEVICE
+from lifeguard.states import DEVICE, EVIDENCE_FOR
 from pages.attention import findings as kinds
 from requests_app.models import PoolLease, Request
-from requests_app.outages import RACK_DOWN_AFTER
 from requests_app.webhooks.models import Webhook
 
 # Out of the pool for so long, somebody has forgotten it, or should say why.
 _HANDS_ON_FOR, _LOCKED_FOR = timedelta(days=1), timedelta(days=7)
 _FLAPS, _FLAPPING_FOR = 3, timedelta(days=7)
-# An image is judged by a day, and blamed for no fewer devices.
-_IMAGE_FOR, _IMAGE_DEVICES = timedelta(days=1), 2
+# An image is blamed for no fewer devices.
+_IMAGE_DEVICES = 2
 # A queue of power operations may hold one back for as long; nobody who works lets one wait longer.
 _UNHEARD = timedelta(seconds=60)
 # The pulse fires timers three seconds late at most, and pushes back by a minute what it can't.
@@ -83,7 +84,7 @@ def failing_builds(now: datetime) -> QuerySet[Any, Any]:
     Columns: `image__name`, `config_digest`, `devices` (how many), `first_failure`, `last_failure`, `last_success`.
     """
     bad = Q(succeeded=False, healthy_before=True)
-    lately = Install.objects.filter(finished__gte=now - _IMAGE_FOR).order_by()
+    lately = Install.objects.filter(finished__gte=now - EVIDENCE_FOR).order_by()
     told = lately.values("image", "image__name", "config_digest").annotate(
         devices=Count("device", distinct=True, filter=bad),
         first_failure=Min("finished", filter=bad),
@@ -101,14 +102,12 @@ def images(now: datetime) -> QuerySet[Image]:
 
 def controllers(now: datetime) -> QuerySet[PowerController]:
     """Select controllers that are suspect, or did not answer when they were last asked."""
-    silent = Q(last_error_at__isnull=False) & (Q(last_contact=None) | Q(last_contact__lt=F("last_error_at")))
-    return PowerController.objects.filter(Q(suspect_until__gt=now) | silent)
+    return PowerController.objects.filter(suspect(now) | SILENT)
 
 
 def racks(now: datetime) -> QuerySet[Rack]:
     """Select racks whose pulse stopped, whose operations nobody takes, or whose timers nobody fires."""
-    silent = Q(pulse_seen__lt=now - RACK_DOWN_AFTER)
-    return Rack.objects.filter(silent | Exists(unheard(now)) | Exists(overdue(now)))
+    return Rack.objects.filter(pulse_silent(now) | Exists(unheard(now)) | Exists(overdue(now)))
 
 
 def unheard(now: datetime) -> QuerySet[Operation]:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from devices.models import BootConfig, PowerController
+from devices.models.power_controller import ControllerHealth
 from mozpool_site import clock
 from mozpool_site.api.access import Role
 from pages.access import Person, page
@@ -39,9 +40,7 @@ def _trouble(controller: PowerController | None, now: datetime) -> str:
     """Say what is wrong with a power controller, as far as is known."""
     if controller is None:
         return ""
-    if controller.suspect_until is not None and controller.suspect_until > now:
+    health = controller.health(now)
+    if health is ControllerHealth.SUSPECT:
         return "suspect: it was silent, or several of its devices failed"
-    answered = controller.last_contact
-    if controller.last_error_at is not None and (answered is None or answered < controller.last_error_at):
-        return controller.last_error
-    return ""
+    return controller.last_error if health in (ControllerHealth.SILENT, ControllerHealth.FAULTY) else ""

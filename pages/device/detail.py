@@ -12,6 +12,8 @@ from bmm.models import OPEN, Operation
 from devices.listing import device_named
 from devices.models import Device, Image, ImageBootConfig, Journal
 from devices.models.image import SELF_TEST
+from devices.models.power_controller import ControllerHealth
+from devices.models.rack import pulse_is_silent
 from devices.names import HOSTNAME
 from lifeguard.models import Install
 from lifeguard.states import DEVICE
@@ -27,7 +29,6 @@ from pages.device.story import Day, Entry, by_day, folded, steps, with_durations
 from pages.families import family
 from requests_app.api.ownership import owns, shown
 from requests_app.models import Request
-from requests_app.outages import RACK_DOWN_AFTER
 
 PAGE = 80
 # A page that has been open for hours has grown; beyond this it says so.
@@ -136,9 +137,8 @@ def detail(name: str, caller: Caller) -> Detail:
     # Until their own is installed, a device has what whoever held it before was told.
     own = holder.boot_config if holder is not None and owns(caller, holder.owner) else None
     controller = device.power_controller
-    suspect = bool(controller and controller.suspect_until and controller.suspect_until > now)
-    seen = device.rack.pulse_seen
-    rack_down = seen is not None and seen < now - RACK_DOWN_AFTER
+    suspect = controller is not None and controller.health(now) is ControllerHealth.SUSPECT
+    rack_down = pulse_is_silent(device.rack.pulse_seen, now)
     standing = _standing(device, caller, holder, mine=mine)
     broken = controller.name if controller and suspect else ""
     return Detail(

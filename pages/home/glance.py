@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from bmm.models import OPEN, Operation, Status
 from devices.models import PowerController
+from devices.models.power_controller import SILENT, suspect
+from devices.models.rack import pulse_is_silent
 from lifeguard.models import Install
 from mozpool_site import clock
 from pages.families import FAILED, FAMILIES, REQUEST_FAMILIES, Family, family, request_family
@@ -23,7 +25,6 @@ from pages.racks.queries import racks_in_order
 from pages.shell.pool import Pool, pool
 from requests_app.memory import Memory
 from requests_app.models import Request
-from requests_app.outages import RACK_DOWN_AFTER
 from requests_app.waiting.why import COLUMNS, explain
 
 T = TypeVar("T")
@@ -106,13 +107,10 @@ def _hardware(now: datetime) -> Hardware:
         row[0]: row[1:] for row in work.values_list("status").annotate(n=Count("pk"), due=Min("not_before"))
     }
     queued, due = by_status.get(Status.QUEUED, (0, None))
-    unanswered = Q(last_error_at__isnull=False) & (
-        Q(last_contact__isnull=True) | Q(last_contact__lte=F("last_error_at"))
-    )
     controllers = PowerController.objects.aggregate(
         all=Count("pk", distinct=True),
-        suspect=Count("pk", filter=Q(suspect_until__gt=now), distinct=True),
-        failing=Count("pk", filter=unanswered, distinct=True),
+        suspect=Count("pk", filter=suspect(now), distinct=True),
+        silent=Count("pk", filter=SILENT, distinct=True),
         by_hand=Count("hand_tasks", filter=Q(hand_tasks__open_for__isnull=False), distinct=True),
     )
     racks = tuple(racks_in_order())
@@ -122,10 +120,10 @@ def _hardware(now: datetime) -> Hardware:
         due if due is not None and due <= now else None,
         controllers["all"],
         controllers["suspect"],
-        controllers["failing"],
+        controllers["silent"],
         controllers["by_hand"],
         racks,
-        frozenset(rack.pk for rack in racks if rack.pulse_seen and rack.pulse_seen < now - RACK_DOWN_AFTER),
+        frozenset(rack.pk for rack in racks if pulse_is_silent(rack.pulse_seen, now)),
     )
 
 

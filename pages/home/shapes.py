@@ -78,7 +78,7 @@ class Hardware:
     due: datetime | None
     controllers: int
     suspect: int
-    failing: int
+    silent: int
     hand_tasks: int
     racks: tuple[Rack, ...]
     racks_down: frozenset[int]

@@ -8,6 +8,7 @@ from bmm.controllers import driver_of
 from bmm.drivers.power.contract import Power
 from bmm.errors import HardwareError
 from devices.models import Device, PowerController, Rack
+from devices.models.power_controller import ControllerHealth
 from mozpool_site.errors import UnknownNameError
 from pages.racks.places import Cell, counted, in_place
 
@@ -108,10 +109,7 @@ def _told(name: str, powers: dict[str, Power] | None) -> tuple[str, str]:
 
 
 def _health(controller: PowerController, now: datetime) -> tuple[str, str]:
-    if controller.suspect_until and controller.suspect_until > now:
-        return "suspect", controller.last_error or "it was silent, or several of its devices failed at once"
-    if controller.last_error_at and (
-        controller.last_contact is None or controller.last_contact <= controller.last_error_at
-    ):
-        return "failing", controller.last_error
-    return ("well", "") if controller.last_contact else ("unasked", "")
+    health = controller.health(now)
+    if health in (ControllerHealth.WELL, ControllerHealth.UNASKED):
+        return health.value, ""
+    return health.value, controller.last_error or "it was silent, or several of its devices failed at once"

@@ -1,10 +1,9 @@
 """The device table bound to simulated rows: facts as in lifeguard/facts.py, writes as in lifeguard/effects.py."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import cache
 
-from lifeguard.states import DEVICE, DeviceFacts
+from lifeguard.states import DEVICE, EVIDENCE_FOR, DeviceFacts
 from mozpool_site.statemachine.machine import Event, Step, Verdict, enter, stale, step
 from mozpool_site.statemachine.spec import TIMEOUT, Spec
 from tests.simulation.operations import Operations
@@ -13,7 +12,6 @@ from tests.simulation.store import Store
 
 SELF_TEST, MAINTENANCE = 1, 2
 HOPELESS_FAILURES = 3
-EVIDENCE_FOR = timedelta(hours=2)
 Fence = Mapping[str, object]
 
 

@@ -98,7 +98,7 @@ def test_the_same_device_failing_twice_is_no_second_witness() -> None:
 def test_evidence_of_long_ago_is_forgotten() -> None:
     image = make_image()
     fails(installing(image))
-    Install.objects.update(finished=clock.now() - timedelta(hours=3))
+    Install.objects.update(finished=clock.now() - timedelta(hours=25))
     assert fails(installing(image)).result == Result.BAD_DEVICE
 
 

@@ -64,7 +64,7 @@ def test_each_layer_counts_what_it_has() -> None:
     }  # fmt: skip
     hardware = seen.hardware
     assert (hardware.queued, hardware.running, hardware.due) == (1, 0, now - timedelta(seconds=40))
-    assert (hardware.controllers, hardware.suspect, hardware.failing, hardware.hand_tasks) == (2, 1, 1, 1)
+    assert (hardware.controllers, hardware.suspect, hardware.silent, hardware.hand_tasks) == (2, 1, 1, 1)
 
 
 def test_who_waits_longest_comes_first_with_the_reason(someone: Person) -> None:

@@ -65,9 +65,9 @@ def test_what_is_wrong_with_a_controller_stands_beside_it(someone: Person) -> No
     make_controller("not an address at all:x")
     text = someone().get("/racks/p1/").content.decode()
     assert "three &lt;b&gt;failed&lt;/b&gt;" in text
-    assert re.findall(r'class="badge badge-\w+" title="[^"]*">(\w+)<', text) == [
+    assert re.findall(r'class="badge badge-\w+" title="[^"]*">([\w ]+)<', text) == [
         "suspect",
-        "failing",
+        "not answering",
         "misconfigured",
     ]
 

@@ -88,13 +88,13 @@ def test_a_rack_tells_all_that_is_left_undone_there() -> None:
         "unheard": 1,
         "overdue": 12,
     }
-    found = rules.of_rack(row, NOW, timedelta(seconds=30))
+    found = rules.of_rack(row, NOW)
     assert found.since == ago(minutes=5)
     assert found.why == (
         "Its pulse on imaging4 stopped, and its devices are offered to nobody. 1 operation waits for a worker. "
         "The time of 12 devices is over, and nobody noticed."
     )
-    alive = rules.of_rack(row | {"pulse_seen": NOW, "overdue": 0}, NOW, timedelta(seconds=30))
+    alive = rules.of_rack(row | {"pulse_seen": NOW, "overdue": 0}, NOW)
     assert (alive.since, alive.why) == (None, "1 operation waits for a worker.")
 
 
