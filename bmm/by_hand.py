@@ -67,7 +67,7 @@ def confirm(task_id: int, *, by: Actor) -> bool:
 def _open_task(operation: Operation, controller_id: int) -> HandTask | None:
     """Find the device's open task if it is this one; another one is called off."""
     task = HandTask.objects.filter(open_for=operation.device_id).select_related("controller").first()
-    wanted = (operation.kind, controller_id, operation.device.outlet)
+    wanted = (operation.kind, controller_id, operation.of_device.outlet)
     if task is not None and (task.kind, task.controller_id, task.outlet) != wanted:
         _close(task)
         return None
@@ -75,7 +75,7 @@ def _open_task(operation: Operation, controller_id: int) -> HandTask | None:
 
 
 def _ask(operation: Operation, controller_id: int, now: datetime) -> HandTask:
-    device = operation.device
+    device = operation.of_device
     task = HandTask.objects.create(
         device_id=device.pk,
         controller_id=controller_id,

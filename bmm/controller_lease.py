@@ -30,7 +30,8 @@ def in_turn(controller: PowerController, rest_seconds: float, seconds: float) ->
     ends = time.monotonic() + seconds
     while not take(controller.pk):
         if time.monotonic() >= ends:
-            raise ConflictError(_holder(controller), field="lease")
+            busy = holder(controller) or f"{controller.name} was in use until now; try again"
+            raise ConflictError(busy, field="lease")
         time.sleep(_LOOK_AGAIN_SECONDS)
     try:
         yield
@@ -71,6 +72,18 @@ def give_back(controller_id: int, rest_seconds: float) -> None:
     patiently(let_go, LEASE_SECONDS)
 
 
+def holder(controller: PowerController) -> str:
+    """Return who talks to a controller, and how long at most, as a sentence; empty when nobody does."""
+    controller.refresh_from_db(fields=["lease_owner", "lease_until"])
+    left = (controller.lease_until - clock.now()).total_seconds() if controller.lease_until else 0.0
+    if left <= 0 or controller.lease_owner == _RESTING:
+        return ""
+    return (
+        f"{controller.name} is in use by {controller.lease_owner} (for {left:.0f} s at most, unless it goes on); "
+        "try again"
+    )
+
+
 def _claim(controller_id: int, now: datetime) -> bool:
     # What is under our own name is a claim whose answer a dying database did not send: no thread drains twice.
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_owner=runner_name())
@@ -84,12 +97,3 @@ def _rest_left(controller_id: int, now: datetime) -> float | None:
     resting = PowerController.objects.filter(pk=controller_id, lease_owner=_RESTING)
     until = resting.values_list("lease_until", flat=True).first()
     return max(0.0, (until - now).total_seconds()) if until else None
-
-
-def _holder(controller: PowerController) -> str:
-    controller.refresh_from_db(fields=["lease_owner", "lease_until"])
-    left = (controller.lease_until - clock.now()).total_seconds() if controller.lease_until else 0
-    return (
-        f"{controller.name} is in use by {controller.lease_owner or 'nobody any more'} (for {max(0.0, left):.0f} s "
-        "at most, unless it goes on); try again"
-    )

@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db import transaction
 
-from bmm.drivers.power import PowerDriver, make_driver
+from bmm.drivers.power import PowerDriver, driver_class, make_driver
 from bmm.drivers.power.base import Power
 from bmm.errors import HardwareError, Misconfigured, Unreachable
 from bmm.models import Operation, Status
@@ -31,6 +31,14 @@ def driver_of(controller: PowerController) -> PowerDriver:
     driver.check_address(controller.address)
     driver.stagger_seconds = controller.stagger_seconds
     return driver
+
+
+def secret_settings(driver: str, stored: Collection[str]) -> set[str]:
+    """Name a driver's secret settings; of one that is not installed any that is stored may be one."""
+    try:
+        return {spec.name for spec in driver_class(driver).settings if spec.secret}
+    except Misconfigured:
+        return set(stored)
 
 
 def rest_after(driver: PowerDriver) -> float:

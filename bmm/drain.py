@@ -1,4 +1,4 @@
-"""Empties a power controller's queue: all operations that wait go through one connection, in batches.
+"""Empties a power controller's queue: all that waits goes through one connection, power work in batches.
 
 Whoever holds the controller's lease works for everybody; the others go home.
 """
@@ -17,9 +17,10 @@ from bmm.controllers import blame, driver_of, note_health, rest_after
 from bmm.deadline import Deadline
 from bmm.drivers.power import PowerDriver
 from bmm.errors import HardwareError, Misconfigured, Unreachable
-from bmm.models import Kind, Operation, Status
+from bmm.models import QUESTIONS, Kind, Operation, Status
 from bmm.operations import TIMES, Answer, Outcome, claim, ring
 from bmm.perform import outcome_of
+from bmm.questions import ask
 from devices.models import PowerController
 from mozpool_site import clock
 from mozpool_site.transactions import UNAVAILABLE, patiently
@@ -59,7 +60,7 @@ def drain(controller_id: int, report: Report) -> int:
             driver = driver_of(controller)
             rest = rest_after(driver)
             if driver.by_hand:
-                served = _ask_people(controller_id, report)
+                served = _ask_people(controller, driver, report)
             else:
                 served = _batches(controller, driver, enough, report)
         except Misconfigured as error:
@@ -77,15 +78,16 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
     _gather(controller.pk)
     with ExitStack() as line:
         while not enough.expired and controller_lease.keep(controller.pk):
-            batch = _claim_batch(controller.pk, _most_at_once(driver))
+            # Power first: a device waits for it. What is only asked is asked one by one, each with its own time.
+            batch = _claim_batch(controller.pk, _most_at_once(driver)) or _claim_question(controller.pk)
             if not batch:
                 break
-            deadline = Deadline.after(TIMES[Kind.POWER_CYCLE].deadline)
+            deadline = Deadline.after(TIMES[Kind(batch[0].kind)].deadline)
             if not done:
                 # Without a connection the batch itself tries again until its deadline, and reports why.
                 with suppress(Unreachable, Misconfigured):
                     line.enter_context(driver.connected(deadline))
-            for operation, outcome in _run(controller, driver, batch, deadline):
+            for operation, outcome in _work(controller, driver, batch, deadline):
                 _tell(report, operation, outcome)
             done += len(batch)
     return done
@@ -109,6 +111,15 @@ def _tell(report: Report, operation: Operation, outcome: Outcome) -> None:
         logger.exception("the outcome of operation %s can't be reported: %s", operation.pk, outcome)
 
 
+def _work(
+    controller: PowerController, driver: PowerDriver, batch: list[Operation], deadline: Deadline
+) -> Iterator[tuple[Operation, Outcome]]:
+    first = Kind(batch[0].kind)
+    if first in QUESTIONS:
+        return iter([(batch[0], ask(first, controller, driver, deadline))])
+    return _run(controller, driver, batch, deadline)
+
+
 def _run(
     controller: PowerController, driver: PowerDriver, batch: list[Operation], deadline: Deadline
 ) -> Iterator[tuple[Operation, Outcome]]:
@@ -120,7 +131,7 @@ def _run(
         if refusal:
             yield operation, refusal
         else:
-            (cycles if operation.kind == Kind.POWER_CYCLE else offs)[operation.device.outlet] = operation
+            (cycles if operation.kind == Kind.POWER_CYCLE else offs)[operation.of_device.outlet] = operation
     results: dict[str, HardwareError | None] = {}
     if offs:
         results.update(driver.power_off(offs, deadline))
@@ -157,19 +168,24 @@ def _most_at_once(driver: PowerDriver) -> int | None:
     return max(1, int(_STAGGERING_SECONDS / driver.stagger_seconds))
 
 
-def _ask_people(controller_id: int, report: Report) -> int:
-    batch = _claim_batch(controller_id)
+def _ask_people(controller: PowerController, driver: PowerDriver, report: Report) -> int:
+    batch = _claim_batch(controller.pk)
     for operation in batch:
         outcome = _prepare(operation) or patiently(
-            partial(by_hand.look, operation, controller_id, clock.now()), _PATIENCE_SECONDS
+            partial(by_hand.look, operation, controller.pk, clock.now()), _PATIENCE_SECONDS
         )
         _tell(report, operation, outcome)
-    return len(batch)
+    asked = 0
+    while question := _claim_question(controller.pk):
+        kind = Kind(question[0].kind)
+        _tell(report, question[0], ask(kind, controller, driver, Deadline.after(TIMES[kind].deadline)))
+        asked += 1
+    return len(batch) + asked
 
 
 def _prepare(operation: Operation) -> Outcome | None:
     """Put the boot file right before the power goes; say what makes the operation impossible."""
-    device = operation.device
+    device = operation.of_device
     if not device.outlet:
         return Outcome(Answer.MISCONFIGURED, f"{device.name} has no power outlet")
     if operation.arguments.get("netboot") and device.netboot_id is None:
@@ -188,25 +204,36 @@ def _claim_batch(controller_id: int, most: int | None = None) -> list[Operation]
     now = clock.now()
     batch: list[Operation] = []
     outlets: set[str] = set()
-    waiting = _due(controller_id, now).select_related("device__next_image")
+    waiting = _due(controller_id, now).exclude(kind__in=QUESTIONS).select_related("device__next_image")
     for operation in waiting.order_by("pk"):
         if len(batch) == most:
             break
         # Two operations of one outlet can't share a batch; the device's own lock refuses the second anyway.
-        if operation.device.outlet in outlets:
+        if operation.of_device.outlet in outlets:
             continue
         # What was claimed before it must not wait for its lease's end because the database restarts now.
         if patiently(partial(claim, operation, now), _PATIENCE_SECONDS):
-            outlets.add(operation.device.outlet)
+            outlets.add(operation.of_device.outlet)
             batch.append(operation)
     return batch
 
 
+def _claim_question(controller_id: int) -> list[Operation]:
+    """Claim one question, the oldest; none where none waits."""
+    now = clock.now()
+    for operation in _due(controller_id, now).filter(kind__in=QUESTIONS).order_by("pk"):
+        if patiently(partial(claim, operation, now), _PATIENCE_SECONDS):
+            return [operation]
+    return []
+
+
 def _answer_all(controller_id: int, outcome: Outcome, report: Report) -> int:
-    batch = _claim_batch(controller_id)
-    for operation in batch:
-        _tell(report, operation, outcome)
-    return len(batch)
+    answered = 0
+    while batch := _claim_batch(controller_id) or _claim_question(controller_id):
+        for operation in batch:
+            _tell(report, operation, outcome)
+        answered += len(batch)
+    return answered
 
 
 def _due(controller_id: int, now: datetime) -> QuerySet[Operation]:

@@ -1,13 +1,17 @@
 """An operation: one piece of hardware work, stored before it is begun."""
 
+from typing import Any
+
 from django.db import models
+from django.db.models import CASCADE, PROTECT, Q, QuerySet
+from django.db.models.deletion import Collector
 
 from bmm.syslog.models import LogPattern  # noqa: F401 - Django finds models here only
 from devices.models import Device, PowerController, Rack
 
 
 class Kind(models.TextChoices):
-    """What can be done to a device."""
+    """What can be done to a device, or asked of a power controller."""
 
     POWER_CYCLE = "power_cycle", "power cycle"
     POWER_OFF = "power_off", "power off"
@@ -16,6 +20,12 @@ class Kind(models.TextChoices):
     VERIFY_AGENT = "verify_agent", "ask the agent"
     CHECK_STORAGE = "check_storage", "check the storage"
     CHECK_HEALTH = "check_health", "check the health"
+    TEST_CONTROLLER = "test_controller", "test the controller"
+    READ_OUTLETS = "read_outlets", "read the outlets"
+
+
+# What is asked of a power controller itself: it switches nothing, and concerns no device.
+QUESTIONS = (Kind.TEST_CONTROLLER, Kind.READ_OUTLETS)
 
 
 class Status(models.TextChoices):
@@ -32,17 +42,28 @@ class Status(models.TextChoices):
 OPEN = (Status.QUEUED, Status.RUNNING)
 
 
+def keep_work(collector: Collector, field: Any, rows: QuerySet["Operation"], using: str) -> None:
+    """Protect what was done to devices; what was asked of the controller itself goes along with it."""
+    work = rows.exclude(device=None)
+    if work.exists():
+        PROTECT(collector, field, work, using)
+    CASCADE(collector, field, rows, using)
+
+
 class Operation(models.Model):
     """The id is the fencing token: a result counts only while this row is `running` for that runner.
 
     `state_seq` ties it to a state of its device's machine; null: somebody asked for it by hand.
-    `running_on` repeats the device while the hardware is being touched: unique, so one at a time.
+    `running_on` repeats the device while the hardware is being touched: unique, so one at a time. A question to a
+    power controller has no device: there the controller's lease sees to that.
     """
 
-    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="operations")
+    device = models.ForeignKey(
+        Device, on_delete=models.CASCADE, null=True, blank=True, related_name="operations"
+    )
     rack = models.ForeignKey(Rack, on_delete=models.PROTECT, related_name="operations")
     controller = models.ForeignKey(
-        PowerController, on_delete=models.PROTECT, null=True, blank=True, related_name="operations"
+        PowerController, on_delete=keep_work, null=True, blank=True, related_name="operations"
     )
     kind = models.CharField(max_length=16, choices=Kind.choices)
     arguments = models.JSONField(default=dict, blank=True)
@@ -63,8 +84,15 @@ class Operation(models.Model):
     finished = models.DateTimeField(null=True, blank=True)
     result = models.CharField(max_length=32, blank=True, default="")
     message = models.CharField(max_length=300, blank=True, default="")
+    found = models.JSONField(null=True, blank=True, help_text="What a question found out.")
 
     class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(device__isnull=False) | Q(controller__isnull=False, kind__in=QUESTIONS),
+                name="operation_of_something",
+            ),
+        )
         indexes = (
             models.Index(fields=("rack", "status", "not_before"), name="operation_due"),
             models.Index(fields=("controller", "status", "not_before"), name="operation_drain"),
@@ -77,7 +105,14 @@ class Operation(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.device} (#{self.pk}, {self.status})"
+        return f"{self.get_kind_display()} of {self.device or self.controller} (#{self.pk}, {self.status})"
+
+    @property
+    def of_device(self) -> Device:
+        """The device that it is about; a question is about none, and must not be asked for one."""
+        if self.device is None:
+            raise TypeError(f"{self} is about no device")
+        return self.device
 
 
 class HandTask(models.Model):

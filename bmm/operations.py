@@ -4,6 +4,7 @@ Every claim is one conditional UPDATE; its row count says who won. The machine's
 means) is not here: whoever started an operation delivers its result.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 
 from bmm.models import OPEN, Kind, Operation, Status
 from bmm.runner_identity import runner_name
-from devices.models import Device
+from devices.models import Device, PowerController
 from devices.queues import queue_of
 from mozpool_site import clock, doorbell
 from mozpool_site.transactions import retrying
@@ -38,6 +39,9 @@ TIMES = {
     Kind.VERIFY_AGENT: Times(20, 30),  # the agent may take 15 s to tell its test root
     Kind.CHECK_STORAGE: Times(30, 38),
     Kind.CHECK_HEALTH: Times(25, 35),
+    # Old clients wait ten seconds for a test.
+    Kind.TEST_CONTROLLER: Times(8, 20),
+    Kind.READ_OUTLETS: Times(15, 25),
 }
 # A poll that is due for so long is heard by nobody; a runner that is alive tells what it found within so long.
 _UNHEARD = timedelta(seconds=3)
@@ -58,10 +62,17 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """An answer and a sentence about it for the journal."""
+    """An answer, a sentence about it for the journal, what to do about it, and what a question found out."""
 
     answer: Answer
     message: str = ""
+    advice: str = ""
+    found: Mapping[str, object] | None = None
+
+    @property
+    def told(self) -> str:
+        """The message, with the advice if there is any."""
+        return f"{self.message}. {self.advice}" if self.advice else self.message
 
     def event(self, kind: str) -> str:
         """Name the event that this outcome is for the device's machine."""
@@ -102,6 +113,20 @@ def queue(
     )
     if operation.not_before <= now:
         ring(operation)
+    return operation
+
+
+def queue_question(controller: PowerController, kind: Kind, now: datetime, *, actor: str = "") -> Operation:
+    """Store a question to a power controller, and ring the rack's worker when the transaction commits."""
+    operation = Operation.objects.create(
+        rack_id=controller.rack_id,
+        controller=controller,
+        kind=kind.value,
+        actor=actor,
+        created=now,
+        not_before=now,
+    )
+    ring(operation)
     return operation
 
 
@@ -158,7 +183,8 @@ def finish(operation: Operation, outcome: Outcome, now: datetime) -> bool:
         status=status,
         finished=now,
         result=outcome.answer,
-        message=outcome.message[:300],
+        message=outcome.told[:300],
+        found=outcome.found,
         running_on=None,
         lease_until=None,
     )
@@ -185,9 +211,9 @@ def let_go(operation: Operation) -> None:
     Operation.objects.filter(pk=operation.pk, runner=operation.runner).exclude(status=Status.RUNNING).update(
         running_on=None, lease_until=None
     )
-    waiting = Operation.objects.filter(device_id=operation.device_id, status=Status.QUEUED)
-    for queued in waiting:
-        ring(queued)
+    if operation.device_id is not None:
+        for queued in Operation.objects.filter(device_id=operation.device_id, status=Status.QUEUED):
+            ring(queued)
 
 
 def prune(before: datetime) -> int:

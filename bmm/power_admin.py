@@ -5,22 +5,19 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from bmm import by_hand
 from bmm.controller_form import controller_form, open_settings, setting_fields
 from bmm.controllers import driver_of
 from bmm.errors import HardwareError
 from bmm.models import HandTask
-from bmm.outlets_admin import AskingPages, test
-from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
+from bmm.outlets_admin import MOST_TESTS, AskingPages
+from devices.admin_base import HistoryAdmin, machine_columns
 from devices.models import PowerController
 from devices.models.power_controller import ControllerHealth
 from mozpool_site import clock
 from mozpool_site.access.admin_audit import actor_of
-
-# A test takes a second or two, ten where nobody answers; the web process waits for it.
-_MOST_TESTS = 3
 
 
 @admin.register(PowerController)
@@ -64,26 +61,18 @@ class PowerControllerAdmin(AskingPages):
             form.changed_data.append("settings")
         super().save_model(request, obj, form, change)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """List, or carry out an action: in one transaction, but for a test, since hardware lets it wait."""
-        if request.method == "POST" and request.POST.get("action") == "test":
-            return super(CarefulAdmin, self).changelist_view(request, extra_context)
-        return super().changelist_view(request, extra_context)
-
     def has_test_permission(self, request: HttpRequest) -> bool:
         """Let everybody test who may look: it switches nothing."""
         return self.has_view_permission(request)
 
     @admin.action(description="Test: see whether it answers", permissions=("test",))
-    def test(self, request: HttpRequest, queryset: QuerySet[PowerController]) -> None:
-        """Ask each for a sign of life that switches nothing."""
-        controllers = list(queryset[: _MOST_TESTS + 1])
-        if len(controllers) > _MOST_TESTS:
-            self.message_user(request, f"At most {_MOST_TESTS} at a time, please.", messages.ERROR)
-            return
-        for controller in controllers:
-            level, words = test(controller)
-            self.message_user(request, f"{controller.name}: {words}", level)
+    def test(self, request: HttpRequest, queryset: QuerySet[PowerController]) -> HttpResponse | None:
+        """Have each asked for a sign of life that switches nothing."""
+        controllers = list(queryset[: MOST_TESTS + 1])
+        if len(controllers) > MOST_TESTS:
+            self.message_user(request, f"At most {MOST_TESTS} at a time, please.", messages.ERROR)
+            return None
+        return self.begin_tests(request, controllers)
 
     @admin.display(description="settings")
     def open_settings(self, controller: PowerController) -> str:

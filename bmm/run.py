@@ -5,7 +5,7 @@ from functools import partial
 from bmm.deadline import Deadline
 from bmm.drain import Report, drain
 from bmm.models import Kind, Operation, Status
-from bmm.operations import POWER_KINDS, TIMES, claim
+from bmm.operations import TIMES, claim
 from bmm.perform import perform
 from devices.models import Device
 from mozpool_site import clock
@@ -18,13 +18,13 @@ _PATIENCE_SECONDS = 5.0
 def run(operation_id: int, report: Report) -> bool:
     """Run an operation if it still waits and nobody else does; True when we did something.
 
-    `report` stores the outcome and tells whoever asked. A power operation brings its whole controller's
-    queue along.
+    `report` stores the outcome and tells whoever asked. What concerns a power controller brings its
+    whole queue along.
     """
     operation = Operation.objects.filter(pk=operation_id, status=Status.QUEUED).first()
     if operation is None:
         return False
-    if operation.kind in POWER_KINDS and operation.controller_id is not None:
+    if operation.controller_id is not None:
         return drain(operation.controller_id, report) > 0
     deadline = Deadline.after(TIMES[Kind(operation.kind)].deadline)
     # A database that dies between our commit and its answer has made the claim ours: ask until it is known.
@@ -34,6 +34,6 @@ def run(operation_id: int, report: Report) -> bool:
         return False
     # Read after the claim, which freezes the operation: the device may have moved before it.
     devices = Device.objects.select_related("image", "next_image")
-    device = patiently(lambda: devices.get(pk=operation.device_id), deadline.remaining())
+    device = patiently(lambda: devices.get(operations=operation.pk), deadline.remaining())
     report(operation, perform(operation, device, deadline))
     return True

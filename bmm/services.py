@@ -3,28 +3,32 @@
 The device's machine hears nothing of it: the result is journalled, and shown to whoever asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 
-from bmm import controller_lease, operations
-from bmm.controllers import driver_of, note_health, rest_after
-from bmm.deadline import Deadline
-from bmm.drivers.power.base import Power
-from bmm.errors import HardwareError, Refused
-from bmm.models import Kind, Operation
+from bmm import operations
+from bmm.models import OPEN, QUESTIONS, Kind, Operation
 from devices import journal
 from devices.models import BootConfig, Device, PowerController
 from devices.queues import queue_of
 from mozpool_site import clock, doorbell
 from mozpool_site.access import audit
-from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
+from mozpool_site.errors import ConflictError, InvalidInputError, TooManyError, UnknownNameError
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
 
 SYNC_TASK = "lifeguard.tasks.sync_boot_file"
-# While a worker drains the controller; a test or reading a full board takes a second or two.
-_TURN_SECONDS = 5.0
-_READ_SECONDS = 10.0
+# Questions of one caller that nobody has answered yet: a list page tests a hundred controllers at once.
+_MOST_OPEN = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question's operation, and whether it was stored for this caller or was under way already."""
+
+    operation: Operation
+    is_new: bool
 
 
 def power_cycle(
@@ -64,9 +68,31 @@ def power_off(device_id: int, *, by: Actor, reason: str = "") -> Operation:
     return _queue(device_id, Kind.POWER_OFF, by, reason=reason)
 
 
-def ping(device_id: int, *, by: Actor) -> Operation:
-    """Queue asking a device, from its rack, whether it answers ping."""
-    return _queue(device_id, Kind.PING, by)
+@retrying
+def ping(device_id: int, *, by: Actor) -> Asked:
+    """Queue asking a device, from its rack, whether it answers ping; who asks meanwhile gets the same answer."""
+    device, now = _lock(device_id)
+    asked = Operation.objects.filter(device=device, kind=Kind.PING, state_seq=None, status__in=OPEN).first()
+    if asked is not None:
+        return Asked(asked, is_new=False)
+    return Asked(_store(device, Kind.PING, now, by), is_new=True)
+
+
+@retrying
+def ask_controller(controller_id: int, kind: Kind, *, by: Actor) -> Asked:
+    """Queue a question to a power controller: its rack's worker asks it, and stores what it found.
+
+    Who asks the same while it is under way gets the same answer. Raise UnknownNameError where there is none any more,
+    TooManyError where `by` waits for very many answers already.
+    """
+    controller = PowerController.objects.select_for_update().filter(pk=controller_id).first()
+    if controller is None:
+        raise UnknownNameError(f"there is no power controller {controller_id}", field="controller")
+    asked = Operation.objects.filter(controller=controller, kind=kind, status__in=OPEN).first()
+    if asked is not None:
+        return Asked(asked, is_new=False)
+    demand_few_open(by, QUESTIONS)
+    return Asked(operations.queue_question(controller, kind, clock.now(), actor=by.name[:100]), is_new=True)
 
 
 def clear_netboot(device_id: int, *, by: Actor) -> bool:
@@ -88,40 +114,14 @@ def clear_netboot(device_id: int, *, by: Actor) -> bool:
     return transact()
 
 
-def test_controller(controller: PowerController) -> bool:
-    """Ask a power controller for a sign of life that switches nothing; False for a wrong one. At most 10 s.
-
-    Remembers how it answered. Raises Unreachable for silence, Misconfigured where the row can't be right or the
-    driver has no such question, ConflictError while somebody else talks to it for five seconds.
-    """
-    driver = driver_of(controller)
-    with controller_lease.in_turn(controller, rest_after(driver), _TURN_SECONDS):
-        try:
-            sound = driver.test(Deadline.after(_READ_SECONDS))
-        except HardwareError as error:
-            note_health(controller, [error], clock.now())
-            raise
-    wrong = Refused(f"{controller.address} answers, but does not pass its test")
-    note_health(controller, [sound or wrong], clock.now())
-    return sound
-
-
-def read_outlets(controller: PowerController) -> dict[str, Power]:
-    """Ask for the power of all outlets over one connection, in 10 s at most.
-
-    All are those that the driver can name, or else those that devices are plugged into. True and False are on and
-    off, None is what the controller cannot tell, an error what asking met. Raises Misconfigured where the row can't
-    be right, ConflictError while somebody else talks to it for five seconds.
-    """
-    driver = driver_of(controller)
-    plugged = controller.devices.exclude(outlet="").values_list("outlet", flat=True)
-    outlets = driver.every_outlet() or sorted(plugged)
-    if not driver.verifies:
-        return dict.fromkeys(outlets)
-    with controller_lease.in_turn(controller, rest_after(driver), _TURN_SECONDS):
-        found = driver.read(outlets, Deadline.after(_READ_SECONDS))
-    note_health(controller, found.values(), clock.now())
-    return found
+def demand_few_open(by: Actor, kinds: Collection[Kind]) -> None:
+    """Raise TooManyError where somebody has as many open questions of these kinds as anybody may."""
+    theirs = Operation.objects.filter(status__in=OPEN, kind__in=kinds, state_seq=None, actor=by.name[:100])
+    if theirs.count() >= _MOST_OPEN:
+        raise TooManyError(
+            f"{by.name} waits for {_MOST_OPEN} answers of hardware already; ask again in some seconds",
+            retry_after=5,
+        )
 
 
 def _queue(
@@ -140,18 +140,31 @@ def _queue(
         if kind in operations.POWER_KINDS and (device.power_controller_id is None or not device.outlet):
             raise ConflictError(f"{device.name} is plugged into no power outlet that we know", field="outlet")
         arguments = prepare(device)
-        why = f": {reason}" if reason else ""
-        asked = f"{kind.label} asked for by {by.name}{why}"
-        journal.append([journal.line(asked, now, device_id=device.pk, by=by, event=f"manual_{kind.value}")])
+        stored = _store(device, kind, now, by, reason=reason, arguments=arguments)
         if kind in operations.POWER_KINDS:
             # What it boots from the network is at hand where `prepare` has set it, and worth no query elsewhere.
             told = {"reason": reason, "netboot": str(device.netboot) if arguments.get("netboot") else None}
             audit.record_asked(
                 kind.value, "device", device.name, by=by, after=told, request_id=device.held_by
             )
-        return operations.queue(device, kind.value, now, arguments=arguments, actor=by.name[:100])
+        return stored
 
     return transact()
+
+
+def _store(
+    device: Device,
+    kind: Kind,
+    now: datetime,
+    by: Actor,
+    *,
+    reason: str = "",
+    arguments: dict[str, object] | None = None,
+) -> Operation:
+    """Store an operation on a device that is locked, and tell the journal who asked for it."""
+    asked = f"{kind.label} asked for by {by.name}" + (f": {reason}" if reason else "")
+    journal.append([journal.line(asked, now, device_id=device.pk, by=by, event=f"manual_{kind.value}")])
+    return operations.queue(device, kind.value, now, arguments=arguments, actor=by.name[:100])
 
 
 def _lock(device_id: int) -> tuple[Device, datetime]:

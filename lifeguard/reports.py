@@ -26,12 +26,20 @@ def report(operation: Operation, outcome: Outcome) -> None:
 
 def store(operation: Operation, outcome: Outcome) -> None:
     """Store an outcome and let it act, in one transaction: a crash in between can lose neither alone."""
-    if operation.poll is not None and outcome.answer in _POLLABLE:
+    if operation.device_id is None:
+        # What a controller answered is in its own row, where whoever asked looks.
+        _close_question(operation, outcome)
+    elif operation.poll is not None and outcome.answer in _POLLABLE:
         operations.try_again_later(operation, clock.now())
     elif operation.state_seq is None:
         _close_manual(operation, outcome)
     else:
         _close(operation, outcome)
+
+
+@retrying
+def _close_question(operation: Operation, outcome: Outcome) -> None:
+    operations.finish(operation, outcome, clock.now())
 
 
 @retrying

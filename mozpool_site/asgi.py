@@ -1,7 +1,8 @@
 """What every web process serves: one ASGI application for pages, API and waiting.
 
 Most calls are short and wait for the database only: they run in a few threads, which keep their connections to it.
-Calls that wait for news (a long poll, a stream of events) are async views: hundreds of them share one thread.
+Calls that wait (a long poll, a stream of events, old clients' questions to hardware) are async views: hundreds of them
+share one thread.
 """
 
 import gc
@@ -27,15 +28,20 @@ from mozpool_site.bridge import Bridge, Receive, Scope, Send
 from mozpool_site.stopping import watch_for_the_end
 
 _STREAM = re.compile(r"/api/v2/(?:.*/)?events/?")
+_ASKS_HARDWARE = re.compile(r"/api/(?:device/[^/]+/ping|relay/[^/]+/test)/?")
 _LONG_POLL = re.compile(r"/api/v2/requests/[^/]+/?")
 _CLOSE = (b"connection", b"close")
-_WAITING_ROUTES = "requests_app.api.v2.urls_waiting"
+_WAITING_ROUTES = "mozpool_site.urls_waiting"
 
 
 def waits(scope: Scope) -> bool:
-    """Whether a call may take long because it waits for news."""
+    """Whether a call may take long because it waits for news, or for an answer of hardware."""
     path = scope["path"]
-    if scope["method"] not in ("GET", "HEAD") or not path.startswith("/api/v2/"):
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
+    if _ASKS_HARDWARE.fullmatch(path):
+        return True
+    if not path.startswith("/api/v2/"):
         return False
     if _STREAM.fullmatch(path):
         return True

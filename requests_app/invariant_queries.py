@@ -6,6 +6,7 @@ Tables of requests and operations keep years of history, so every query starts f
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from bmm.models import OPEN, Operation, Status
 from devices.models import Device, Journal, PowerController, Rack
@@ -164,7 +165,9 @@ def claimed_wrongly(_: datetime) -> QuerySet[Operation]:
 
     Running: on its device, with runner and lease. Called off: the same, or let go. Else: nothing of it.
     """
-    whole = Q(running_on=F("device_id"), lease_until__isnull=False) & ~Q(runner="")
+    # A question to a controller has no device that could be busy.
+    on_its_device = Q(running_on=F("device_id")) | Q(device=None, running_on=None)
+    whole = on_its_device & Q(lease_until__isnull=False) & ~Q(runner="")
     none = Q(running_on=None, lease_until=None)
     # Three searches, each along its index; what they find is little, and one OR of them would scan the table.
     unclaimed = [status for status in Status if status != Status.RUNNING]
@@ -175,8 +178,10 @@ def claimed_wrongly(_: datetime) -> QuerySet[Operation]:
     )
     claimed = {pk for mark in marks for pk in Operation.objects.filter(mark).values_list("pk", flat=True)}
     sound = Q(status=Status.RUNNING) & whole | Q(status=Status.SUPERSEDED) & (whole | none)
-    return Operation.objects.filter(pk__in=claimed).exclude(
-        sound | ~Q(status__in=(Status.RUNNING, Status.SUPERSEDED)) & none
+    return (
+        _about_something()
+        .filter(pk__in=claimed)
+        .exclude(sound | ~Q(status__in=(Status.RUNNING, Status.SUPERSEDED)) & none)
     )
 
 
@@ -193,7 +198,7 @@ def controllers_shared(now: datetime) -> QuerySet[PowerController]:
 
 def leases_long_over(now: datetime) -> QuerySet[Operation]:
     """Operations whose runner died long ago, and that nobody has declared lost."""
-    return Operation.objects.filter(
+    return _about_something().filter(
         status__in=(Status.RUNNING, Status.SUPERSEDED), lease_until__lt=now - LATE
     )
 
@@ -225,6 +230,10 @@ def _holder() -> QuerySet[Request]:
 
 def _device_held() -> QuerySet[Device]:
     return Device.objects.filter(held_by=OuterRef("pk"))
+
+
+def _about_something() -> QuerySet[Operation]:
+    return Operation.objects.annotate(about=Coalesce("device__name", "controller__name"))
 
 
 def _open() -> QuerySet[Operation]:

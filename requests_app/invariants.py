@@ -61,6 +61,8 @@ class Check:
 _DEVICE = ("name", "state", "held_by")
 _REQUEST = ("id", "state")
 _OPERATION = ("id", "kind", "status", "device__name")
+# Of a device, or a question to a controller.
+_CLAIM = ("id", "status", "about")
 
 CHECKS = (
     Check("I2", queries.held_by_nobody, _DEVICE, "{name} is held by request {held_by}, which does not exist"),
@@ -137,16 +139,16 @@ CHECKS = (
     Check(
         "I8",
         queries.claimed_wrongly,
-        (*_OPERATION, "running_on", "lease_until", "runner"),
-        "operation {id} of {device__name} is {status}, but running_on is {running_on}, "
+        (*_CLAIM, "running_on", "lease_until", "runner"),
+        "operation {id} of {about} is {status}, but running_on is {running_on}, "
         "its lease {lease_until}, its runner {runner!r}",
     ),
     Check("I8", queries.controllers_shared, ("name",), "two runners drain power controller {name} at once"),
     Check(
         "I12",
         queries.leases_long_over,
-        _OPERATION,
-        "operation {id} of {device__name} is {status}, its lease long over",
+        _CLAIM,
+        "operation {id} of {about} is {status}, its lease long over",
     ),
     Check(
         "I12",

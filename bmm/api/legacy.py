@@ -4,9 +4,12 @@ A power cycle is in requests_app, for whoever holds a device may ask for it too.
 """
 
 from django.http import HttpResponse
+from django.urls import URLPattern
 
 from bmm import services
-from bmm.asking import board_answers, device_answers_ping
+from bmm.api.pending import Pending, in_a_thread, in_no_thread
+from bmm.asking import controller_answered, device_answered
+from bmm.models import Kind
 from devices.listing import device_named
 from devices.models import BootConfig, PowerController
 from devices.names import SLUG
@@ -35,17 +38,20 @@ def clear_pxe(call: Call, name: str) -> HttpResponse:
 
 @endpoint("GET", least=Role.OPERATOR)
 def ping(call: Call, name: str) -> HttpResponse:
-    """Ping a device from its rack, and wait for it."""
-    return answer({"success": device_answers_ping(device_named(name).pk, by=call.caller.actor)})
+    """Have a device pinged from its rack, and wait for it."""
+    device, by = device_named(name), call.caller.actor
+    services.demand_few_open(by, (Kind.PING,))
+    return Pending(services.ping(device.pk, by=by), device_answered)
 
 
 @endpoint("GET", least=Role.OPERATOR)
 def relay_test(call: Call, name: str) -> HttpResponse:
-    """Ask a relay board for its two-way test, from this host, and wait for it."""
+    """Have a relay board asked for its two-way test from its rack, and wait for it."""
     found = PowerController.objects.filter(name=name).first() if SLUG.fullmatch(name) else None
     if found is None:
         raise UnknownNameError(f"there is no relay board {name[:64]!r}", field="relay")
-    return answer({"success": board_answers(found)})
+    asked = services.ask_controller(found.pk, Kind.TEST_CONTROLLER, by=call.caller.actor)
+    return Pending(asked, controller_answered)
 
 
 @endpoint(*READ, least=Role.OPERATOR)
@@ -81,8 +87,13 @@ def boot_config_named(name: str) -> BootConfig:
 urlpatterns = [
     *with_and_without_slash("device/<str:name>/power-off", power_off),
     *with_and_without_slash("device/<str:name>/clear-pxe", clear_pxe),
-    *with_and_without_slash("device/<str:name>/ping", ping),
-    *with_and_without_slash("relay/<str:name>/test", relay_test),
+    *with_and_without_slash("device/<str:name>/ping", in_a_thread(ping)),
+    *with_and_without_slash("relay/<str:name>/test", in_a_thread(relay_test)),
     *with_and_without_slash("bmm/pxe_config/list", pxe_config_list),
     *with_and_without_slash("bmm/pxe_config/<str:name>/details", pxe_config_details),
+]
+# The two that wait, where the server can (asgi.py).
+waiting_urlpatterns: list[URLPattern] = [
+    *with_and_without_slash("device/<str:name>/ping", in_no_thread(ping)),
+    *with_and_without_slash("relay/<str:name>/test", in_no_thread(relay_test)),
 ]

@@ -8,8 +8,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
-from bmm.api.v2.actions import NothingSerializer
-from bmm.api.v2.operations import OperationSerializer, operation
+from bmm.api.v2.operations import NothingSerializer, OperationSerializer, operation
 from bmm.models import OPEN, Operation
 from devices.api.v2.devices import DeviceSerializer
 from devices.api.v2.values import boot_config_for_image

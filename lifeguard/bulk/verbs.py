@@ -109,7 +109,7 @@ def _clear_pxe(ask: Ask) -> Asked:
 
 
 def _ping(ask: Ask) -> Asked:
-    return Asked(hardware.ping(ask.device.pk, by=ask.by).pk)
+    return Asked(hardware.ping(ask.device.pk, by=ask.by).operation.pk)
 
 
 def _force_state(ask: Ask) -> Asked:

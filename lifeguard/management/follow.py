@@ -187,7 +187,7 @@ def _ending_of(operation: Operation, waited: float) -> Ending:
     message = operation.message or f"{kind} {operation.get_status_display()}"
     if operation.status in OPEN:
         message = f"{kind} is still {operation.get_status_display()}; it will be done"
-    return Ending(operation.device.name, ok, operation.device.state, seconds, message)
+    return Ending(operation.of_device.name, ok, operation.of_device.state, seconds, message)
 
 
 def _unfinished(goal: Goal, device: Device, seconds: float) -> Ending:

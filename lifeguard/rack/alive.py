@@ -5,8 +5,10 @@ from datetime import timedelta
 
 from bmm import operations, services
 from bmm.controllers import driver_of
-from bmm.errors import HardwareError, Misconfigured
-from bmm.models import OPEN, Operation, Status
+from bmm.errors import Misconfigured
+from bmm.models import OPEN, Kind, Operation, Status
+from bmm.operations import Answer
+from bmm.questions import ask_from_here
 from devices.models import PowerController
 from lifeguard.rack.findings import Finding, Findings, Place, fail, ok, warn
 from mozpool_site import clock
@@ -31,7 +33,7 @@ def worker(place: Place) -> Findings:
         )
         yield warn("worker", told, "add devices" if not place.devices else "look again in a minute")
         return
-    operation = services.ping(free[0].pk, by=Actor("check_rack"))
+    operation = services.ping(free[0].pk, by=Actor("check_rack")).operation
     began = time.monotonic()
     while time.monotonic() - began < _WORKER_SECONDS:
         operation.refresh_from_db(fields=["status", "runner"])
@@ -82,13 +84,11 @@ def _controller(controller: PowerController) -> Finding:
     except Misconfigured as error:
         return fail("power", f"{what}: {error}", error.advice)
     try:
-        sound = services.test_controller(controller)
-    except Misconfigured:
-        return warn("power", f"{what} can't be asked whether it is well", "cycle one of its outlets to see")
+        outcome = ask_from_here(Kind.TEST_CONTROLLER, controller)
     except ConflictError as error:
         return warn("power", f"{what}: {error.detail}", "look again in a minute")
-    except HardwareError as error:
-        return fail("power", f"{what}: {error}", error.advice)
-    if not sound:
-        return fail("power", f"{what} answers, but does not pass its test", "repair or replace it")
+    if outcome.answer == Answer.MISCONFIGURED:
+        return warn("power", f"{what} can't be asked whether it is well", "cycle one of its outlets to see")
+    if outcome.answer != Answer.OK:
+        return fail("power", f"{what}: {outcome.message}", outcome.advice)
     return ok("power", f"{what} is well")

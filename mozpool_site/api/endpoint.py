@@ -6,6 +6,7 @@ A view can't be made without saying who may use it, so a forgotten permission is
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import wraps
+from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -76,7 +77,7 @@ def endpoint(*methods: str, least: Role) -> Callable[[View], View]:
     return decorate
 
 
-def with_and_without_slash(route: str, view: View) -> list[URLPattern]:
+def with_and_without_slash(route: str, view: Callable[..., Any]) -> list[URLPattern]:
     """Serve a path both ways, as old clients know it; a redirect would lose a POST's body."""
     return [path(f"{route}/", view), path(route, view)]
 

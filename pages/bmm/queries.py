@@ -18,12 +18,12 @@ class LastDone:
     power: Operation | None = None
 
 
-def last_done(device_ids: Collection[int]) -> Mapping[int, LastDone]:
+def last_done(device_ids: Collection[int]) -> Mapping[int | None, LastDone]:
     """Give what was last done, by device. Two queries."""
     of_these = Operation.objects.filter(device_id__in=list(device_ids), kind__in=(Kind.PING, *_POWER))
     newest = of_these.order_by().values("device_id", "kind").annotate(newest=Max("pk"))
     operations = Operation.objects.filter(pk__in=[row["newest"] for row in newest]).order_by("pk")
-    found: dict[int, LastDone] = {}
+    found: dict[int | None, LastDone] = {}
     for operation in operations:
         known = found.get(operation.device_id, LastDone())
         found[operation.device_id] = (

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bmm.controllers import driver_of
-from bmm.drivers.power.contract import Power
 from bmm.errors import HardwareError
+from bmm.readings import Reading
 from devices.models import Device, PowerController, Rack
 from devices.models.power_controller import ControllerHealth
 from mozpool_site.errors import UnknownNameError
@@ -83,7 +83,7 @@ def board(
     controller: PowerController,
     cells: Iterable[Cell],
     now: datetime,
-    powers: dict[str, Power] | None = None,
+    reading: Reading | None = None,
 ) -> Board:
     """Arrange a controller's devices by outlet, with what reading the outlets back gave."""
     by_outlet = {cell.outlet: cell for cell in cells}
@@ -92,20 +92,23 @@ def board(
         problem = ""
     except HardwareError as error:
         known, problem = [], str(error)
-    names = sorted({*known, *by_outlet, *(powers or {})}, key=counted)
-    outlets = tuple(Outlet(name, by_outlet.get(name), *_told(name, powers)) for name in names)
+    read = {*reading.power, *reading.errors} if reading else set()
+    names = sorted({*known, *by_outlet, *read}, key=counted)
+    outlets = tuple(Outlet(name, by_outlet.get(name), *_told(name, reading)) for name in names)
     health, why = _health(controller, now)
     return Board(controller, outlets, "wrong" if problem else health, problem or why)
 
 
-def _told(name: str, powers: dict[str, Power] | None) -> tuple[str, str]:
+def _told(name: str, reading: Reading | None) -> tuple[str, str]:
     """Say what reading an outlet back gave: a word for the page's style, and one for people."""
-    if powers is None:
+    if reading is None or reading.at is None:
         return "", ""
-    power = powers.get(name)
-    if isinstance(power, HardwareError):
-        return "error", str(power)
-    return {True: ("on", "power on"), False: ("off", "power off")}.get(power, ("unknown", "power not known"))  # type: ignore[arg-type]
+    if name in reading.errors:
+        return "error", reading.errors[name]
+    power = reading.power.get(name)
+    if power is None:
+        return "unknown", "power not known"
+    return ("on", "power on") if power else ("off", "power off")
 
 
 def _health(controller: PowerController, now: datetime) -> tuple[str, str]:

@@ -1,17 +1,16 @@
 """The racks as maps: all of them, one with its controllers and outlets, and reading outlets back."""
 
-import threading
-
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from bmm import services
-from bmm.drivers.power.contract import Power
-from bmm.errors import HardwareError
+from bmm.models import Kind
+from bmm.readings import reading_of
 from devices.models import PowerController
 from mozpool_site import clock
 from mozpool_site.access.roles import Role
-from mozpool_site.errors import ConflictError, UnknownNameError
+from mozpool_site.api.values import row_id
+from mozpool_site.errors import UnknownNameError
 from pages.access import Person, page
 from pages.racks.maps import legend, maps
 from pages.racks.queries import board, boards, cells_in, rack_named, racks_in_order
@@ -22,8 +21,6 @@ from requests_app.outages import racks_down
 
 # Some 4,000 devices; more racks than that are on a page of their own.
 _RACKS_A_PAGE = 50
-# One at a time in a process: who reads waits for hardware, and holds one of its few threads meanwhile.
-_reading = threading.Lock()
 
 
 @page(Role.VIEWER)
@@ -62,37 +59,23 @@ def rack(request: HttpRequest, person: Person, name: str) -> HttpResponse:
     return render(request, "pages/racks/rack.html", context)
 
 
-@page(post=Role.OPERATOR)
+@page(Role.OPERATOR, post=Role.OPERATOR)
 def outlets(request: HttpRequest, person: Person, name: str, controller: str) -> HttpResponse:
-    """Ask a controller for the power of its outlets, in 15 s at most, and show them; switches nothing."""
+    """Show a controller's outlets; a POST has a worker of the rack ask what they read, which switches nothing."""
     found = rack_named(name)
     asked = PowerController.objects.filter(rack=found, name=controller).first()
     if asked is None:
         raise UnknownNameError(
             f"there is no power controller {controller[:64]!r} in rack {name}", field="controller"
         )
-    powers, wrong = _read(asked)
-    asked.refresh_from_db()
+    number = row_id(request.GET.get("reading", ""))
+    if request.method == "POST":
+        number = services.ask_controller(asked.pk, Kind.READ_OUTLETS, by=person.actor).operation.pk
+        if not is_part(request):
+            return redirect(f"{request.path}?reading={number}")
     now = clock.now()
+    reading = reading_of(asked, number, now) if number else None
     cells = [cell for cell in cells_in([found]) if cell.controller == asked.name]
-    context = {"rack": found, "board": board(asked, cells, now, powers), "wrong": wrong, "read_at": now}
+    context = {"rack": found, "board": board(asked, cells, now, reading), "reading": reading}
     template = "pages/racks/_board.html" if is_part(request) else "pages/racks/outlets.html"
     return render(request, template, context)
-
-
-def _read(controller: PowerController) -> tuple[dict[str, Power] | None, str]:
-    """Read the outlets back; where none answers, say why once for all of them. Raises ConflictError."""
-    if not _reading.acquire(blocking=False):
-        raise ConflictError(
-            "outlets of another controller are being read just now; try again in some seconds"
-        )
-    try:
-        powers = services.read_outlets(controller)
-    except HardwareError as error:
-        return None, f"{error}. {error.advice}"
-    finally:
-        _reading.release()
-    errors = [power for power in powers.values() if isinstance(power, HardwareError)]
-    if errors and len(errors) == len(powers):
-        return powers, f"{errors[0]}. {errors[0].advice}"
-    return powers, ""

@@ -7,24 +7,22 @@ visible out of the order of their numbers, as their transactions end: so the las
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from django.db import close_old_connections
 from django.db.models import Min
 
 from devices.models import Journal
 from mozpool_site import clock
 from mozpool_site.stopping import asked_to_stop, stopping
 from mozpool_site.transactions import UNAVAILABLE
+from mozpool_site.waiting import OnePerLoop, in_thread
 from requests_app.models import Request
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 Line = Mapping[str, Any]
 
 PAUSE = 0.5
@@ -35,22 +33,6 @@ _MOST_BEHIND = 2000
 LINE = (
     "id", "time", "device_id", "request_id", "source", "actor", "event", "from_state", "to_state", "message",
 )  # fmt: skip
-
-# Looks, and what callers ask for when they come and go. Each thread keeps its connection to the database.
-_threads = ThreadPoolExecutor(2, thread_name_prefix="waiting")
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Do something with the database in one of the few threads for it."""
-
-    def run() -> T:
-        close_old_connections()
-        try:
-            return work()
-        finally:
-            close_old_connections()
-
-    return await asyncio.get_running_loop().run_in_executor(_threads, run)
 
 
 @dataclass(frozen=True)
@@ -259,21 +241,6 @@ def _read(numbers: set[int], wanted: Iterable[Wanted], tail: Tail | None) -> _Fo
     new = [pk for pk, device, request in tail.unseen() if any(one.takes(device, request) for one in wanted)]
     lines = list(Journal.objects.filter(pk__in=new).order_by("pk").values(*LINE)) if new else []
     return _Found(seqs, lines, tail.resume_after())
-
-
-class OnePerLoop(Generic[T]):
-    """Gives the running event loop's own of something, made when it is first asked for. A web process has one loop."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._made: dict[asyncio.AbstractEventLoop, T] = {}
-
-    def __call__(self) -> T:
-        loop = asyncio.get_running_loop()
-        if loop not in self._made:
-            self._made = {known: one for known, one in self._made.items() if not known.is_closed()}
-            self._made[loop] = self._make()
-        return self._made[loop]
 
 
 watcher = OnePerLoop(Watcher)

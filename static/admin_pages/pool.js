@@ -16,6 +16,7 @@ async function show(form, address, into) {
     if (!kind.startsWith("text/html")) throw new Error(`the server answered ${response.status}`);
     if (response.status >= 500 || response.status === 403) throw new Error(`the server answered ${response.status}`);
     into.innerHTML = await response.text();
+    follow(into);
   } catch (error) {
     const told = document.createElement("p");
     told.className = "errornote";
@@ -25,6 +26,28 @@ async function show(form, address, into) {
   } finally {
     delete into.dataset.asking;
   }
+}
+
+/* What a worker is still busy with is asked for again, by a small request each time, until there is nothing to follow. */
+async function follow(into) {
+  if (into.dataset.following) return;
+  into.dataset.following = "yes";
+  for (let open; (open = into.querySelector("[data-follow]")); ) {
+    into.setAttribute("aria-busy", "true");
+    await new Promise((resolve) => setTimeout(resolve, document.hidden ? 5000 : 700));
+    try {
+      const response = await fetch(open.dataset.follow, {
+        headers: { "X-Requested-With": "fetch" }, credentials: "same-origin",
+      });
+      if (!response.ok || response.redirected) break;
+      const text = await response.text();
+      if (open.isConnected && text !== into.dataset.shown) into.innerHTML = into.dataset.shown = text;
+    } catch {
+      /* The server may be restarting: it is asked again. */
+    }
+  }
+  into.removeAttribute("aria-busy");
+  delete into.dataset.following;
 }
 
 /* The preview of a boot config follows what is typed, once it has been asked for. */
@@ -58,7 +81,7 @@ function readAgain(form) {
     show(form, window.location.pathname, into);
   });
   setInterval(() => {
-    if (again.checked && !document.hidden) show(form, window.location.pathname, into);
+    if (again.checked && !document.hidden && !into.dataset.following) show(form, window.location.pathname, into);
   }, Number(again.dataset.every) * 1000);
 }
 
@@ -77,5 +100,6 @@ function valuesOf(select) {
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-preview]").forEach(preview);
   document.querySelectorAll("[data-reads]").forEach(readAgain);
+  document.querySelectorAll("[data-followed]").forEach(follow);
   document.querySelectorAll(".pool-ask select[name=image]").forEach(valuesOf);
 });

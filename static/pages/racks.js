@@ -143,36 +143,50 @@ if (maps) {
 }
 
 // ---- outlets ---------------------------------------------------------------------------------------------------------
+// A worker of the rack reads them: the board is asked for again, a small request each time, until it has.
+
+const READING_PAUSE = 500;
+
+// Puts what the server says of a board into the page; gives the address to ask again while it is being read.
+function putBoard(board, text) {
+  const fresh = new DOMParser().parseFromString(text, "text/html").querySelector(".board");
+  morphChildren(board, fresh);
+  freshenTimes(board);
+  board.dispatchEvent(new CustomEvent("live:updated", { bubbles: true }));
+  return fresh.dataset.reading;
+}
+
+async function readOutlets(form, board) {
+  const headers = { "X-Live": "1" };
+  let asking = [form.action, { method: "POST", body: new FormData(form), headers }];
+  for (;;) {
+    const response = await fetch(asking[0], { ...asking[1], signal: AbortSignal.timeout(15000) });
+    const text = await response.text();
+    if (!response.ok) return toast(text, "error");
+    const again = putBoard(board, text);
+    if (!again) return;
+    const button = board.querySelector("form[data-read-outlets] button");
+    button.disabled = true;
+    button.textContent = "Reading ...";
+    await new Promise((resolve) => setTimeout(resolve, READING_PAUSE));
+    asking = [again, { headers }];
+  }
+}
 
 document.addEventListener("submit", async (event) => {
   const form = event.target.closest("form[data-read-outlets]");
   if (!form || !maps) return;
   event.preventDefault();
   const board = form.closest(".board");
-  const button = form.querySelector("button");
-  button.disabled = true;
-  button.textContent = "Reading ...";
+  board.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(form.action, {
-      method: "POST",
-      body: new FormData(form),
-      headers: { "X-Live": "1" },
-      signal: AbortSignal.timeout(30000),
-    });
-    const text = await response.text();
-    if (response.ok) {
-      const fresh = new DOMParser().parseFromString(text, "text/html").querySelector(".board");
-      morphChildren(board, fresh);
-      freshenTimes(board);
-      board.dispatchEvent(new CustomEvent("live:updated", { bubbles: true }));
-    } else {
-      toast(text, "error");
-    }
+    await readOutlets(form, board);
   } catch {
     toast("The server does not answer; try again.", "error");
   } finally {
-    const again = board.querySelector("form[data-read-outlets] button");
-    again.disabled = false;
-    again.textContent = "Read outlets";
+    board.removeAttribute("aria-busy");
+    const button = board.querySelector("form[data-read-outlets] button");
+    button.disabled = false;
+    button.textContent = "Read outlets";
   }
 });

@@ -11,20 +11,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from bmm import services
-from bmm.api.v2.operations import OperationSerializer, operation
-from bmm.models import Operation
+from bmm.api.v2.operations import FollowSerializer, NothingSerializer, following
+from bmm.models import Kind
 from devices.api.v2.values import values_of
 from devices.listing import device_named
 from devices.models import BootConfig, Device
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2.fields import AnySerializer, Named, StrictSerializer
-from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.views import ApiViewSet
 from mozpool_site.errors import InvalidInputError
-
-
-class NothingSerializer(StrictSerializer):
-    """An empty body, or none."""
 
 
 @extend_schema_serializer(
@@ -44,12 +39,6 @@ class PowerCycleSerializer(StrictSerializer):
     boot_config = serializers.DictField(
         required=False, help_text="With `netboot`: what the booting device is told of its image."
     )
-
-
-class FollowSerializer(AnySerializer):
-    """The operation that was begun: follow its `url` until `finished` is set."""
-
-    operation = OperationSerializer()
 
 
 class ClearedSerializer(AnySerializer):
@@ -87,14 +76,15 @@ class HardwareActions(ApiViewSet, ABC, abstract=True):
             raise InvalidInputError(
                 "boot_config: nobody would ask for it without netboot", field="boot_config"
             )
-        return self._following(
+        return following(
+            self,
             services.power_cycle(
                 device.pk,
                 by=self.caller.actor,
                 boot_config=netboot,
                 boot_config_values=json.dumps(values_of(values, values), sort_keys=True),
                 held_by=held_by,
-            )
+            ),
         )
 
     @extend_schema(request=NothingSerializer, responses={202: FollowSerializer})
@@ -102,14 +92,16 @@ class HardwareActions(ApiViewSet, ABC, abstract=True):
     def power_off(self, request: Request, name: str) -> HttpResponse:
         """Take the power away."""
         self._body(NothingSerializer)
-        return self._following(services.power_off(device_named(name).pk, by=self.caller.actor))
+        return following(self, services.power_off(device_named(name).pk, by=self.caller.actor))
 
     @extend_schema(request=NothingSerializer, responses={202: FollowSerializer})
     @action(detail=True, methods=["post"])
     def ping(self, request: Request, name: str) -> HttpResponse:
         """Ask the device, from its rack, whether it answers ping."""
         self._body(NothingSerializer)
-        return self._following(services.ping(device_named(name).pk, by=self.caller.actor))
+        device, by = device_named(name), self.caller.actor
+        services.demand_few_open(by, (Kind.PING,))
+        return following(self, services.ping(device.pk, by=by).operation)
 
     @extend_schema(request=NothingSerializer, responses=ClearedSerializer)
     @action(detail=True, methods=["post"], url_path="clear-netboot")
@@ -118,10 +110,6 @@ class HardwareActions(ApiViewSet, ABC, abstract=True):
         self._body(NothingSerializer)
         cleared = services.clear_netboot(device_named(name).pk, by=self.caller.actor)
         return self.reply({"cleared": cleared})
-
-    def _following(self, begun: Operation) -> HttpResponse:
-        where = {"Location": link("operations", begun.pk)}
-        return self.reply({"operation": operation(begun.pk)}, 202, where)
 
     def _body(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         serializer = serializer_class(data=self.request.data)

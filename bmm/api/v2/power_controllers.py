@@ -3,11 +3,17 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
 
-from bmm.drivers.power import driver_class
-from bmm.errors import Misconfigured
+from bmm import services
+from bmm.api.v2.operations import FollowSerializer, NothingSerializer, following
+from bmm.controllers import secret_settings
 from bmm.forms import PowerControllerForm
+from bmm.models import Kind
 from devices.models import PowerController, Rack
 from devices.names import SLUG
 from mozpool_site.api.access import Role
@@ -17,6 +23,7 @@ from mozpool_site.api.v2.keyset import Row
 from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.routes import resource
 from mozpool_site.api.v2.writing import Writable
+from mozpool_site.errors import UnknownNameError
 
 
 class PowerControllerSerializer(StrictModelSerializer):
@@ -61,7 +68,28 @@ class PowerControllerViewSet(Writable):
         "create": Role.ADMIN,
         "partial_update": Role.ADMIN,
         "destroy": Role.ADMIN,
+        "test": Role.OPERATOR,
+        "read_outlets": Role.OPERATOR,
     }
+
+    @extend_schema(request=NothingSerializer, responses={202: FollowSerializer})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, name: str) -> HttpResponse:
+        """Have a worker of its rack ask it for a sign of life; that switches nothing."""
+        return self._asking(name, Kind.TEST_CONTROLLER)
+
+    @extend_schema(request=NothingSerializer, responses={202: FollowSerializer})
+    @action(detail=True, methods=["post"], url_path="read-outlets")
+    def read_outlets(self, request: Request, name: str) -> HttpResponse:
+        """Have a worker of its rack ask it for the power of all its outlets; that switches nothing."""
+        return self._asking(name, Kind.READ_OUTLETS)
+
+    def _asking(self, name: str, kind: Kind) -> HttpResponse:
+        NothingSerializer(data=self.request.data).is_valid(raise_exception=True)
+        found = self.one(name).first()
+        if found is None:
+            raise UnknownNameError(f"there is no {self.word} {name[:63]!r}", field=self.lookup_field)
+        return following(self, services.ask_controller(found.pk, kind, by=self.caller.actor).operation)
 
     def entries(self, rows: list[Row]) -> list[dict[str, Any]]:
         """Write power controllers without their secrets."""
@@ -75,7 +103,7 @@ class PowerControllerViewSet(Writable):
 
 def _entry(row: Row) -> dict[str, Any]:
     stored = row["settings"] if isinstance(row["settings"], dict) else {}
-    secret = _secret_names(row["driver"], stored)
+    secret = secret_settings(row["driver"], stored)
     return {
         "url": link("power-controllers", row["name"]),
         "name": row["name"],
@@ -86,14 +114,6 @@ def _entry(row: Row) -> dict[str, Any]:
         "secrets_set": sorted(secret & stored.keys()),
         "suspect_until": row["suspect_until"],
     }
-
-
-def _secret_names(driver: str, stored: dict[str, Any]) -> set[str]:
-    """Name a driver's secret settings; of one that is not installed any may be."""
-    try:
-        return {spec.name for spec in driver_class(driver).settings if spec.secret}
-    except Misconfigured:
-        return set(stored)
 
 
 urlpatterns = resource("power-controllers", PowerControllerViewSet)

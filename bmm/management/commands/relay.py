@@ -9,7 +9,9 @@ from bmm.deadline import Deadline
 from bmm.drivers.power.base import Power
 from bmm.errors import HardwareError, Misconfigured
 from bmm.management.board import SECONDS, Board, find_board, find_outlets
-from bmm.services import test_controller
+from bmm.models import Kind
+from bmm.operations import Answer
+from bmm.questions import ask_from_here
 from devices import journal
 from mozpool_site import clock
 from mozpool_site.commands import MozpoolCommand, operator
@@ -79,14 +81,18 @@ class Command(MozpoolCommand):
             self.fail(f"{error}. {error.advice}", 1)
 
     def _test(self, board: Board, *, as_json: bool) -> None:
+        wrong = ""
         if board.controller is not None:
-            sound = test_controller(board.controller)
-        else:
-            sound = board.driver.test(Deadline.after(SECONDS))
+            outcome = ask_from_here(Kind.TEST_CONTROLLER, board.controller)
+            if outcome.answer == Answer.MISCONFIGURED:
+                raise InvalidInputError(outcome.message, field="controller")
+            wrong = "" if outcome.answer == Answer.OK else outcome.told
+        elif not board.driver.test(Deadline.after(SECONDS)):
+            wrong = f"{board.driver.address} answers, but does not pass its test"
         if as_json:
-            self.show_json({"address": board.driver.address, "ok": sound})
-        if not sound:
-            self.fail(f"{board.driver.address} answers, but does not pass its test", 1)
+            self.show_json({"address": board.driver.address, "ok": not wrong})
+        if wrong:
+            self.fail(wrong, 1)
         if not as_json:
             self.say(f"{board.driver.address} is well")
 

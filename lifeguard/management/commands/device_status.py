@@ -123,7 +123,7 @@ def _states(text: str) -> list[str]:
     return found
 
 
-def _described(device: Device, now: datetime, operations: dict[int, list[str]]) -> dict[str, object]:
+def _described(device: Device, now: datetime, operations: dict[int | None, list[str]]) -> dict[str, object]:
     """Say everything about a device, by the names of its columns."""
     return {
         "name": device.name,
@@ -164,12 +164,12 @@ def _outlet(device: Device) -> str | None:
     return f"{board.name} ({board.address}) {device.outlet}" if board else None
 
 
-def _operations(rows: list[Device]) -> dict[int, list[str]]:
+def _operations(rows: list[Device]) -> dict[int | None, list[str]]:
     """Describe what is being done to each of these devices, and what comes next."""
-    waiting = Operation.objects.filter(status__in=OPEN).order_by("not_before", "pk")
+    waiting = Operation.objects.filter(status__in=OPEN, device__isnull=False).order_by("not_before", "pk")
     if len(rows) == 1:
         waiting = waiting.filter(device=rows[0])
-    found: dict[int, list[str]] = {}
+    found: dict[int | None, list[str]] = {}
     for operation in waiting:
         by = f" by {operation.runner}" if operation.runner else f" for {moment(operation.not_before)}"
         text = f"{operation.get_kind_display()} {operation.status}{by}"

@@ -29,10 +29,11 @@ from mozpool_site.api.v2.routes import single
 from mozpool_site.api.v2.views import ApiView
 from mozpool_site.api.values import LARGEST_ID, row_id
 from mozpool_site.errors import InvalidInputError, UnknownNameError
+from mozpool_site.waiting import in_thread
 from requests_app.api.v2 import rendering, waiting
 from requests_app.api.v2.rendering import Entry
 from requests_app.models import Request
-from requests_app.waiting.watcher import LINE, Line, Wanted, Watch, in_thread, watcher
+from requests_app.waiting.watcher import LINE, Line, Wanted, Watch, watcher
 
 _TYPE = "text/event-stream"
 _HEARTBEAT = 15.0
@@ -216,6 +217,6 @@ urlpatterns: list[URLPattern] = [
 ]
 waiting_urlpatterns: list[URLPattern] = [
     *waiting.urlpatterns,
-    *with_and_without_slash("requests/<str:id>/events", request_stream),  # type: ignore[arg-type]
-    *with_and_without_slash("events", pool_stream),  # type: ignore[arg-type]
+    *with_and_without_slash("requests/<str:id>/events", request_stream),
+    *with_and_without_slash("events", pool_stream),
 ]

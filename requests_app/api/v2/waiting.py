@@ -21,10 +21,11 @@ from mozpool_site.api.v2 import handler
 from mozpool_site.api.values import LARGEST_ID, row_id
 from mozpool_site.errors import InvalidInputError, MozpoolError, UnknownNameError
 from mozpool_site.transactions import UNAVAILABLE
+from mozpool_site.waiting import OnePerLoop, in_thread
 from requests_app.api.v2 import rendering
 from requests_app.api.v2.rendering import Entry
 from requests_app.models import Request
-from requests_app.waiting.watcher import OnePerLoop, in_thread, watcher
+from requests_app.waiting.watcher import watcher
 
 LONGEST_WAIT = 60
 # Who asks at the same moment is answered together.
@@ -183,4 +184,4 @@ async def long_poll(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa:
     return rendering.answer(entry, request)
 
 
-urlpatterns: list[URLPattern] = with_and_without_slash("requests/<str:id>", long_poll)  # type: ignore[arg-type]
+urlpatterns: list[URLPattern] = with_and_without_slash("requests/<str:id>", long_poll)

@@ -103,7 +103,7 @@ def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     """Switch legacy mode on, wait for no hardware that is not there, and log no refusal of thousands."""
     settings.MOZPOOL_TRUSTED_NETWORKS = (ip_network("10.1.0.0/16"),)
     settings.MOZPOOL_TRUSTED_OPERATOR_NETWORKS = (ip_network("10.2.0.0/16"),)
-    monkeypatch.setattr(asking, "_SECONDS", 0.01)
+    monkeypatch.setattr(asking, "SECONDS", 0.01)
     logging.disable(logging.ERROR)
     yield
     logging.disable(logging.NOTSET)

@@ -1,5 +1,7 @@
 """The page of a power controller: a field for each setting of its driver, secrets that are never shown, a test."""
 
+import re
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -9,7 +11,7 @@ from bmm import operations
 from bmm.drivers import power
 from bmm.drivers.power.proxr import ProXRDriver
 from bmm.drivers.settings import SettingSpec
-from bmm.models import HandTask, Kind, Operation
+from bmm.models import HandTask, Kind, Operation, Status
 from bmm.run import run
 from devices.models import Device, PowerController
 from lifeguard.reports import report
@@ -159,6 +161,37 @@ def test_what_the_driver_itself_does_not_take_is_told_beside_the_field(
     assert "a libvirt URI" in told["address"][0]
 
 
+def work() -> None:
+    """Do what waits, as the racks' workers do."""
+    for number in list(Operation.objects.filter(status=Status.QUEUED).values_list("pk", flat=True)):
+        run(number, report)
+
+
+def told(page: Any) -> dict[str, str]:
+    """Give what a page says of each controller's test."""
+    return {test.controller.name: test.progress.words for test in page.context["tests"]}
+
+
+def test_what_nobody_takes_is_told_as_such_and_junk_names_no_test(admin: Client, pool: list[Device]) -> None:
+    shelf = make_controller("shelf 3", driver="manual", rack=pool[0].rack)
+    begun = admin.post(page(shelf).replace("change", "test"))
+    Operation.objects.update(created=clock.now() - timedelta(seconds=13))
+    late: Any = admin.get(begun.headers["Location"])
+    assert told(late) == {shelf.name: f"still waits for a worker of rack {shelf.rack}: does one run?"}
+    nothing: Any = admin.get("/admin/devices/powercontroller/tests/?of=x,,0,99999999999999999999,7777")
+    assert told(nothing) == {}
+    assert "There is no such test any more." in nothing.content.decode()
+
+
+def test_a_hundred_are_tested_at_once_and_no_more(admin: Client, pool: list[Device]) -> None:
+    many = [make_controller("shelf", driver="manual", rack=pool[0].rack).pk for _ in range(101)]
+    refused: Any = admin.post(LIST, {"action": "test", "_selected_action": many}, follow=True)
+    assert [str(one) for one in refused.context["messages"]] == ["At most 100 at a time, please."]
+    assert not Operation.objects.exists()
+    begun: Any = admin.post(LIST, {"action": "test", "_selected_action": many[:100]}, follow=True)
+    assert len(told(begun)) == 100
+
+
 def test_a_test_shows_whether_it_answers_and_its_health_is_remembered(
     admin: Client, pool: list[Device]
 ) -> None:
@@ -166,10 +199,18 @@ def test_a_test_shows_whether_it_answers_and_its_health_is_remembered(
         well = make_controller(plug.address, driver="shelly", rack=pool[0].rack)
         silent = make_controller(f"127.0.0.1:{free_port()}", driver="shelly", rack=pool[0].rack)
         sent = {"action": "test", "_selected_action": [well.pk, silent.pk]}
-        answered: Any = admin.post(LIST, sent, follow=True)
-    told = {words.partition(": ")[0]: words for words in map(str, answered.context["messages"])}
-    assert told[well.name] == f"{well.name}: is well"
-    assert "Try again; if it stays so" in told[silent.name]
+        begun: Any = admin.post(LIST, sent, follow=True)
+        assert told(begun) == dict.fromkeys(
+            (well.name, silent.name), f"waits for a worker of rack {pool[0].rack}"
+        )
+        assert "data-follow" in begun.content.decode()
+        work()
+        (address, _) = begun.redirect_chain[-1]
+        answered: Any = admin.get(address, headers={"X-Requested-With": "fetch"})
+    assert "<html" not in answered.content.decode()
+    assert "data-follow" not in answered.content.decode()
+    assert told(answered)[well.name] == "is well"
+    assert "Try again; if it stays so" in told(answered)[silent.name]
     for controller in (well, silent):
         controller.refresh_from_db()
     assert (well.last_contact is not None, well.last_error) == (True, "")
@@ -197,25 +238,31 @@ def test_outlets_are_shown_without_asking_and_read_back_when_asked(admin: Client
         device = make_device(power_controller=strip, outlet="0", rack=pool[0].rack)
         path = page(strip).replace("change", "outlets")
         before: Any = admin.get(path)
-        after: Any = admin.post(path, headers={"X-Requested-With": "fetch"})
+        begun: Any = admin.post(path, headers={"X-Requested-With": "fetch"})
+        work()
+        (follow,) = re.findall(r'data-follow="([^"]*)"', begun.content.decode())
+        after: Any = admin.get(path + follow, headers={"X-Requested-With": "fetch"})
     assert [(one.name, one.device, one.reads) for one in before.context["outlets"]] == [
         ("0", device, "not asked")
     ]
     assert [(one.name, one.reads) for one in after.context["outlets"]] == [("0", "on")]
     assert "<html" not in after.content.decode()
-    silent: Any = admin.post(path)
-    assert [
-        (one.reads, "Connection" in one.problem or bool(one.problem)) for one in silent.context["outlets"]
-    ] == [("error", True)]
+    again: Any = admin.post(path)
+    work()
+    silent: Any = admin.get(again.headers["Location"])
+    assert [(one.reads, bool(one.problem)) for one in silent.context["outlets"]] == [("error", True)]
+    assert silent.context["reading"].progress.state == "failed"
 
 
-def test_a_button_tests_one_controller_and_leads_back_to_its_page(admin: Client, pool: list[Device]) -> None:
+def test_a_button_tests_one_controller_and_leads_to_how_far_it_is(admin: Client, pool: list[Device]) -> None:
     with Twin("web_plug", "shelly") as plug:
         well = make_controller(plug.address, driver="shelly", rack=pool[0].rack)
         path = page(well).replace("change", "test")
-        answered: Any = admin.post(path, follow=True)
-    assert answered.redirect_chain == [(page(well), 302)]
-    assert [str(one) for one in answered.context["messages"]] == [f"{well.name}: is well"]
+        begun = admin.post(path)
+        work()
+        answered: Any = admin.get(begun.headers["Location"])
+    assert told(answered) == {well.name: "is well"}
+    assert f'href="{page(well)}"' in answered.content.decode()
     assert admin.get(path).status_code == 405
     assert admin.post("/admin/devices/powercontroller/0/test/").status_code == 404
 

@@ -107,7 +107,7 @@ def test_each_call_is_for_those_whom_the_table_names(
     monkeypatch: pytest.MonkeyPatch,
     subtests: pytest.Subtests,
 ) -> None:
-    monkeypatch.setattr(asking, "_SECONDS", 0.05)
+    monkeypatch.setattr(asking, "SECONDS", 0.05)
     held = Device.objects.get(held_by=request_of_old_client.pk)
     bare = path.format(held=held.name, id=request_of_old_client.pk)
     # A loader's file has one name.

@@ -4,19 +4,33 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
 
-from bmm import asking, services
+from bmm import asking
 from bmm.models import Kind, Operation, Status
+from bmm.run import run
 from devices.models import BootConfig, Device, Image, Journal, PowerController
 from devices.models.image import Verification
+from lifeguard.reports import report
 from mozpool_site.access.models import AuditEntry
 from mozpool_site.version import VERSION
 from requests_app.models import Request
 from tests.integration.api import pool
 from tests.integration.api.pool import post
 from tests.unit.bmm.tcp_server import RelayBoard
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is asked of hardware done in the moment in which somebody waits for it, as by a worker of the rack."""
+    waits = asking.wait
+
+    def work_and_wait(operation_id: int) -> None:
+        run(operation_id, report)
+        waits(operation_id)
+
+    monkeypatch.setattr(asking, "wait", work_and_wait)
+
 
 ORDER = {"assignee": "me@x", "duration": 3600, "image": "android"}
 
@@ -185,7 +199,7 @@ def test_a_device_without_an_outlet_cannot_be_switched(operator: Client, action:
 def test_where_no_worker_pings_the_caller_is_told_and_nobody_pings_later(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_SECONDS", 0.1)
+    monkeypatch.setattr(asking, "SECONDS", 0.1)
     answer = operator.get("/api/device/device1/ping/")
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "2"
@@ -193,19 +207,18 @@ def test_where_no_worker_pings_the_caller_is_told_and_nobody_pings_later(
     assert Operation.objects.get().status == Status.SUPERSEDED
 
 
-def test_a_relay_board_that_answers_passes_its_test_without_a_transaction(operator: Client) -> None:
-    depth = len(connection.savepoint_ids)
+def test_a_relay_board_that_answers_its_rack_passes_its_test(operator: Client, at_once: None) -> None:
     with RelayBoard() as board:
         PowerController.objects.filter(name="relay-1").update(address=board.address)
         assert operator.get("/api/relay/relay-1/test/").json() == {"success": True}
         assert board.commands == [bytes((254, 33))]
-    assert len(connection.savepoint_ids) == depth
     assert PowerController.objects.get(name="relay-1").lease_owner == "resting"
+    assert Operation.objects.get().actor == "legacy@10.2.0.5"
 
 
 @pytest.mark.parametrize("answer", [b"\x00", b""], ids=["wrong answer", "silence"])
 def test_a_relay_board_that_answers_wrongly_or_not_at_all_does_not_pass(
-    operator: Client, answer: bytes
+    operator: Client, at_once: None, answer: bytes
 ) -> None:
     with RelayBoard(lambda _: answer) as board:
         PowerController.objects.filter(name="relay-1").update(address=board.address)
@@ -213,9 +226,9 @@ def test_a_relay_board_that_answers_wrongly_or_not_at_all_does_not_pass(
 
 
 def test_a_relay_board_that_a_worker_talks_to_is_not_disturbed(
-    operator: Client, monkeypatch: pytest.MonkeyPatch
+    operator: Client, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "_TURN_SECONDS", 0.1)
+    monkeypatch.setattr(asking, "SECONDS", 0.1)
     with RelayBoard() as board:
         PowerController.objects.filter(name="relay-1").update(
             address=board.address,
@@ -226,9 +239,22 @@ def test_a_relay_board_that_a_worker_talks_to_is_not_disturbed(
         assert (answer.status_code, answer.json()["field"]) == (409, "lease")
         assert "in use by a worker" in answer.json()["detail"]
         assert board.connections == 0
+    # Nobody asks it later, when nobody waits for the answer any more.
+    assert Operation.objects.get().status == Status.SUPERSEDED
 
 
-def test_a_board_whose_driver_does_not_exist_is_told_as_such(operator: Client) -> None:
+def test_where_no_worker_tests_a_relay_board_nothing_is_said_of_it(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "SECONDS", 0.1)
+    before = PowerController.objects.filter(name="relay-1").values().get()
+    answer = operator.get("/api/relay/relay-1/test/")
+    assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+    assert "a worker of rack here" in answer.json()["detail"]
+    assert PowerController.objects.filter(name="relay-1").values().get() == before
+
+
+def test_a_board_whose_driver_does_not_exist_is_told_as_such(operator: Client, at_once: None) -> None:
     PowerController.objects.filter(name="relay-1").update(driver="nosuch")
     answer = operator.get("/api/relay/relay-1/test/")
     assert (answer.status_code, answer.json()["field"]) == (409, "relay")

@@ -19,12 +19,15 @@ from django.db import connections
 from django.test import Client
 from pytest_django import Settings
 
+from bmm import operations
 from bmm.models import Kind, Operation, Status
+from bmm.questions import ask_from_here
 from bmm.run import run
 from devices.models import BootConfig, Device, Image, ImageBootConfig
 from devices.models.image import OWN_IMAGES
 from lifeguard.reports import report
 from lifeguard.states import DEVICE
+from mozpool_site import clock
 from requests_app.models import Request
 from requests_app.states import REQUEST
 
@@ -218,15 +221,19 @@ def check(exchange: dict[str, Any], answer: Any, replay: Replay) -> None:
 
 @contextmanager
 def pinging_worker() -> Iterator[None]:
-    """Ping as the racks' workers do. All other operations wait, as no relay board of the recording is there."""
+    """Ping and test as the racks' workers do. All else waits, as no relay board of the recording is there."""
     stop = threading.Event()
 
     def work() -> None:
         try:
             while not stop.wait(0.02):
-                queued = Operation.objects.filter(kind=Kind.PING, status=Status.QUEUED)
-                for pk in list(queued.values_list("pk", flat=True)):
+                queued = Operation.objects.filter(status=Status.QUEUED)
+                for pk in list(queued.filter(kind=Kind.PING).values_list("pk", flat=True)):
                     run(pk, report)
+                # Not the whole queue of the board, as a worker would: its power work is to wait.
+                for test in queued.filter(kind=Kind.TEST_CONTROLLER).select_related("controller"):
+                    if test.controller and operations.claim(test, clock.now()):
+                        report(test, ask_from_here(Kind.TEST_CONTROLLER, test.controller))
         finally:
             connections.close_all()
 

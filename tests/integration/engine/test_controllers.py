@@ -7,22 +7,25 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
+from django.db.models import ProtectedError
 
-from bmm import by_hand, operations, services
+from bmm import by_hand, operations, questions, services
 from bmm.checks import power_controllers
 from bmm.drain import drain
 from bmm.drivers import power
-from bmm.errors import HardwareError, Misconfigured, Unreachable
+from bmm.errors import HardwareError
 from bmm.models import HandTask, Kind, Operation, Status
-from bmm.operations import Answer
+from bmm.operations import Answer, Outcome
 from bmm.run import run
 from bmm.signals import controller_suspected
 from devices.models import Device, Journal, PowerController
 from lifeguard.machine import device_runner
+from lifeguard.pulse import RackPulse
 from lifeguard.reports import report
 from lifeguard.services import please
 from mozpool_site import clock
-from mozpool_site.errors import ConflictError
+from mozpool_site.errors import ConflictError, TooManyError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
@@ -50,6 +53,14 @@ def plugged(controller: PowerController, number: int) -> list[Device]:
     image = make_image()
     places = range(1, number + 1)
     return [make_device(power_controller=controller, outlet=str(n), image=image) for n in places]
+
+
+def asked(controller: PowerController, kind: Kind) -> Operation:
+    """Ask a controller, as somebody at a page does, and have a worker do it."""
+    operation = services.ask_controller(controller.pk, kind, by=ADA).operation
+    assert run(operation.pk, report)
+    operation.refresh_from_db()
+    return operation
 
 
 def cycle_all(devices: list[Device]) -> None:
@@ -162,7 +173,7 @@ def test_a_silent_controller_is_trusted_again_once_it_answers(pdu: Twin) -> None
     soon = clock.now() + timedelta(minutes=5)
     lately = clock.now() - timedelta(seconds=5)
     controller = controller_of(pdu, suspect_until=soon, last_error="no answer", last_error_at=lately)
-    assert services.test_controller(controller) is True
+    assert asked(controller, Kind.TEST_CONTROLLER).status == Status.DONE
     controller.refresh_from_db()
     assert controller.suspect_until is None
 
@@ -171,7 +182,7 @@ def test_one_that_answers_and_does_not_switch_is_trusted_again_once_it_switches(
     soon = clock.now() + timedelta(minutes=5)
     lately = clock.now() - timedelta(seconds=5)
     controller = controller_of(pdu, suspect_until=soon, last_contact=lately, last_error_at=lately)
-    assert services.test_controller(controller) is True
+    assert asked(controller, Kind.TEST_CONTROLLER).status == Status.DONE
     controller.refresh_from_db()
     assert controller.suspect_until == soon
     cycle_all(plugged(controller, 1))
@@ -194,9 +205,11 @@ def test_a_wrong_password_is_nobodys_illness() -> None:
 
 def test_all_outlets_of_a_relay_board_are_read_in_one_go(lab: Lab) -> None:
     controller = lab.controller()
-    found = services.read_outlets(controller)
-    assert len(found) == 32
-    assert set(found.values()) == {True}
+    found = asked(controller, Kind.READ_OUTLETS).found
+    assert found is not None
+    assert len(found["power"]) == 32
+    assert set(found["power"].values()) == {True}
+    assert found["errors"] == {}
     assert lab.control.relay_board("relay-0").counters.connections == 1
 
 
@@ -205,27 +218,106 @@ def test_of_other_controllers_the_outlets_of_their_devices_are_read(pdu: Twin) -
     devices = plugged(controller, 2)
     operations.queue(devices[0], Kind.POWER_OFF, clock.now(), actor="ada")
     drain(controller.pk, report)
-    assert services.read_outlets(controller) == {"1": False, "2": True}
-    assert services.test_controller(controller) is True
+    read = asked(controller, Kind.READ_OUTLETS)
+    assert read.found == {"power": {"1": False, "2": True}, "errors": {}}
+    tested = asked(controller, Kind.TEST_CONTROLLER)
+    assert (tested.status, tested.message, tested.found) == (Status.DONE, "is well", None)
 
 
 def test_a_controller_that_cannot_tell_says_so_for_each_outlet() -> None:
     shelf = make_controller("shelf 3", driver="manual")
     make_device(power_controller=shelf, outlet="plug 4")
-    assert services.read_outlets(shelf) == {"plug 4": None}
+    assert asked(shelf, Kind.READ_OUTLETS).found == {"power": {"plug 4": None}, "errors": {}}
+    tested = asked(shelf, Kind.TEST_CONTROLLER)
+    assert (tested.result, "is switched by hand" in tested.message) == (Answer.MISCONFIGURED, True)
 
 
-def test_what_a_test_meets_is_raised_and_remembered(pdu: Twin) -> None:
+def test_what_a_test_meets_is_told_and_remembered(pdu: Twin) -> None:
     silent = make_controller(f"127.0.0.1:{free_port()}", driver="shelly")
-    with pytest.raises(Unreachable):
-        services.test_controller(silent)
+    met = asked(silent, Kind.TEST_CONTROLLER)
+    assert (met.status, met.result) == (Status.FAILED, Answer.UNREACHABLE)
+    assert "Connection refused" in met.message
+    assert met.message.endswith("Try again; if it stays so, check power and network of what is named here.")
     silent.refresh_from_db()
     assert (silent.last_contact, "Connection refused" in silent.last_error) == (None, True)
-    with pytest.raises(Misconfigured, match="community is missing"):
-        services.test_controller(make_controller(driver="snmp-apc"))
+    wrong = asked(make_controller(driver="snmp-apc"), Kind.TEST_CONTROLLER)
+    assert (wrong.result, "community is missing" in wrong.message) == (Answer.MISCONFIGURED, True)
+
+
+def test_a_command_on_the_racks_host_asks_in_its_turn(pdu: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    controller = controller_of(pdu)
+    assert questions.ask_from_here(Kind.TEST_CONTROLLER, controller) == Outcome(Answer.OK, "is well")
+    monkeypatch.setattr(questions, "_TURN_SECONDS", 0.1)
     busy = controller_of(pdu, lease_owner="elsewhere", lease_until=clock.now() + timedelta(seconds=60))
     with pytest.raises(ConflictError, match="in use by elsewhere"):
-        services.test_controller(busy)
+        questions.ask_from_here(Kind.TEST_CONTROLLER, busy)
+
+
+def test_who_asks_what_is_being_asked_already_gets_the_same_answer() -> None:
+    controller = make_controller("shelf 3", driver="manual")
+    first = services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=ADA)
+    other = services.ask_controller(controller.pk, Kind.READ_OUTLETS, by=ADA)
+    again = services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=OPERATOR)
+    assert (first.is_new, other.is_new, again.is_new) == (True, True, False)
+    assert again.operation == first.operation != other.operation
+    assert drain(controller.pk, report) == 2
+    assert services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=OPERATOR).is_new
+
+
+def test_nobody_can_pile_up_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_MOST_OPEN", 2)
+    controllers = [make_controller("shelf", driver="manual") for _ in range(3)]
+    for controller in controllers[:2]:
+        services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=ADA)
+    with pytest.raises(TooManyError, match="ada waits for 2 answers of hardware already"):
+        services.ask_controller(controllers[2].pk, Kind.TEST_CONTROLLER, by=ADA)
+    # Who joins asks for nothing new, and others are not kept from asking.
+    assert not services.ask_controller(controllers[0].pk, Kind.TEST_CONTROLLER, by=ADA).is_new
+    assert services.ask_controller(controllers[2].pk, Kind.TEST_CONTROLLER, by=OPERATOR).is_new
+
+
+def test_power_work_and_questions_of_a_board_share_one_connection_and_power_comes_first(lab: Lab) -> None:
+    controller = lab.controller()
+    devices = lab.devices(controller, 2, image=make_image())
+    services.ask_controller(controller.pk, Kind.READ_OUTLETS, by=ADA)
+    services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=ADA)
+    operations.queue(devices[0], Kind.POWER_OFF, clock.now(), actor="ada")
+    assert drain(controller.pk, report) == 3
+    read = Operation.objects.get(kind=Kind.READ_OUTLETS)
+    # It was asked before the power went, and answered after it.
+    assert read.found is not None
+    assert [outlet for outlet, on in read.found["power"].items() if not on] == [devices[0].outlet]
+    assert Operation.objects.get(kind=Kind.TEST_CONTROLLER).status == Status.DONE
+    assert lab.control.relay_board("relay-0").counters.connections == 1
+
+
+def test_a_question_whose_worker_died_is_lost_and_may_be_asked_again() -> None:
+    controller = make_controller("shelf", driver="manual")
+    asked = services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=ADA).operation
+    assert operations.claim(asked, clock.now())
+    Operation.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+    RackPulse.over([]).beat(clock.now())
+    asked.refresh_from_db()
+    assert (asked.status, asked.running_on) == (Status.LOST, None)
+    assert services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=ADA).is_new
+
+
+def test_a_controller_that_was_only_asked_can_be_deleted_and_one_that_switched_cannot() -> None:
+    controller = make_controller("shelf", driver="manual")
+    asked(controller, Kind.TEST_CONTROLLER)
+    controller.delete()
+    assert not Operation.objects.exists()
+    shelf, device = shelf_with_device()
+    operations.queue(device, Kind.POWER_OFF, clock.now(), actor="ada")
+    Device.objects.filter(pk=device.pk).update(power_controller=None, outlet="")
+    with pytest.raises(ProtectedError):
+        shelf.delete()
+
+
+def test_an_operation_is_about_a_device_or_a_question_to_a_controller() -> None:
+    controller = make_controller("shelf", driver="manual")
+    with pytest.raises(IntegrityError):
+        operations.queue_question(controller, Kind.POWER_OFF, clock.now())
 
 
 def shelf_with_device() -> tuple[PowerController, Device]:

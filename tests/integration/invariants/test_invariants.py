@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.models import PositiveBigIntegerField
 from django.test.utils import CaptureQueriesContext
 
-from bmm.models import Operation, Status
+from bmm.models import Kind, Operation, Status
+from bmm.operations import claim, queue_question
 from devices.models import Device, Journal, PowerController
 from lifeguard.services import force_state
 from mozpool_site import clock
@@ -239,6 +240,14 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
         "operation",
         "is running, but running_on is",
     ),
+    "a question to a controller runs without a lease": (
+        lambda p: operation(
+            p.running, device=None, running_on=None, lease_until=None, kind="test_controller"
+        ),
+        "I8",
+        "operation",
+        " of relay-",
+    ),
     "an operation runs for nobody": (
         lambda p: operation(p.running, runner=""),
         "I8",
@@ -286,6 +295,13 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
 
 
 def test_a_pool_at_work_breaks_nothing(pool: Pool) -> None:
+    assert findings(settle=0) == []
+
+
+def test_a_question_that_a_controller_is_being_asked_breaks_nothing(pool: Pool) -> None:
+    controller = PowerController.objects.exclude(operations=pool.running).earliest("pk")
+    question = queue_question(controller, Kind.TEST_CONTROLLER, clock.now())
+    assert claim(question, clock.now())
     assert findings(settle=0) == []
 
 

@@ -7,10 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from bmm.models import Operation
+from bmm.run import run
 from devices.models import PowerController
+from lifeguard.reports import report
 from mozpool_site import clock
 from pages import attention
-from pages.racks import views
 from pages.racks.places import counted
 from pages.shell import pool
 from requests_app import outages
@@ -81,14 +83,30 @@ def test_only_who_works_on_devices_can_select_them(someone: Person) -> None:
     assert 'id="bulk-form"' in text
 
 
+def work(operation: Operation) -> None:
+    """Run an operation as the rack's worker does."""
+    assert run(operation.pk, report)
+
+
 def test_outlets_are_read_back_from_the_controller_itself(someone: Person) -> None:
     operator = someone("operator")
     with Twin("snmp_agent", "apc") as agent:
         board = make_controller(agent.address, driver="snmp-apc", settings={"community": "private"})
         device = make_device(power_controller=board, outlet="1")
         path = f"/racks/p1/outlets/{board.name}/"
-        part = operator.post(path, headers={"X-Live": "1"}).content.decode()
-        whole = operator.post(path).content.decode()
+        begun = operator.post(path, headers={"X-Live": "1"}).content.decode()
+        assert 'aria-busy="true"' in begun
+        assert "waits for a worker of rack p1" in begun
+        assert "data-power" not in begun
+        # Somebody without a script asks the same: one question, and a page to load again.
+        again = operator.post(path)
+        (follow,) = re.findall(r'data-reading="([^"]*)"', begun)
+        assert again.headers["Location"] == follow
+        assert "Load the page again" in operator.get(follow).content.decode()
+        work(Operation.objects.get())
+        part = operator.get(follow, headers={"X-Live": "1"}).content.decode()
+        whole = operator.get(follow).content.decode()
+    assert "data-reading" not in part + whole
     assert f'data-device="{device.name}"' in part
     assert 'data-outlet="1"' in part
     assert 'data-power="on"' in part
@@ -99,20 +117,33 @@ def test_outlets_are_read_back_from_the_controller_itself(someone: Person) -> No
 
 def test_a_controller_that_does_not_answer_is_told_once_not_for_each_outlet(someone: Person) -> None:
     board = make_controller("127.0.0.1:1")
-    answer = someone("operator").post(f"/racks/p1/outlets/{board.name}/", headers={"X-Live": "1"})
-    text = answer.content.decode()
-    assert answer.status_code == 200
+    operator, path = someone("operator"), f"/racks/p1/outlets/{board.name}/"
+    begun = operator.post(path)
+    work(Operation.objects.get())
+    text = operator.get(begun.headers["Location"], headers={"X-Live": "1"}).content.decode()
     assert text.count('class="note note-danger"') == 1
     assert "Connection refused" in text
     assert text.count('data-power="error"') == 32
 
 
-def test_only_one_controller_is_read_at_a_time(someone: Person) -> None:
-    board = make_controller("127.0.0.1:1")
-    with views._reading:
-        answer = someone("operator").post(f"/racks/p1/outlets/{board.name}/", headers={"X-Live": "1"})
-    assert answer.status_code == 409
-    assert answer.content.startswith(b"outlets of another controller are being read just now")
+def test_outlets_that_are_read_again_show_what_they_read_just_before(someone: Person) -> None:
+    operator = someone("operator")
+    with Twin("snmp_agent", "apc") as agent:
+        board = make_controller(agent.address, driver="snmp-apc", settings={"community": "private"})
+        make_device(power_controller=board, outlet="1")
+        path = f"/racks/p1/outlets/{board.name}/"
+        operator.post(path)
+        work(Operation.objects.get())
+        again = operator.post(path, headers={"X-Live": "1"}).content.decode()
+    assert 'aria-busy="true"' in again
+    assert 'data-power="on"' in again
+
+
+@pytest.mark.parametrize("number", ["0", "999999", "x", "9" * 30])
+def test_a_reading_that_is_not_there_shows_the_outlets_unread(someone: Person, number: str) -> None:
+    board = make_controller()
+    answer = someone("operator").get(f"/racks/p1/outlets/{board.name}/?reading={number}")
+    assert (answer.status_code, b"data-power" in answer.content) == (200, False)
 
 
 def test_a_controller_of_another_rack_is_not_found_here(someone: Person) -> None:

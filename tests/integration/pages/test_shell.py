@@ -74,7 +74,7 @@ def test_somebody_without_a_role_is_told_which_one_is_needed(someone: Person) ->
 
 def test_a_method_that_a_page_does_not_have_is_told_to_everybody(client: Client) -> None:
     assert client.post("/racks/").status_code == 405
-    assert client.get("/racks/p1/outlets/relay-1/")["Allow"] == "POST"
+    assert client.get("/attention/hand-tasks/1/done/")["Allow"] == "POST"
 
 
 def test_each_page_declares_its_roles_where_the_matrix_can_read_them() -> None:
