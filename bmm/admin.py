@@ -13,7 +13,7 @@ from bmm import boot_admin, power_admin  # noqa: F401 - they register their page
 from bmm.forms import DeviceForm
 from bmm.models import OPEN, Operation
 from bmm.syslog import admin as syslog_admin  # noqa: F401 - registers its page
-from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
+from devices.admin_base import CarefulAdmin, HistoryAdmin, RelatedByRow, machine_columns
 from devices.models import Device
 
 # What operators may change of a device.
@@ -54,6 +54,7 @@ class OperationAdmin(HistoryAdmin):
         "begun", "finished",
     )  # fmt: skip
     list_select_related = ("device", "rack", "controller")
-    list_filter = ("status", "kind", "rack")
-    search_fields = ("id__exact", "device__name__exact")
+    list_filter = ("status", "kind", ("rack", RelatedByRow))
+    indexed_filters = frozenset({"status", "kind"})
+    search_fields = ("id", "device__name")
     search_help_text = "The number of an operation, or the whole name of a device."

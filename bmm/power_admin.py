@@ -121,7 +121,7 @@ class HandTaskAdmin(HistoryAdmin):
     )
     list_select_related = ("device", "controller")
     list_filter = (("open_for", admin.EmptyFieldListFilter),)
-    search_fields = ("device__name__exact",)
+    search_fields = ("device__name",)
     search_help_text = "The whole name of a device."
     actions = ("confirm",)  # type: ignore[assignment]
 

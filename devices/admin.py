@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from devices import admin_matrix  # noqa: F401 - registers its page
-from devices.admin_base import CarefulAdmin, HistoryAdmin, Tool, machine_columns
+from devices.admin_base import SEARCHED, CarefulAdmin, HistoryAdmin, Tool, machine_columns
 from devices.models import Device, HardwareType, Image, ImageBootConfig, Journal, Rack
+from devices.models.journal import BEFORE_ALL
 from mozpool_site.access.models import AuditEntry
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class JournalAdmin(HistoryAdmin):
         "message",
     )
     list_filter = ("source", "time")
+    indexed_filters = frozenset({"time"})
     ordering = ("-time", "-id")
     search_fields = ("device_id",)
     search_help_text = "The whole name of a device, or the number of a request."
@@ -90,8 +92,15 @@ class JournalAdmin(HistoryAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Bring the devices' names along: the journal has plain numbers and no foreign keys."""
         name = Device.objects.filter(pk=OuterRef("device_id")).values("name")
-        lines: QuerySet[Any] = super().get_queryset(request).annotate(device_name=Subquery(name))
-        return lines
+        lines: QuerySet[Any] = super().get_queryset(request).filter(time__gt=BEFORE_ALL)
+        named: QuerySet[Any] = lines.annotate(device_name=Subquery(name))
+        return named
+
+    def newest(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the newest SEARCHED lines, in whose order the numbers of lines are only almost."""
+        times = Journal.objects.filter(time__gt=BEFORE_ALL).order_by("-time", "-id")
+        oldest = times.values_list("time", flat=True)[SEARCHED : SEARCHED + 1].first()
+        return rows if oldest is None else rows.filter(time__gt=oldest)
 
     @admin.display(description="device")
     def device(self, line: Any) -> str:
@@ -129,7 +138,9 @@ class AuditEntryAdmin(HistoryAdmin):
         "request_id",
     )
     list_filter = ("time",)
-    search_fields = ("actor__exact", "target__exact")
+    indexed_filters = frozenset({"time"})
+    ordering = ("-time", "-pk")
+    search_fields = ("actor", "target")
     search_help_text = "A user's whole name, or the whole name of what was changed."
 
 

@@ -5,20 +5,33 @@ never answer a refused deletion with an error page; and what they save is in the
 shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import build_q_object_from_lookup_parameters, unquote
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import PROTECT, ForeignObjectRel, Model, ProtectedError, QuerySet
+from django.db.models import (
+    PROTECT,
+    ForeignKey,
+    ForeignObjectRel,
+    IntegerField,
+    Max,
+    Model,
+    ProtectedError,
+    Q,
+    QuerySet,
+)
 from django.db.models.deletion import CASCADE
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from mozpool_site.access.admin_audit import AuditedAdmin
 from mozpool_site.access.models import AuditEntry
+from mozpool_site.api.values import row_id
+from mozpool_site.by_row import by_row
 
 if TYPE_CHECKING:
     # Generic in the stubs only; the class itself cannot be subscripted.
@@ -28,6 +41,9 @@ else:
 
 # Nobody turns more pages than these rows fill; counting the millions behind them takes seconds.
 MOST_COUNTED = 10_000
+# So many of the newest rows are looked at for what has no index, and so many found for each column that is searched.
+SEARCHED = 50_000
+_MOST_FOUND = 1000
 _EXAMPLES = 3
 _LATEST_IN_TRAIL = 100
 
@@ -35,14 +51,49 @@ _LATEST_IN_TRAIL = 100
 Tool = tuple[str, str]
 
 
-class CappedPaginator(AnyPaginator):
-    """Counts no further than MOST_COUNTED rows; what lies beyond is found by filter and search."""
+class KeysFirst(AnyPaginator):
+    """Reads all keys, then the rows of a page: joins would lead the database past the index that has their order."""
+
+    most: int | None = None
 
     @cached_property
     def count(self) -> int:
-        """Give the number of rows, MOST_COUNTED at most."""
+        """Return the number of rows."""
+        return len(self._keys)
+
+    def page(self, number: Any) -> Any:
+        """Return a page, read."""
+        page = super().page(number)
+        begin = self.per_page * (page.number - 1)
+        keys = self._keys[begin : begin + self.per_page]
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
-        return rows[:MOST_COUNTED].count()
+        found = {row.pk: row for row in rows.order_by().filter(pk__in=keys)}
+        page.object_list = [found[key] for key in keys if key in found]
+        return page
+
+    @cached_property
+    def _keys(self) -> list[Any]:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return list(rows.values_list("pk", flat=True)[: self.most])
+
+
+class CappedPaginator(KeysFirst):
+    """Reads no more than MOST_COUNTED keys; what lies beyond is found by filter and search."""
+
+    @property
+    def most(self) -> int:  # type: ignore[override]
+        """How many."""
+        return MOST_COUNTED
+
+
+class LongList(ChangeList):
+    """A list whose rows come from its paginator, also where they fill one page only."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page."""
+        super().get_results(request)
+        if not self.multi_page:
+            self.result_list = self.paginator.page(1).object_list
 
 
 def trail_of(row: Model) -> list[AuditEntry]:
@@ -150,15 +201,76 @@ class CarefulAdmin(AuditedAdmin):
 
 
 class HistoryAdmin(CarefulAdmin):
-    """Rows that programs write and that nobody changes: to be looked at only."""
+    """Rows that programs write and that nobody changes: to be looked at only.
+
+    There are millions of them, so a list walks along an index or looks at the newest SEARCHED rows, and says so. What
+    is searched for is looked up column by column, each of which has an index: to ask for one or another reads all.
+    """
 
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    list_max_show_all = 0
     # Sorting by a column without an index would read all history.
     sortable_by: ClassVar[tuple[str, ...]] = ()
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    # The filters that have an index in the list's order, each by itself.
+    indexed_filters: ClassVar[frozenset[str]] = frozenset()
     actions = None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return LongList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return all rows, or the newest ones where the list is filtered by what has no index."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return self.newest(rows) if self._only_newest(request) else rows
+
+    def newest(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the newest SEARCHED rows."""
+        return rows.filter(self.are_newest())
+
+    def are_newest(self) -> Q:
+        """Return the condition for being one of them."""
+        last = self.model._default_manager.aggregate(last=Max("pk"))["last"] or 0
+        return Q(pk__gt=last - SEARCHED)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find the newest rows that have the term in one of the columns searched."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        keys: set[Any] = set()
+        for condition in self.conditions(term):
+            keys.update(queryset.filter(condition).values_list("pk", flat=True)[:_MOST_FOUND])
+        return queryset.filter(pk__in=sorted(keys)), False
+
+    def conditions(self, term: str) -> Iterator[Any]:
+        """Yield what a row has one of that is searched for; rows that are pointed at are looked up first."""
+        for lookup in self.search_fields:
+            column, _, theirs = lookup.partition("__")
+            field = self.opts.get_field(column)
+            if isinstance(field, ForeignKey) and theirs:
+                for key in _pointed_at(field, theirs, term):
+                    yield Q(**{column: key})
+            elif isinstance(field, ForeignKey | IntegerField):
+                if (number := row_id(term)) is not None:
+                    yield Q(**{column: number})
+            else:
+                yield Q(**{lookup: term})
+
+    def _only_newest(self, request: HttpRequest) -> bool:
+        offered = {one if isinstance(one, str) else _parameter(one) for one in self.list_filter}
+        used = {name.partition("__")[0] for name in request.GET} & offered
+        return len(used) > 1 or not used <= self.indexed_filters
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """List them; say where not all were looked at."""
+        searched = SEARCHED if self._only_newest(request) else None
+        return super().changelist_view(request, {**(extra_context or {}), "searched": searched})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody may."""
@@ -171,6 +283,38 @@ class HistoryAdmin(CarefulAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody may."""
         return False
+
+
+class ChoicesByRow(admin.ChoicesFieldListFilter):
+    """A choice whose index, where there is one, is not in the list's order."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list down."""
+        return _by_row(queryset, self.used_parameters)
+
+
+class RelatedByRow(admin.RelatedFieldListFilter):
+    """A row that is pointed at, likewise."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list down."""
+        return _by_row(queryset, self.used_parameters)
+
+
+def _by_row(rows: QuerySet[Any], parameters: Any) -> QuerySet[Any]:
+    return rows.filter(by_row(build_q_object_from_lookup_parameters(parameters))) if parameters else rows
+
+
+def _pointed_at(field: Any, lookup: str, term: str) -> list[Any]:
+    related = field.related_model._default_manager
+    return list(related.filter(**{lookup: term}).values_list("pk", flat=True)[:1])
+
+
+def _parameter(filter_: Any) -> str:
+    """Return what a filter is called in a query string."""
+    if isinstance(filter_, type):
+        return str(getattr(filter_, "parameter_name", ""))
+    return str(filter_[0])
 
 
 def _relations(model: type[Model]) -> list[ForeignObjectRel]:

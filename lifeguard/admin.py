@@ -1,8 +1,13 @@
 """Admin pages of what became of installing images, and of bulk actions: to be looked at."""
 
-from django.contrib import admin
+from collections.abc import Iterator
+from typing import Any
 
-from devices.admin_base import HistoryAdmin
+from django.contrib import admin
+from django.db.models import Q
+
+from devices.admin_base import HistoryAdmin, RelatedByRow
+from devices.models import Image
 from lifeguard.bulk.models import Batch, BatchItem
 from lifeguard.models import Install
 
@@ -21,9 +26,14 @@ class InstallAdmin(HistoryAdmin):
         "config_digest",
     )
     list_select_related = ("device", "image")
-    list_filter = ("succeeded", "image")
-    search_fields = ("device__name__exact", "config_digest__exact")
+    list_filter = ("succeeded", ("image", RelatedByRow))
+    search_fields = ("device__name",)
     search_help_text = "The whole name of a device, or the digest of a boot config."
+
+    def conditions(self, term: str) -> Iterator[Any]:
+        """Yield also the digest, whose index begins with the image."""
+        yield from super().conditions(term)
+        yield Q(config_digest=term, image__in=list(Image.objects.values_list("pk", flat=True)))
 
 
 @admin.register(Batch)
@@ -32,7 +42,7 @@ class BatchAdmin(HistoryAdmin):
 
     list_display = ("id", "verb", "total", "reason", "actor", "address", "created", "finished", "stopped_by")
     list_filter = ("verb", "created")
-    search_fields = ("id__exact", "actor__exact")
+    search_fields = ("id", "actor")
     search_help_text = "The number of a bulk action, or the whole name of who asked for it."
 
 
@@ -43,5 +53,5 @@ class BatchItemAdmin(HistoryAdmin):
     list_display = ("batch", "device", "progress", "message", "operation", "asked", "ended")
     list_select_related = ("batch", "device")
     list_filter = ("progress",)
-    search_fields = ("batch__id__exact", "device__name__exact")
+    search_fields = ("batch_id", "device__name")
     search_help_text = "The number of a bulk action, or the whole name of a device."

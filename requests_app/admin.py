@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from devices.admin_base import HistoryAdmin
+from devices.admin_base import HistoryAdmin, LongList
+from mozpool_site.by_row import by_row
 from requests_app.models import DailyFigures, PoolLease, Request
 from requests_app.states import REQUEST
 from requests_app.webhooks.admin import DeliveryAdmin, WebhookAdmin  # noqa: F401 - they register themselves
@@ -25,7 +27,7 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow the list down."""
-        return queryset.filter(state=self.value()) if self.value() else queryset
+        return queryset.filter(by_row(Q(state=self.value()))) if self.value() else queryset
 
 
 @admin.register(Request)
@@ -38,13 +40,9 @@ class RequestAdmin(HistoryAdmin):
     )  # fmt: skip
     list_select_related = ("image", "requested_device", "last_device")
     list_filter = (StateFilter, "image")
-    search_fields = (
-        "id__exact",
-        "last_device__name__exact",
-        "requested_device__name__exact",
-        "assignee__startswith",
-    )
-    search_help_text = "A request's number, the whole name of its device, or how its assignee begins."
+    indexed_filters = frozenset({"image"})
+    search_fields = ("id", "last_device__name", "requested_device__name", "assignee")
+    search_help_text = "A request's number, the whole name of its device, or its whole assignee."
 
 
 @admin.register(PoolLease)
@@ -54,8 +52,21 @@ class PoolLeaseAdmin(HistoryAdmin):
     list_display = ("name", "owner", "until")
 
 
+class DaysList(LongList):
+    """Days without their figures: those of a thousand racks are a long text."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Leave them out."""
+        days: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        return days.defer("figures")
+
+
 @admin.register(DailyFigures)
 class DailyFiguresAdmin(HistoryAdmin):
     """What past days were added up to, for the statistics."""
 
     list_display = ("day",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return DaysList

@@ -83,6 +83,7 @@ class Request(MachineColumns):
             models.Index(fields=("state", "turn", "id"), name="request_queue"),
             models.Index(fields=("ready_at",), name="request_history"),
             models.Index(fields=("owner", "id"), name="request_owner"),
+            models.Index(fields=("assignee", "id"), name="request_assignee"),
             models.Index(fields=("created",), name="request_created"),
             models.Index(fields=("expires",), name="request_expires"),
             models.Index(fields=("owner", "ended"), name="request_quota"),

@@ -98,7 +98,7 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit entries"
         indexes = (
-            models.Index(fields=("target_kind", "target"), name="audit_target"),
+            models.Index(fields=("target", "target_kind"), name="audit_target"),
             models.Index(fields=("actor", "time"), name="audit_actor"),
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
@@ -13,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from bmm.admin import DeviceAdmin
-from devices.admin_base import Tool, machine_columns
+from devices.admin_base import KeysFirst, LongList, Tool, machine_columns
 from devices.models import Device
 from devices.models.device import Health
 from mozpool_site import commands
@@ -53,8 +54,9 @@ class RepairAdmin(ActingPages, TransferPages, DeviceAdmin):
         filters.RackFilter, filters.ControllerFilter, filters.EnvironmentFilter, "hardware_type", filters.StateFilter,
     )  # fmt: skip
     list_per_page = 100
+    paginator = KeysFirst
     # Eighty thousand rows on one page help nobody.
-    list_max_show_all = 500
+    list_max_show_all = 0
     # Counted once, with the filters, not a second time without them; facets would count for every choice.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -82,6 +84,10 @@ class RepairAdmin(ActingPages, TransferPages, DeviceAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         """Find devices by what people know of them; nothing is found twice."""
         return filters.search(queryset, search_term), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return LongList
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Add what can be done to many devices, as far as the caller's role allows it."""

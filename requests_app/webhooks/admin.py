@@ -1,14 +1,17 @@
 """Admin pages of webhooks: subscriptions of the pool, and what was sent. Secrets go in and never come out."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from devices.admin_base import CarefulAdmin, HistoryAdmin, machine_columns
+from devices.admin_base import CarefulAdmin, ChoicesByRow, HistoryAdmin, machine_columns
+from mozpool_site.api.values import row_id
+from mozpool_site.by_row import by_row
 from mozpool_site.errors import ConflictError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.runner import Actor
 from requests_app.webhooks import outbox, services
@@ -152,13 +155,21 @@ class DeliveryAdmin(HistoryAdmin):
         "not_before",
         "finished",
     )
-    list_filter = ("status",)
-    search_fields = ("webhook__id__exact", "subject__exact", "message_id__exact")
+    list_filter = (("status", ChoicesByRow),)
+    search_fields = ("message_id",)
     search_help_text = "A webhook's number, a subject such as request:12, or a message's id."
     # A deleted webhook's deliveries are still there to be looked at.
     exclude = ("webhook",)
     inlines = (AttemptsOfDelivery,)
     actions = ("send_again",)  # type: ignore[assignment]  # its base has none
+
+    def conditions(self, term: str) -> Iterator[Any]:
+        """Yield also the subject, whose index begins with the webhook, and the webhook: it may have very many."""
+        yield from super().conditions(term)
+        told = Webhook.objects.filter(Q(request=None) | Q(request=row_id(term.removeprefix("request:"))))
+        yield Q(subject=term, webhook__in=list(told.values_list("pk", flat=True)))
+        if (number := row_id(term)) is not None:
+            yield self.are_newest() & by_row(Q(webhook=number))
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """Whoever may change webhooks may."""
@@ -176,7 +187,7 @@ class AttemptAdmin(HistoryAdmin):
     """Tries to deliver, newest first."""
 
     list_display = ("id", "delivery_id", "time", "status", "milliseconds", "answer", "error")
-    search_fields = ("delivery__id__exact",)
+    search_fields = ("delivery",)
 
 
 def _checked(check: Any, value: object) -> Any:

@@ -1,13 +1,13 @@
 """The journal: what happened, the newest first."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
 
 from devices.models import Device, Journal
-from devices.models.journal import Source
+from devices.models.journal import BEFORE_ALL, Source
 from mozpool_site import clock
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2.fields import AnySerializer
@@ -84,8 +84,7 @@ class JournalFilters(FilterSet):  # type: ignore[misc]
 class JournalViewSet(Collection):
     """What happened in the pool."""
 
-    # Says nothing, but has MariaDB walk along the index: without a range of times it sorts the whole table first.
-    queryset = Journal.objects.filter(time__gt=datetime(1970, 1, 2, tzinfo=UTC))
+    queryset = Journal.objects.filter(time__gt=BEFORE_ALL)
     serializer_class = JournalSerializer
     filterset_class = JournalFilters
     columns = COLUMNS

@@ -95,9 +95,13 @@ def test_history_is_counted_up_to_what_somebody_would_turn(
     monkeypatch.setattr(admin_base, "MOST_COUNTED", 5)
     response = admin.get("/admin/devices/journal/")
     assert response.context["cl"].result_count == 5
-    counts = [sql for sql in queries(admin, "/admin/devices/journal/") if "COUNT(" in sql.upper()]
-    assert len(counts) == 1
-    assert "LIMIT 5" in counts[0]
+    of_journal = [
+        sql
+        for sql in queries(admin, "/admin/devices/journal/")
+        if "FROM `devices_journal`" in sql.replace('"', "`")
+    ]
+    assert [sql for sql in of_journal if "COUNT(" in sql.upper()] == []
+    assert of_journal[0].endswith("LIMIT 5")
 
 
 def shown(client: Client, path: str) -> list[Any]:

@@ -1,0 +1,63 @@
+"""A pool that has been at work for long, made once for all tests of a file, and people who look at it."""
+
+import gc
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.test import Client
+
+from devices import admin_base
+from pages import attention, live
+from pages.home import glance
+from pages.shell import pool
+from pages.statistics import report
+from requests_app import outages
+from requests_app.memory import Memory
+from tests.large_pool import Size, fill
+
+SIZE = Size(
+    devices=4_000,
+    requests=60_000,
+    installs=60_000,
+    operations=60_000,
+    journal=60_000,
+    audit=20_000,
+    deliveries=20_000,
+)
+# Instead of 50,000 and 10,000: so a table need not have millions of rows to show that a list looks at few of them.
+SEARCHED, COUNTED = 1_000, 500
+
+
+@pytest.fixture(scope="module")
+def years(django_db_setup: None, django_db_blocker: Any) -> Iterator[Size]:
+    """Fill the database, and empty it after the last test of the file."""
+    with django_db_blocker.unblock():
+        import_module("devices.migrations.0002_roles").create(apps, None)
+        fill(SIZE)
+        yield SIZE
+        call_command("flush", verbosity=0, interactive=False)
+        import_module("devices.migrations.0002_roles").create(apps, None)
+
+
+@pytest.fixture
+def root(years: Size, db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Give the browser of somebody who may see everything, whose windows into history are small."""
+    monkeypatch.setattr(admin_base, "SEARCHED", SEARCHED)
+    monkeypatch.setattr(admin_base, "MOST_COUNTED", COUNTED)
+    client.force_login(User.objects.create(username="root", is_superuser=True, password="!"))
+    return client
+
+
+def forget() -> None:
+    """Have each page ask for all that it shows, as the first look after a start does."""
+    for one in (pool, glance, live, attention, outages, report.reports):
+        one.forget()
+    for memory in [one for one in gc.get_objects() if type(one) is Memory]:
+        memory.forget()
+    ContentType.objects.clear_cache()
