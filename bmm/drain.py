@@ -5,25 +5,24 @@ Whoever holds the controller's lease works for everybody; the others go home.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 
 from django.db.models import QuerySet
 
-from bmm import bootfiles, by_hand, controller_lease
-from bmm.controllers import blame, driver_of, note_health, rest_after
+from bmm import by_hand, controller_lease
+from bmm.controllers import driver_of, rest_after
 from bmm.deadline import Deadline
 from bmm.drivers.power import PowerDriver
-from bmm.errors import HardwareError, Misconfigured, Unreachable
+from bmm.errors import Misconfigured
 from bmm.models import QUESTIONS, Kind, Operation, Status
 from bmm.operations import TIMES, Answer, Outcome, claim, ring
-from bmm.perform import outcome_of
+from bmm.power_batch import carry_out, prepare
 from bmm.questions import ask
 from devices.models import PowerController
 from mozpool_site import clock
-from mozpool_site.transactions import UNAVAILABLE, patiently
+from mozpool_site.transactions import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -76,17 +75,13 @@ def drain(controller_id: int, report: Report) -> int:
 def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline, report: Report) -> int:
     done = 0
     _gather(controller.pk)
-    with ExitStack() as line:
+    with driver.connected():
         while not enough.expired and controller_lease.keep(controller.pk):
             # Power first: a device waits for it. What is only asked is asked one by one, each with its own time.
             batch = _claim_batch(controller.pk, _most_at_once(driver)) or _claim_question(controller.pk)
             if not batch:
                 break
             deadline = Deadline.after(TIMES[Kind(batch[0].kind)].deadline)
-            if not done:
-                # Without a connection the batch itself tries again until its deadline, and reports why.
-                with suppress(Unreachable, Misconfigured):
-                    line.enter_context(driver.connected(deadline))
             for operation, outcome in _work(controller, driver, batch, deadline):
                 _tell(report, operation, outcome)
             done += len(batch)
@@ -105,8 +100,6 @@ def _tell(report: Report, operation: Operation, outcome: Outcome) -> None:
     """Report one operation of a batch; one that can't be reported is given up with its lease, the rest are told."""
     try:
         report(operation, outcome)
-    except UNAVAILABLE:
-        raise
     except Exception:
         logger.exception("the outcome of operation %s can't be reported: %s", operation.pk, outcome)
 
@@ -117,48 +110,7 @@ def _work(
     first = Kind(batch[0].kind)
     if first in QUESTIONS:
         return iter([(batch[0], ask(first, controller, driver, deadline))])
-    return _run(controller, driver, batch, deadline)
-
-
-def _run(
-    controller: PowerController, driver: PowerDriver, batch: list[Operation], deadline: Deadline
-) -> Iterator[tuple[Operation, Outcome]]:
-    """Switch for a whole batch, then give each operation its outcome."""
-    cycles: dict[str, Operation] = {}
-    offs: dict[str, Operation] = {}
-    for operation in batch:
-        refusal = _prepare(operation)
-        if refusal:
-            yield operation, refusal
-        else:
-            (cycles if operation.kind == Kind.POWER_CYCLE else offs)[operation.of_device.outlet] = operation
-    results: dict[str, HardwareError | None] = {}
-    if offs:
-        results.update(driver.power_off(offs, deadline))
-    if cycles:
-        results.update(driver.cycle(cycles, deadline))
-    found = {operation: results[outlet] for outlet, operation in {**cycles, **offs}.items()}
-    silent = _is_silent(driver, results.values(), deadline)
-
-    def remember() -> bool:
-        now = clock.now()
-        note_health(controller, results.values(), now)
-        return blame(controller, found, now, silent=silent)
-
-    suspect = patiently(remember, _PATIENCE_SECONDS)
-    for operation, error in found.items():
-        yield operation, outcome_of(error, suspect=suspect)
-
-
-def _is_silent(driver: PowerDriver, errors: Collection[HardwareError | None], deadline: Deadline) -> bool:
-    """Whether nothing is heard of a controller: no outlet that was tried, and no answer to its own test."""
-    tried = [error for error in errors if not isinstance(error, Misconfigured)]
-    if not tried or not all(isinstance(error, Unreachable) for error in tried):
-        return False
-    try:
-        return not driver.test(deadline)
-    except HardwareError:
-        return True
+    return carry_out(controller, driver, batch, deadline)
 
 
 def _most_at_once(driver: PowerDriver) -> int | None:
@@ -171,7 +123,7 @@ def _most_at_once(driver: PowerDriver) -> int | None:
 def _ask_people(controller: PowerController, driver: PowerDriver, report: Report) -> int:
     batch = _claim_batch(controller.pk)
     for operation in batch:
-        outcome = _prepare(operation) or patiently(
+        outcome = prepare(operation) or patiently(
             partial(by_hand.look, operation, controller.pk, clock.now()), _PATIENCE_SECONDS
         )
         _tell(report, operation, outcome)
@@ -181,23 +133,6 @@ def _ask_people(controller: PowerController, driver: PowerDriver, report: Report
         _tell(report, question[0], ask(kind, controller, driver, Deadline.after(TIMES[kind].deadline)))
         asked += 1
     return len(batch) + asked
-
-
-def _prepare(operation: Operation) -> Outcome | None:
-    """Put the boot file right before the power goes; say what makes the operation impossible."""
-    device = operation.of_device
-    if not device.outlet:
-        return Outcome(Answer.MISCONFIGURED, f"{device.name} has no power outlet")
-    if operation.arguments.get("netboot") and device.netboot_id is None:
-        return Outcome(Answer.NO_BOOT_CONFIG, f"no boot config of {device.next_image} for this hardware")
-    try:
-        # Claimed already: to give up for a database that restarts would cost the operation its whole lease.
-        patiently(lambda: bootfiles.sync(device.pk), _PATIENCE_SECONDS)
-    except Misconfigured as error:
-        return Outcome(Answer.MISCONFIGURED, str(error))
-    except OSError as error:
-        return Outcome(Answer.UNREACHABLE, f"boot file of {device.name}: {error}")
-    return None
 
 
 def _claim_batch(controller_id: int, most: int | None = None) -> list[Operation]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bmm.deadline import Deadline
 from bmm.drivers import agent, reach
+from bmm.drivers.guard import guarded
 from bmm.errors import HardwareError, Misconfigured
 from bmm.models import Kind, Operation
 from bmm.operations import Answer, Outcome
@@ -12,9 +13,10 @@ from devices.models.image import AGENT_PORT, Verification
 
 
 def perform(operation: Operation, device: Device, deadline: Deadline) -> Outcome:
-    """Carry out anything but power work. An answer that fails is an outcome; a bug is an exception."""
+    """Carry out anything but power work; what fails is an outcome."""
     try:
-        return Outcome(Answer.OK, _ACTIONS[Kind(operation.kind)](device, deadline))
+        with guarded(f"{operation.kind} of {device.name}"):
+            return Outcome(Answer.OK, _ACTIONS[Kind(operation.kind)](device, deadline))
     except Misconfigured as error:
         return Outcome(Answer.MISCONFIGURED, str(error))
     except HardwareError as error:

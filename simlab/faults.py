@@ -33,6 +33,7 @@ RELAY_FAULTS: dict[str, str] = {
     "garbage": "does nothing and answers bytes that make no sense",
     "wrong_status": "acknowledges a switch and does not move the relay",
     "wrong_reading": "reads every relay the wrong way round",
+    "no_banks": "is an old board: does not know the commands for whole banks, and answers nothing to them",
     "refused": "closes its listener: connections are refused",
 }
 """Faults of a relay board with their meaning."""

@@ -2,7 +2,9 @@
 
 Facts: a command is 254, code, bank; codes 100-107 switch the coil of relay 1-8 off (a device, wired normally
 closed, goes ON), 108-115 switch it on (device OFF), 116-123 read it (1 = coil on); 254, 33 without a bank is
-a two-way test; the answer 85 is OK. The board needs a rest between connections.
+a two-way test; the answer 85 is OK. 254, 124, bank reads a whole bank as one byte, the first relay's bit the lowest,
+and all as 32 bytes for bank 0; 254, 140, byte, bank sets a whole bank, or every one for bank 0 (ProXR Series manual).
+The board needs a rest between connections.
 """
 
 import asyncio
@@ -20,7 +22,10 @@ from simlab.fields import LabError
 
 PREFIX, TWO_WAY_TEST, ACKNOWLEDGED = 254, 33, 85
 COIL_OFF, COIL_ON, COIL_READ = 100, 108, 116
+BANK_READ, BANK_SET = 124, 140
 BANKS, RELAYS = 4, 8
+# What a reading of bank 0 gives: as many banks as the protocol knows, fitted or not.
+REPORTED_BANKS = 32
 # Bytes with a meaning (a reading or OK) are left out, so that garbage is garbage for certain.
 GARBAGE = bytes(set(range(256)) - {0, 1, ACKNOWLEDGED})
 
@@ -30,10 +35,11 @@ Coil = tuple[int, int]
 
 @dataclass(frozen=True)
 class Command:
-    """One command off the wire; bank is 0 for the two-way test."""
+    """One command off the wire; bank is 0 for the two-way test, and coils the byte that sets a whole bank."""
 
     code: int
     bank: int = 0
+    coils: int = 0
 
 
 @dataclass
@@ -51,13 +57,12 @@ def take_command(buffer: bytearray) -> Command | None:
     """Takes one whole command off the buffer, skipping bytes that begin none; None until more has come."""
     start = buffer.find(PREFIX)
     del buffer[: start if start >= 0 else len(buffer)]
-    banked = buffer[1:2] != bytes([TWO_WAY_TEST])
-    length = 3 if banked else 2
+    length = {bytes([TWO_WAY_TEST]): 2, bytes([BANK_SET]): 4}.get(bytes(buffer[1:2]), 3)
     if len(buffer) < length:
         return None
-    command = Command(buffer[1], buffer[2] if banked else 0)
+    _, code, *rest = buffer[:length]
     del buffer[:length]
-    return command
+    return Command(code, rest[-1] if rest else 0, rest[0] if code == BANK_SET else 0)
 
 
 def coil_of(outlet: str) -> Coil:
@@ -213,6 +218,8 @@ class RelayBoard:
             return bytes(self._generator.choices(GARBAGE, k=self._generator.randint(1, 4)))
         if command.code == TWO_WAY_TEST:
             answer = bytes([ACKNOWLEDGED])
+        elif command.code in (BANK_READ, BANK_SET):
+            answer = b"" if fault == "no_banks" else self._act_on_banks(command, fault)
         elif not 1 <= command.bank <= BANKS or not COIL_OFF <= command.code < COIL_READ + RELAYS:
             return b""
         else:
@@ -227,6 +234,22 @@ class RelayBoard:
         if fault != "wrong_status":
             self._move(coil, energise=command.code >= COIL_ON)
         return bytes([ACKNOWLEDGED])
+
+    def _act_on_banks(self, command: Command, fault: str | None) -> bytes:
+        if command.bank > BANKS:
+            return b""
+        if command.code == BANK_READ:
+            last = command.bank or REPORTED_BANKS
+            return bytes(self._reading(bank, fault) for bank in range(command.bank or 1, last + 1))
+        for bank in [command.bank] if command.bank else range(1, BANKS + 1):
+            for relay in range(1, RELAYS + 1):
+                if fault != "wrong_status":
+                    self._move((bank, relay), energise=bool(command.coils >> relay - 1 & 1))
+        return bytes([ACKNOWLEDGED])
+
+    def _reading(self, bank: int, fault: str | None) -> int:
+        coils = sum(((bank, relay) in self.energised) << relay - 1 for relay in range(1, RELAYS + 1))
+        return coils ^ (255 if fault == "wrong_reading" else 0)
 
     def _move(self, coil: Coil, *, energise: bool) -> None:
         if energise == (coil in self.energised):

@@ -6,10 +6,11 @@ IPv4 only: relay boards and Pandaboards speak nothing else.
 import ipaddress
 import re
 import socket
-import threading
+from functools import partial
 
 from bmm.deadline import Deadline
-from bmm.errors import Misconfigured, OutOfTime, Unreachable
+from bmm.drivers.aside import in_time
+from bmm.errors import Misconfigured, Unreachable
 
 # RFC 1123: labels of letters, digits and inner hyphens, at most 63 characters each and 253 together.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -58,27 +59,15 @@ def resolve(host: str, deadline: Deadline) -> str:
     """Give the IPv4 address of a host name; an address is given back as it is.
 
     Raises Misconfigured for what is no host name, Unreachable when the name is not known, OutOfTime when the
-    name service does not answer in time. The system's resolver knows no timeout of its own that fits ours, so
-    it runs in a thread; a thread that is given up ends by itself when the resolver does.
+    name service does not answer in time: the system's resolver knows no timeout of its own that fits ours.
     """
     check_host(host)
     if is_ipv4(host):
         return host
-    found: list[str] = []
-    failed: list[OSError] = []
-
-    def look_up() -> None:
-        try:
-            found.append(str(socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]))
-        except OSError as error:
-            failed.append(error)
-
-    lookup = threading.Thread(target=look_up, name=f"resolve {host}", daemon=True)
-    seconds = deadline.check(f"looking up {host}")
-    lookup.start()
-    lookup.join(seconds)
-    if found:
-        return found[0]
-    if failed:
-        raise Unreachable(f"{host}: the name cannot be resolved: {failed[0].strerror}") from failed[0]
-    raise OutOfTime(f"{host}: the name service did not answer in time")
+    try:
+        found = in_time(
+            partial(socket.getaddrinfo, host, None, socket.AF_INET), deadline, f"looking up {host}"
+        )
+    except OSError as error:
+        raise Unreachable(f"{host}: the name cannot be resolved: {error.strerror}") from error
+    return str(found[0][4][0])

@@ -1,13 +1,38 @@
-"""Lets a driver use a library that is asynchronous: an event loop of its own, run for one step at a time."""
+"""Lets a driver use a library that is asynchronous, or one that keeps no deadline."""
 
 import asyncio
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from bmm.deadline import Deadline
 from bmm.errors import OutOfTime
 
 ResultT = TypeVar("ResultT")
+
+
+def in_time(step: Callable[[], ResultT], deadline: Deadline, what: str) -> ResultT:
+    """Return what a step returns, or raise what it raises; raise OutOfTime when it goes on after the deadline.
+
+    It runs in a thread; one that is given up ends by itself when its library does.
+    """
+    seconds = deadline.check(what)
+    future: Future[ResultT] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(step())
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=what, daemon=True).start()
+    try:
+        return future.result(seconds)
+    except TimeoutError as error:
+        if future.done():
+            raise
+        raise OutOfTime(f"{what}: no answer in time") from error
 
 
 class Aside:

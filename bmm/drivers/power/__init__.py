@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
+from bmm.drivers.guard import guarded
 from bmm.drivers.power.base import PowerDriver
 from bmm.drivers.power.command import CommandDriver
 from bmm.drivers.power.ipmi import IpmiDriver
@@ -19,7 +20,7 @@ from bmm.drivers.power.pdudaemon import PduDaemonDriver
 from bmm.drivers.power.plugs import Shelly2Driver, ShellyDriver, TasmotaDriver
 from bmm.drivers.power.proxr import ProXRDriver
 from bmm.drivers.power.webhook import WebhookDriver
-from bmm.errors import Misconfigured
+from bmm.errors import Garbled, Misconfigured
 
 __all__ = ["DRIVERS", "PowerDriver", "driver_class", "driver_names", "make_driver"]
 
@@ -84,7 +85,12 @@ def driver_class(name: str) -> type[PowerDriver]:
 
 def make_driver(name: str, address: str, settings: Mapping[str, object] | None = None) -> PowerDriver:
     """Build a driver for one controller without touching it; raises Misconfigured for a name or a setting."""
-    return driver_class(name)(address, settings)
+    kind = driver_class(name)
+    try:
+        with guarded(f"power driver {name!r}"):
+            return kind(address, settings)
+    except Garbled as error:
+        raise Misconfigured(f"power driver {name!r} cannot be built from its settings") from error
 
 
 def _import(name: str, later: Later) -> type[PowerDriver]:

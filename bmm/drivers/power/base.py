@@ -6,13 +6,14 @@ that boards need, the pause between two devices that go on, and never leaving a 
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 from bmm.deadline import Deadline
+from bmm.drivers.guard import guarded
 from bmm.drivers.power.contract import OFF_SECONDS, Power, PowerContract
-from bmm.drivers.power.sweep import Results, Sweep
-from bmm.errors import HardwareError, Misconfigured, OutOfTime, Refused
+from bmm.drivers.power.sweep import Results, Sweep, Turn
+from bmm.errors import HardwareError, OutOfTime, Refused
 
 __all__ = ["OFF_SECONDS", "Power", "PowerDriver"]
 
@@ -43,6 +44,8 @@ class PowerDriver(PowerContract):
         self._rested: Deadline | None = None
         self._next_on: Deadline | None = None
         self._told: set[str] = set()
+        self._together = True
+        self.was_open = False
 
     # -- what everybody else uses --------------------------------------------------------------------------
 
@@ -53,8 +56,7 @@ class PowerDriver(PowerContract):
         """
         results, sound = self._sort(wanted)
         with self._line():
-            sweep = Sweep(self, lambda outlet: self._put(outlet, wanted[outlet], deadline), deadline)
-            results.update(self._run(sweep, sound, lambda outlet: wanted[outlet]))
+            results.update(self._run(sound, wanted, Sweep(self, self._switching(wanted, deadline), deadline)))
         return {outlet: results[outlet] for outlet in wanted}
 
     def power_on(self, outlets: Collection[str], deadline: Deadline) -> Results:
@@ -88,8 +90,8 @@ class PowerDriver(PowerContract):
         if not self.verifies:
             return {outlet: failed.get(outlet) for outlet in outlets}
 
-        def note(outlet: str) -> None:
-            states[outlet] = self.get(outlet, deadline.sooner(self.answer_seconds))
+        def note(turn: Turn) -> None:
+            states[turn[0]] = self.get(turn[0], deadline.sooner(self.answer_seconds))
 
         with self._line():
             failed.update(self._sweep(sound, note, deadline))
@@ -111,9 +113,8 @@ class PowerDriver(PowerContract):
         return verdicts[-1]
 
     @contextmanager
-    def connected(self, deadline: Deadline) -> Iterator[Self]:
-        """Hold the one connection open for several calls; raises Unreachable or Misconfigured."""
-        self.ensure_open(deadline)
+    def connected(self) -> Iterator[Self]:
+        """Share one connection between several calls; the first that needs it opens it."""
         was_held, self._held = self._held, True
         try:
             yield self
@@ -130,21 +131,26 @@ class PowerDriver(PowerContract):
             self._pause(self._rested.remaining(), deadline)
         deadline.check(f"connecting to {self.address}")
         try:
-            self.open(deadline.sooner(self.connect_seconds))
+            with guarded(f"connecting to {self.address}"):
+                self.open(deadline.sooner(self.connect_seconds))
         except HardwareError:
-            self.close()
+            self._close()
             self._rested = Deadline.after(max(self.rest_seconds, _RETRY_SECONDS))
             raise
-        self._is_open = True
+        self._is_open = self.was_open = True
 
     def drop(self) -> None:
         """Close the connection, if there is one; the next one keeps the rest that is due."""
         if self._is_open:
             self._is_open = False
-            self.close()
+            self._close()
             self._rested = Deadline.after(self.rest_seconds)
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        with suppress(HardwareError), guarded(f"closing the connection to {self.address}"):
+            self.close()
 
     @contextmanager
     def _line(self) -> Iterator[None]:
@@ -160,32 +166,56 @@ class PowerDriver(PowerContract):
         sound: list[str] = []
         for outlet in dict.fromkeys(outlets):
             try:
-                sound.append(self.check_outlet(outlet))
-            except Misconfigured as error:
+                with guarded(f"{outlet} of {self.address}"):
+                    sound.append(self.check_outlet(outlet))
+            except HardwareError as error:
                 impossible[outlet] = error
         return impossible, sound
 
-    def _sweep(self, outlets: Collection[str], act: Callable[[str], None], deadline: Deadline) -> Results:
+    def _sweep(self, outlets: Collection[str], act: Callable[[Turn], None], deadline: Deadline) -> Results:
         sweep = Sweep(self, act, deadline)
-        sweep.run(outlets)
+        sweep.run((outlet,) for outlet in outlets)
         return sweep.results
 
-    def _run(self, sweep: Sweep, outlets: Collection[str], wanted: Callable[[str], bool]) -> Results:
+    def _switching(self, wanted: Mapping[str, bool], deadline: Deadline) -> Callable[[Turn], None]:
+        """Give what one turn of a sweep does."""
+
+        def act(turn: Turn) -> None:
+            if len(turn) == 1:
+                self._put(turn[0], wanted[turn[0]], deadline)
+                return
+            try:
+                self.switch_together({outlet: wanted[outlet] for outlet in turn}, deadline)
+            except BaseException:
+                # What it did wrong once it is not trusted with again.
+                self._together = False
+                raise
+
+        return act
+
+    def _turns(self, outlets: Collection[str]) -> list[Turn]:
+        """Say which outlets are switched by one command, where the driver knows one and the devices may go on so."""
+        able = self._together and self.stagger_seconds <= 0
+        groups = [tuple(group) for group in self.together(outlets)] if able else []
+        grouped = {outlet for group in groups for outlet in group}
+        return groups + [(outlet,) for outlet in outlets if outlet not in grouped]
+
+    def _run(self, outlets: Collection[str], wanted: Mapping[str, bool], sweep: Sweep) -> Results:
         """Make a pass that switches; where reading lags behind, after one that only tells each what to do."""
         self._told.clear()
         if self.settle_seconds and self.verifies:
 
-            def tell(outlet: str) -> None:
-                self._tell(outlet, wanted(outlet), sweep.deadline)
-                self._told.add(outlet)
+            def tell(turn: Turn) -> None:
+                self._tell(turn[0], wanted[turn[0]], sweep.deadline)
+                self._told.add(turn[0])
 
             # The list is shared: what may have been switched off is known at every moment.
             first = Sweep(self, tell, sweep.deadline, sweep.insist, tried=sweep.tried)
-            first.run(outlets)
+            first.run((outlet,) for outlet in outlets)
             if not sweep.insist:
                 sweep.results.update({outlet: error for outlet, error in first.results.items() if error})
                 outlets = [outlet for outlet in outlets if outlet not in sweep.results]
-        sweep.run(outlets)
+        sweep.run(self._turns(outlets))
         return sweep.results
 
     def _tell(self, outlet: str, on: bool, deadline: Deadline) -> None:
@@ -226,15 +256,16 @@ class PowerDriver(PowerContract):
             }
         # Switching on costs as much as switching off, and more where the board has to be found again.
         early = deadline.sooner(spendable / 3)
-        off = Sweep(self, lambda outlet: self._put(outlet, False, early), early)
-        on = Sweep(self, lambda outlet: self._put(outlet, True, deadline), deadline, insist=True)
+        all_off, all_on = dict.fromkeys(outlets, False), dict.fromkeys(outlets, True)
+        off = Sweep(self, self._switching(all_off, early), early)
+        on = Sweep(self, self._switching(all_on, deadline), deadline, insist=True)
         # In a finally, so that even an interrupt in the middle gives the devices their power back.
         try:
-            self._run(off, outlets, lambda _: False)
+            self._run(outlets, all_off, off)
             if off.tried:
                 self._pause(self.off_seconds, deadline)
         finally:
-            self._run(on, off.tried, lambda _: True)
+            self._run(off.tried, all_on, on)
         return {outlet: _verdict(outlet, off.results[outlet], on.results.get(outlet)) for outlet in outlets}
 
     def _pause(self, seconds: float, deadline: Deadline) -> None:

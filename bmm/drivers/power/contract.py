@@ -3,7 +3,7 @@
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import ClassVar
 
 from bmm.deadline import Deadline
@@ -78,6 +78,17 @@ class PowerContract(ABC):
     @abstractmethod
     def answers(self, deadline: Deadline) -> bool:
         """Ask for a sign of life that touches no outlet; False for an answer that is the wrong one."""
+
+    def together(self, outlets: Collection[str]) -> list[list[str]]:
+        """Say which of the outlets are better switched by `switch_together`, in groups; mostly none."""
+        return []
+
+    def switch_together(self, wanted: Mapping[str, bool], deadline: Deadline) -> None:
+        """Switch a group by one command and read it back; raises HardwareError where it is not as wanted.
+
+        Other outlets stay as they are. What fails here is tried again one by one.
+        """
+        raise NotImplementedError
 
     def every_outlet(self) -> list[str]:
         """Name all outlets that there can be; none where the grammar alone cannot say."""

@@ -4,15 +4,18 @@ Which outlet gets its turn when, who is to blame, and when to give up.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bmm.deadline import Deadline
+from bmm.drivers.guard import guarded
 from bmm.errors import HardwareError, Misconfigured, Unreachable
 
 # For each outlet: None when it was done and read back, else what it met.
 Results = dict[str, HardwareError | None]
+# What is done by one call: mostly one outlet, or several that one command switches.
+Turn = tuple[str, ...]
 
 # One outlet may have a broken relay; two failures in a row, on two connections, are the board's own.
 _FAILURES_OF_A_DEAD_BOARD = 2
@@ -38,18 +41,19 @@ class Sweep:
     that of the next outlet. The outlet in question goes to the end of the queue for a second and last try,
     the others go on over a new connection. After two failures in a row the board is taken for dead and all
     that is left is Unreachable; with `insist` it goes on, and connecting is tried until the deadline.
+    Where a turn of several outlets fails, they and all that is left have their turns one by one.
     """
 
     line: Line
-    act: Callable[[str], None]
+    act: Callable[[Turn], None]
     deadline: Deadline
     insist: bool = False
     results: Results = field(default_factory=dict)
     tried: list[str] = field(default_factory=list)
 
-    def run(self, outlets: Collection[str]) -> None:
+    def run(self, turns: Iterable[Turn]) -> None:
         """Act on every outlet; what happened to each is in `results`."""
-        waiting = deque(outlets)
+        waiting = deque(turns)
         failures = 0
         last: HardwareError | None = None
         while waiting and not self.deadline.expired and (self.insist or failures < _FAILURES_OF_A_DEAD_BOARD):
@@ -61,23 +65,23 @@ class Sweep:
             except HardwareError as error:
                 last = error
                 break
-            outlet = waiting.popleft()
-            error_here = self._try(outlet)
-            if isinstance(error_here, Unreachable):
-                failures, last = failures + 1, error_here
-                if outlet not in self.results:
-                    waiting.append(outlet)
-            else:
-                failures = 0
-            self.results[outlet] = error_here
-        for outlet in waiting:
+            turn = waiting.popleft()
+            error_here = self._try(turn)
+            failures, last = (failures + 1, error_here) if isinstance(error_here, Unreachable) else (0, last)
+            if error_here is not None and len(turn) > 1:
+                waiting = deque((outlet,) for each in (turn, *waiting) for outlet in each)
+                continue
+            if isinstance(error_here, Unreachable) and turn[0] not in self.results:
+                waiting.append(turn)
+            self.results.update(dict.fromkeys(turn, error_here))
+        for outlet in (outlet for turn in waiting for outlet in turn):
             self.results.setdefault(outlet, self._not_reached(outlet, last))
 
-    def _try(self, outlet: str) -> HardwareError | None:
-        if outlet not in self.tried:
-            self.tried.append(outlet)
+    def _try(self, turn: Turn) -> HardwareError | None:
+        self.tried += [outlet for outlet in turn if outlet not in self.tried]
         try:
-            self.act(outlet)
+            with guarded(f"{turn[0]} of {self.line.address}"):
+                self.act(turn)
         except Unreachable as error:
             self.line.drop()
             return error
@@ -86,7 +90,8 @@ class Sweep:
         return None
 
     def _not_reached(self, outlet: str, last: HardwareError | None) -> HardwareError:
-        if isinstance(last, Misconfigured):
+        # A controller that is tested is its own outlet.
+        if last and (isinstance(last, Misconfigured) or outlet == self.line.address):
             return last
         reason = str(last) if last else "no time left"
         return Unreachable(f"{outlet} of {self.line.address} was not reached: {reason}")

@@ -14,6 +14,7 @@ from bmm import by_hand, operations, questions, services
 from bmm.checks import power_controllers
 from bmm.drain import drain
 from bmm.drivers import power
+from bmm.drivers.power.proxr import ProXRDriver
 from bmm.errors import HardwareError
 from bmm.models import HandTask, Kind, Operation, Status
 from bmm.operations import Answer, Outcome
@@ -33,6 +34,7 @@ from tests.factories import make_controller, make_device, make_image
 from tests.integration.engine.conftest import Lab
 from tests.servers.process import free_port
 from tests.unit.bmm.power.twins import Twin
+from tests.unit.bmm.tcp_server import RelayBoard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADA, OPERATOR = Actor("ada", "user"), Actor("grace", "user")
@@ -157,13 +159,15 @@ def test_a_receiver_that_fails_keeps_no_operation_from_its_outcome() -> None:
     assert Operation.objects.order_by("pk").values_list("result", flat=True)[0] == Answer.UNREACHABLE
 
 
-def test_one_outlet_that_a_sound_board_does_not_answer_for_makes_nobody_suspect(lab: Lab) -> None:
-    controller = lab.controller()
-    (device,) = lab.devices(controller, 1, image=make_image())
-    # As many commands as the outlet's two tries of off and of on take; then the board passes its test.
-    lab.control.fault_relay_board("relay-0", "silence", count=4)
-    cycle_all([device])
-    drain(controller.pk, report)
+def test_one_outlet_that_a_sound_board_does_not_answer_for_makes_nobody_suspect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ProXRDriver, "answer_seconds", 0.1)
+    monkeypatch.setattr(ProXRDriver, "rest_seconds", 0.1)
+    with RelayBoard(lambda command: None if command == bytes((254, 33)) else b"") as board:
+        controller = make_controller(board.address)
+        cycle_all([make_device(power_controller=controller, outlet="bank4:relay8", image=make_image())])
+        drain(controller.pk, report)
     controller.refresh_from_db()
     assert controller.suspect_until is None
     assert Operation.objects.order_by("pk")[0].result == Answer.UNREACHABLE

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bmm import controller_lease, drain, operations
+from bmm import bootfiles, controller_lease, drain, operations
+from bmm.drivers.power.proxr import ProXRDriver
 from bmm.models import Kind, Operation, Status
 from bmm.operations import Answer
 from bmm.run import run
@@ -230,3 +231,50 @@ def test_a_lease_whose_answer_was_lost_on_the_way_is_ours_when_it_is_taken_again
     assert controller_lease.take(controller.pk)
     assert controller_lease.take(controller.pk)
     assert in_threads(1, lambda _: controller_lease.take(controller.pk)) == [False]
+
+
+def test_a_batch_in_which_something_unforeseen_happens_gives_each_operation_an_outcome(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller, devices = power_cycled(lab, 3)
+
+    def write_all_but_one(device_id: int) -> None:
+        if device_id == devices[0].pk:
+            raise ValueError("no case for it")
+
+    monkeypatch.setattr(bootfiles, "sync", write_all_but_one)
+    assert drain.drain(controller.pk, report) == 3
+    results = (
+        Operation.objects.exclude(status=Status.QUEUED).order_by("device_id").values_list("result", flat=True)
+    )
+    assert list(results) == [Answer.UNREACHABLE, Answer.OK, Answer.OK]
+    assert Device.objects.get(pk=devices[0].pk).counters == {}
+
+
+@pytest.mark.parametrize("fault", [KeyError("outlet"), SystemError("interpreter")])
+def test_a_driver_that_breaks_as_a_whole_is_the_controllers_fault_and_each_operation_is_told(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    controller, devices = power_cycled(lab, 2)
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(ProXRDriver, "cycle", fail)
+    assert drain.drain(controller.pk, report) == 2
+    told = Operation.objects.exclude(status=Status.QUEUED).values_list("result", "message")
+    message = f"switching {controller.name}: an answer that makes no sense ({type(fault).__name__})"
+    assert list(told) == [(Answer.UNREACHABLE, message)] * 2
+    assert states(devices) == {"pc_power_cycling"}
+
+
+def test_what_a_driver_says_nothing_of_is_told_to_be_unknown(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller, devices = power_cycled(lab, 2)
+    monkeypatch.setattr(ProXRDriver, "cycle", lambda *_: {devices[0].outlet: None})
+    assert drain.drain(controller.pk, report) == 2
+    results = (
+        Operation.objects.exclude(status=Status.QUEUED).order_by("device_id").values_list("result", flat=True)
+    )
+    assert list(results) == [Answer.OK, Answer.UNREACHABLE]

@@ -109,7 +109,7 @@ class RelayBoard(TcpServer):
     def serve(self, connection: socket.socket) -> None:
         while True:
             head = _exactly(connection, 2)
-            command = head if head[1] == 33 else head + _exactly(connection, 1)
+            command = head + _exactly(connection, {33: 0, 140: 2}.get(head[1], 1))
             self.commands.append(command)
             said = self.script(command) if self.script else None
             connection.sendall(self._obey(command) if said is None else said)
@@ -118,8 +118,13 @@ class RelayBoard(TcpServer):
         assert command[0] == 254
         if command[1] == 33:
             return bytes((85,))
-        code, bank = command[1:]
-        if 100 <= code <= 107:
+        code, *coils, bank = command[1:]
+        if code == 124:
+            return bytes((sum(((bank, relay) in self.coils) << relay - 1 for relay in range(1, 9)),))
+        if code == 140:
+            for relay in range(1, 9):
+                self._switch((bank, relay), on=not coils[0] >> relay - 1 & 1)
+        elif 100 <= code <= 107:
             self._switch((bank, code - 99), on=True)
         elif 108 <= code <= 115:
             self._switch((bank, code - 107), on=False)

@@ -29,10 +29,13 @@ def board() -> Iterator[RelayBoard]:
         yield running
 
 
-def quick(address: str, sleep: Callable[[float], None] = time.sleep) -> ProXRDriver:
-    """A driver whose rests are short, so that the stories are too."""
-    driver = ProXRDriver(address, sleep=sleep)
+def quick(
+    address: str, sleep: Callable[[float], None] = time.sleep, *, by_banks: bool = False
+) -> ProXRDriver:
+    """A driver whose rests are short, so that the stories are too; it switches one by one."""
+    driver = ProXRDriver(address, {"by_banks": by_banks}, sleep=sleep)
     driver.rest_seconds, driver.off_seconds, driver.answer_seconds = 0.02, 0.05, 0.2
+    driver.connect_seconds = 0.2
     return driver
 
 
@@ -46,7 +49,8 @@ def test_switching_off_and_on_sends_the_bytes_of_the_protocol_and_reads_them_bac
     assert board.off == {"bank2:relay3"}
     assert driver.power_on(["bank2:relay3"], Deadline.after(5)) == {"bank2:relay3": None}
     assert board.off == set()
-    assert board.commands == [bytes(c) for c in ((254, 110, 2), (254, 118, 2), (254, 102, 2), (254, 118, 2))]
+    off, on = ((254, 33), (254, 110, 2), (254, 118, 2)), ((254, 33), (254, 102, 2), (254, 118, 2))
+    assert board.commands == [bytes(command) for command in off + on]
 
 
 def test_one_switch_call_brings_each_outlet_to_its_own_state(board: RelayBoard) -> None:
@@ -127,21 +131,43 @@ def test_garbage_for_one_outlet_spoils_no_other_and_leaves_it_with_power(board: 
 
 def test_a_board_that_answers_nothing_but_garbage_is_given_up_soon(board: RelayBoard) -> None:
     board.script = lambda _: b"\xfe\xfe"
-    assert kinds(quick(board.address).power_off(ALL, Deadline.after(60))) == [
-        Garbled,
-        Garbled,
-        *[Unreachable] * 30,
-    ]
-    assert board.connections == 2
+    results = quick(board.address).power_off(ALL, Deadline.after(60))
+    assert kinds(results) == [Unreachable] * 32
+    assert str(results["bank4:relay8"]) == (
+        f"bank4:relay8 of {board.address} was not reached: "
+        f"{board.address} answered 254 instead of 85 to the two-way test"
+    )
+    # Nothing was switched where nobody knows who it is.
+    assert board.commands == [bytes((254, 33))] * 2
 
 
 def test_a_silent_board_is_given_up_after_two_answers_that_never_came(board: RelayBoard) -> None:
     board.script = lambda _: b""
     started = time.monotonic()
     results = quick(board.address).power_off(ALL, Deadline.after(60))
-    assert kinds(results) == [OutOfTime, OutOfTime, *[Unreachable] * 30]
-    assert str(results["bank1:relay1"]) == f"{board.address} did not answer in time"
+    assert kinds(results) == [Unreachable] * 32
+    assert str(results["bank1:relay1"]).endswith(f"was not reached: {board.address} did not answer in time")
     assert 0.4 <= time.monotonic() - started < 1.5
+    assert board.connections == 2
+
+
+def test_a_board_that_is_slow_once_is_given_the_time_for_it_by_the_second_try(board: RelayBoard) -> None:
+    def slow(_: bytes) -> None:
+        time.sleep(0.7)
+
+    board.script = slow
+    driver = quick(board.address)
+    driver.connect_seconds = driver.answer_seconds = 2.0
+    assert driver.power_off(["bank1:relay1"], Deadline.after(9)) == {"bank1:relay1": None}
+    assert board.connections == 2
+
+
+@pytest.mark.parametrize("mode", [85, 86, 87])
+def test_a_board_that_is_being_configured_or_locked_is_there_all_the_same(
+    board: RelayBoard, mode: int
+) -> None:
+    board.script = lambda command: bytes((mode,)) if command[1] == 33 else None
+    assert quick(board.address).power_on(["bank1:relay1"], Deadline.after(5)) == {"bank1:relay1": None}
 
 
 def test_a_refused_connection_makes_every_outlet_unreachable(board: RelayBoard) -> None:
@@ -216,6 +242,85 @@ def test_outlets_that_were_never_reached_are_not_touched(board: RelayBoard) -> N
     assert board.off == set()
 
 
+def test_a_full_board_takes_two_commands_for_each_bank_off_and_on(board: RelayBoard) -> None:
+    assert quick(board.address, by_banks=True).cycle(ALL, Deadline.after(5)) == dict.fromkeys(ALL)
+    off = [(code, *coils, bank) for bank in range(1, 5) for code, *coils in ((140, 255), (124,))]
+    on = [(code, *coils, bank) for bank in range(1, 5) for code, *coils in ((140, 0), (124,))]
+    assert board.commands == [bytes((254, *command)) for command in [(33,), *off, *on]]
+    assert board.off == set()
+
+
+def test_most_of_a_bank_is_switched_at_once_and_the_others_are_read_and_left_as_they_are(
+    board: RelayBoard,
+) -> None:
+    board.coils = {(2, 7)}
+    outlets = [f"bank2:relay{relay}" for relay in (1, 3, 4, 5)]
+    assert quick(board.address, by_banks=True).power_off(outlets, Deadline.after(5)) == dict.fromkeys(outlets)
+    reading = [(254, 115 + relay, 2) for relay in (2, 6, 7, 8)]
+    setting = [(254, 140, 0b1011101, 2), (254, 124, 2)]
+    assert board.commands == [bytes(command) for command in ((254, 33), *reading, *setting)]
+    assert board.off == {*outlets, "bank2:relay7"}
+
+
+def test_a_few_of_a_bank_are_switched_one_by_one(board: RelayBoard) -> None:
+    assert quick(board.address, by_banks=True).power_off(ALL[:3], Deadline.after(5)) == dict.fromkeys(ALL[:3])
+    assert {command[1] for command in board.commands} == {33, 108, 109, 110, 116, 117, 118}
+
+
+def test_devices_that_are_to_go_on_one_after_the_other_are_never_switched_at_once(board: RelayBoard) -> None:
+    driver = quick(board.address, by_banks=True)
+    driver.stagger_seconds = 0.01
+    assert driver.cycle(ALL[:8], Deadline.after(5)) == dict.fromkeys(ALL[:8])
+    assert not {124, 140} & {command[1] for command in board.commands}
+
+
+def test_a_relay_that_sticks_in_a_bank_is_found_one_by_one(board: RelayBoard) -> None:
+    board.stuck = {(1, 2)}
+    results = quick(board.address, by_banks=True).cycle(ALL[:16], Deadline.after(5))
+    assert [outlet for outlet, error in results.items() if error] == ["bank1:relay2"]
+    assert isinstance(results["bank1:relay2"], Refused)
+    # The first bank shows that something is wrong: no other is switched at once after it.
+    assert [command[1] for command in board.commands].count(140) == 1
+    assert board.off == set()
+    assert board.connections == 1
+
+
+@pytest.mark.parametrize("said", [b"", b"\x55", b"\x07"], ids=["nothing", "85", "garbage"])
+def test_an_old_board_that_does_not_know_the_commands_for_banks_is_switched_one_by_one(
+    board: RelayBoard, said: bytes
+) -> None:
+    board.script = lambda command: said if command[1] in (124, 140) else None
+    results = quick(board.address, by_banks=True).cycle(ALL[:16], Deadline.after(9))
+    assert results == dict.fromkeys(ALL[:16])
+    assert [command[1] for command in board.commands].count(140) == 1
+    assert board.off == set()
+
+
+def test_a_device_of_somebody_else_that_cannot_be_read_is_not_risked(board: RelayBoard) -> None:
+    board.script = lambda command: b"\x07" if command == bytes((254, 123, 1)) else None
+    assert quick(board.address, by_banks=True).cycle(ALL[:7], Deadline.after(5)) == dict.fromkeys(ALL[:7])
+    assert 140 not in {command[1] for command in board.commands}
+
+
+def test_a_byte_that_an_old_board_would_take_for_the_beginning_of_a_command_is_never_sent(
+    board: RelayBoard,
+) -> None:
+    outlets = ALL[1:8]
+    assert quick(board.address, by_banks=True).power_off(outlets, Deadline.after(5)) == dict.fromkeys(outlets)
+    assert board.off == set(outlets)
+    assert 140 not in {command[1] for command in board.commands}
+
+
+def test_a_person_who_switches_another_relay_at_the_board_meanwhile_wins(board: RelayBoard) -> None:
+    def press(command: bytes) -> None:
+        if command[1] == 124 and board.commands.count(command) == 1:
+            board.coils.add((1, 8))
+
+    board.script = press
+    assert quick(board.address, by_banks=True).power_off(ALL[:7], Deadline.after(5)) == dict.fromkeys(ALL[:7])
+    assert board.off == set(ALL[:8])
+
+
 def test_an_interrupt_in_the_rest_still_gives_the_power_back(board: RelayBoard) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
@@ -239,12 +344,7 @@ def test_a_silent_board_does_not_outlast_a_short_deadline(board: RelayBoard) -> 
     board.script = lambda _: b""
     driver = ProXRDriver(board.address)
     started = time.monotonic()
-    assert kinds(driver.power_on(SOME, Deadline.after(0.3))) == [
-        OutOfTime,
-        Unreachable,
-        Unreachable,
-        Unreachable,
-    ]
+    assert kinds(driver.power_on(SOME, Deadline.after(0.3))) == [Unreachable] * 4
     assert time.monotonic() - started < 0.6
 
 
@@ -271,7 +371,7 @@ def test_the_board_gets_its_rest_between_two_connections(board: RelayBoard) -> N
 
 def test_calls_within_connected_share_one_connection(board: RelayBoard) -> None:
     driver = quick(board.address)
-    with driver.connected(Deadline.after(5)):
+    with driver.connected():
         assert driver.test(Deadline.after(5)) is True
         assert driver.power_off(SOME, Deadline.after(5)) == dict.fromkeys(SOME)
         assert driver.get("bank1:relay1", Deadline.after(5)) is False
@@ -296,7 +396,7 @@ def test_the_two_way_test_is_true_for_85_false_for_anything_else_and_raises_for_
     board: RelayBoard,
 ) -> None:
     assert quick(board.address).test(Deadline.after(5)) is True
-    assert board.commands == [bytes((254, 33))]
+    assert board.commands == [bytes((254, 33))] * 2
     board.script = lambda _: b"\x56"
     assert quick(board.address).test(Deadline.after(5)) is False
     board.script = lambda _: b""
@@ -436,4 +536,4 @@ def test_every_error_has_its_own_code_and_only_the_unreachable_ones_are_worth_a_
 
 def test_something_that_accepts_and_says_nothing_is_no_relay_board() -> None:
     with Talker() as talker:
-        assert kinds(quick(talker.address).power_on(["bank1:relay1"], Deadline.after(5))) == [OutOfTime]
+        assert kinds(quick(talker.address).power_on(["bank1:relay1"], Deadline.after(5))) == [Unreachable]

@@ -47,13 +47,52 @@ def test_bytes_that_begin_no_command_are_skipped() -> None:
     assert buffer == b"\xfe"
 
 
-@pytest.mark.parametrize("command", [(254, 108, 0), (254, 108, 5), (254, 99, 1), (254, 124, 1)])
+@pytest.mark.parametrize(
+    "command", [(254, 108, 0), (254, 108, 5), (254, 99, 1), (254, 124, 5), (254, 140, 255, 5)]
+)
 def test_a_bank_or_code_that_does_not_exist_is_not_answered(
-    described: Description, command: tuple[int, int, int]
+    described: Description, command: tuple[int, ...]
 ) -> None:
     with running(described) as lab, lab.relay() as relay:
         relay.socket.sendall(bytes(command))
         assert relay.hears_nothing()
+        assert lab.ask("relay_board", name="relay-1")["off"] == []
+
+
+def test_a_bank_is_set_and_read_as_one_byte_whose_lowest_bit_is_the_first_relay(
+    described: Description,
+) -> None:
+    with running(described) as lab, lab.relay() as relay:
+        assert relay.ask(254, 140, 0b10000011, 2) == OK
+        off = ["bank2:relay1", "bank2:relay2", "bank2:relay8"]
+        assert lab.ask("relay_board", name="relay-1")["off"] == off
+        assert relay.ask(254, 124, 2) == bytes([0b10000011])
+        assert relay.ask(254, 124, 1) == READS_OFF
+        assert relay.ask(254, 117, 2) == READS_ON
+        assert relay.ask(254, 140, 0, 2) == OK
+        assert lab.ask("relay_board", name="relay-1")["off"] == []
+
+
+def test_bank_0_is_every_bank(described: Description) -> None:
+    with running(described) as lab, lab.relay() as relay:
+        assert relay.ask(254, 140, 1, 0) == OK
+        relay.socket.sendall(bytes([254, 124, 0]))
+        reading = b""
+        while len(reading) < 32:
+            reading += relay.socket.recv(64)
+        assert reading == bytes([1] * 4 + [0] * 28)
+        assert lab.ask("relay_board", name="relay-1")["off"] == [f"bank{bank}:relay1" for bank in range(1, 5)]
+
+
+def test_an_old_board_says_nothing_to_a_command_for_a_bank_and_knows_the_others(
+    described: Description,
+) -> None:
+    with running(described) as lab, lab.relay() as relay:
+        lab.ask("fault", name="relay-1", fault="no_banks")
+        relay.socket.sendall(bytes([254, 140, 255, 1]))
+        assert relay.hears_nothing()
+        relay.socket.settimeout(3)
+        assert relay.ask(254, 33) == OK
         assert lab.ask("relay_board", name="relay-1")["off"] == []
 
 

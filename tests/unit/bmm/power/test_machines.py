@@ -62,7 +62,7 @@ def test_redfish_failures_are_named_by_what_to_do(
 def test_a_redfish_service_that_is_silent_is_given_up_at_the_deadline() -> None:
     with Talker() as silent:
         began = time.monotonic()
-        with pytest.raises(Unreachable, match="Read timed out"):
+        with pytest.raises(Unreachable, match="no answer in time"):
             driver_for("redfish", silent.address, **REDFISH).test(Deadline.after(1))
         assert time.monotonic() - began < 2
     with pytest.raises(Unreachable):
