@@ -17,6 +17,7 @@ from bmm.runner_identity import runner_name
 from devices.models import Device, PowerController
 from devices.queues import queue_of
 from mozpool_site import clock, doorbell
+from mozpool_site.slices import delete_some
 from mozpool_site.transactions import retrying
 
 RUN_TASK = "lifeguard.tasks.run_operation"
@@ -216,10 +217,10 @@ def let_go(operation: Operation) -> None:
             ring(queued)
 
 
-def prune(before: datetime) -> int:
-    """Forget what ended before a moment; give how many."""
+def prune_some(before: datetime) -> int:
+    """Forget some of what ended before a moment; return how many."""
     ended = Operation.objects.exclude(status__in=OPEN).filter(finished__lt=before, running_on=None)
-    return ended.delete()[0]
+    return delete_some(ended.order_by("finished"))
 
 
 def abandoned(operation: Operation, now: datetime) -> bool:

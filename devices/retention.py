@@ -10,20 +10,30 @@ from django.conf import settings
 from django.db import connection
 
 from devices.models import Journal
+from mozpool_site.slices import delete_some
 
 _SLICE = 5_000
 _DAYS_AHEAD = 7
 _TABLE = "devices_journal"
+_LOCK_SECONDS = 3
 
 
-def prune(now: datetime, *, days: int | None = None) -> int:
-    """Drop what is older than `days` (the setting MOZPOOL_JOURNAL_DAYS by default); give how many lines."""
+def prune(now: datetime, *, days: int) -> int:
+    """Drop all that is older than `days`; return how many lines."""
+    keep_from = now - timedelta(days=days)
+    dropped = _count(_old_partitions(keep_from.date())) if connection.vendor == "mysql" else 0
+    while some := prune_some(now, days=days):
+        dropped += some
+    return dropped
+
+
+def prune_some(now: datetime, *, days: int | None = None) -> int:
+    """Drop days that are over as a whole, and some lines; return how many of these. Default: MOZPOOL_JOURNAL_DAYS."""
     keep_from = now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS if days is None else days)
-    dropped = 0
     if connection.vendor == "mysql":
-        dropped = _drop_partitions(keep_from.date())
+        _drop_partitions(_old_partitions(keep_from.date()))
         make_partitions(now.date())
-    return dropped + _delete_slices(keep_from)
+    return delete_some(Journal.objects.filter(time__lt=keep_from).order_by("time"), _SLICE)
 
 
 def make_partitions(today: date) -> None:
@@ -40,11 +50,7 @@ def make_partitions(today: date) -> None:
     parts = ", ".join(
         f"PARTITION {_name(day)} VALUES LESS THAN ('{day + timedelta(days=1)}')" for day in wanted
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"ALTER TABLE {_TABLE} REORGANIZE PARTITION later INTO ({parts}, "
-            "PARTITION later VALUES LESS THAN (MAXVALUE))"
-        )
+    _alter(f"REORGANIZE PARTITION later INTO ({parts}, PARTITION later VALUES LESS THAN (MAXVALUE))")
 
 
 def partitions() -> list[str]:
@@ -58,28 +64,33 @@ def partitions() -> list[str]:
         return [str(row[0]) for row in cursor.fetchall()]
 
 
-def _drop_partitions(keep_from: date) -> int:
-    old = [name for name in partitions() if name < _name(keep_from)]
-    if not old:
+def _old_partitions(keep_from: date) -> list[str]:
+    return [name for name in partitions() if name < _name(keep_from)]
+
+
+def _count(names: list[str]) -> int:
+    """Count the lines of partitions; it reads all of them."""
+    if not names:
         return 0
     with connection.cursor() as cursor:
         # Names of partitions can't be parameters; these come from the database itself.
-        cursor.execute(f"SELECT COUNT(*) FROM {_TABLE} PARTITION ({', '.join(old)})")  # noqa: S608
-        row = cursor.fetchone()
-        cursor.execute(f"ALTER TABLE {_TABLE} DROP PARTITION {', '.join(old)}")
-    return int(row[0]) if row else 0
+        cursor.execute(f"SELECT COUNT(*) FROM {_TABLE} PARTITION ({', '.join(names)})")  # noqa: S608
+        return int(cursor.fetchone()[0])
 
 
-def _delete_slices(keep_from: datetime) -> int:
-    deleted = 0
-    while True:
-        slice_ = list(
-            Journal.objects.filter(time__lt=keep_from).order_by("time").values_list("pk", flat=True)[:_SLICE]
-        )
-        if not slice_:
-            return deleted
-        Journal.objects.filter(pk__in=slice_, time__lt=keep_from).delete()
-        deleted += len(slice_)
+def _drop_partitions(names: list[str]) -> None:
+    if names:
+        _alter(f"DROP PARTITION {', '.join(names)}")
+
+
+def _alter(how: str) -> None:
+    """Change the table, or give up soon: while it waits for an open transaction, all others wait behind it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
+        try:
+            cursor.execute(f"ALTER TABLE {_TABLE} {how}")
+        finally:
+            cursor.execute("SET SESSION lock_wait_timeout = DEFAULT")
 
 
 def _name(day: date) -> str:

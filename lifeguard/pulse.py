@@ -1,15 +1,16 @@
-"""Finds what is due in some racks and rings for it; does it itself only where no worker comes.
+"""The loops of some racks: what is due is rung for, and done here only where no worker comes.
 
 Needs no broker. Any number of pulses may run over the same racks: each thing done is a conditional UPDATE.
 """
 
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import close_old_connections, connection
-from django.db.models import Q
+from django.db import OperationalError, connection
+from django.db.models import Q, QuerySet
 
 from bmm import bootfiles, operations
 from bmm.models import Operation, Status
@@ -20,175 +21,293 @@ from devices.queues import queue_of
 from lifeguard.machine import device_runner
 from lifeguard.reports import report, store
 from mozpool_site import doorbell
-from mozpool_site.contained import POISON_PAUSE, contained
 from mozpool_site.errors import UnknownNameError
+from mozpool_site.pulse.loop import Loop
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
+from mozpool_site.transactions import is_contention
 
 logger = logging.getLogger(__name__)
 
 TIMER_TASK = "lifeguard.tasks.fire_timer"
 
-# Seconds after which nobody can have heard the first ring.
-FIRE_TIMER_AFTER = timedelta(seconds=3)
 RING_AGAIN_AFTER = timedelta(seconds=3)
-RUN_AFTER = timedelta(seconds=10)
 # A rack that nobody came for once is not waited for anew with each thing: it is served here for so long.
 SERVE_HERE_FOR = timedelta(seconds=30)
-# How often everything is looked at; in between only for operations that come due, a breath apart.
-LOOK_EVERY = timedelta(seconds=1)
+# A rack whose oldest due timer waits for longer is not served, whatever the threads of its pulse do.
+BEHIND_AFTER = timedelta(seconds=15)
+_LOOKED_WITHIN_SECONDS = 10.0
+# Between two looks at operations that fall due one after the other.
 _BREATH = timedelta(seconds=0.1)
-_HEARTBEAT = timedelta(seconds=5)
 _SLICE = 500
-_CHORE_FAILED = "a chore of the pulse failed"
 
 
-@dataclass
-class RackPulse:
-    """Looks after the devices and operations of some racks; remembers only whom it has rung for."""
+@dataclass(frozen=True)
+class Scope:
+    """Which devices somebody looks after: all, those of some racks, or some."""
 
-    racks: dict[int, str]
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "pulse-operation"))
-    ring_bells: bool = True
     # Over all racks nothing is asked for by rack: for a list of a thousand the database reads whole tables.
-    everywhere: bool = False
-    # A look in passing is no promise to look again: it must not make the rack seem down later.
-    stays: bool = True
-    _timers_rung: dict[int, int] = field(default_factory=dict)
-    _operations_rung: dict[tuple[int, int], datetime] = field(default_factory=dict)
-    _running: dict[int, Future[None]] = field(default_factory=dict)
-    _serve_until: dict[int, datetime] = field(default_factory=dict)
-    _heartbeat: datetime | None = None
-    _looked: datetime | None = None
+    racks: frozenset[int] | None = None
+    devices: frozenset[int] | None = None
 
     @classmethod
-    def over(cls, names: list[str]) -> "RackPulse":
-        """Make a pulse over the named racks, over all when none is named. Raises UnknownNameError."""
-        racks = Rack.objects.filter(name__in=names) if names else Rack.objects.all()
-        found = {rack.name: rack for rack in racks}
+    def of_racks(cls, names: list[str]) -> "Scope":
+        """Return the scope of the named racks, of all when none is named. Raise UnknownNameError."""
+        found = dict(Rack.objects.filter(name__in=names).values_list("name", "pk")) if names else {}
         for name in names:
             if name not in found:
                 raise UnknownNameError(f"there is no rack {name!r}", field="rack")
-        return cls({rack.pk: rack.queue_name for rack in found.values()}, everywhere=not names)
-
-    def beat(self, now: datetime) -> datetime:
-        """Do what is due now; give the moment when something will be due next, a second from now at most."""
-        if self._looked is None or now - self._looked >= LOOK_EVERY:
-            self._looked = now
-            for chore in (self._heart, self._timers, self._lost, self._boot_files):
-                with contained(_CHORE_FAILED):
-                    chore(now)
-        following = self._looked + LOOK_EVERY
-        soonest = None
-        with contained(_CHORE_FAILED):
-            soonest = self._queued(now)
-        return min(following, max(soonest, now + _BREATH)) if soonest else following
+        return cls(frozenset(found.values()) if names else None)
 
     @property
-    def _here(self) -> Q:
-        return Q() if self.everywhere else Q(rack_id__in=self.racks)
+    def of_devices(self) -> Q:
+        """Select its devices."""
+        return self._own(Q(pk__in=self.devices or ()))
 
-    def _heart(self, now: datetime) -> None:
-        if self.stays and (self._heartbeat is None or now - self._heartbeat >= _HEARTBEAT):
-            racks = Rack.objects.all() if self.everywhere else Rack.objects.filter(pk__in=self.racks)
-            racks.update(pulse_seen=now)
-            self._heartbeat = now
+    @property
+    def of_operations(self) -> Q:
+        """Select the operations of its devices."""
+        return self._own(Q(device_id__in=self.devices or ()))
 
-    def _timers(self, now: datetime) -> None:
-        due = Device.objects.filter(self._here, deadline__lte=now).order_by("deadline")
-        rung: dict[int, int] = {}
-        for pk, seq, deadline, rack_id in due.values_list("pk", "state_seq", "deadline", "rack_id")[:_SLICE]:
-            if deadline is None:
-                continue
-            if self._serves(rack_id, now, unheard=now - deadline >= FIRE_TIMER_AFTER):
-                _fire(pk, seq, now)
-            else:
-                if self._timers_rung.get(pk) != seq:
-                    doorbell.ring(self.racks.get(rack_id) or queue_of(rack_id), TIMER_TASK, pk, seq)
-                rung[pk] = seq
-        self._timers_rung = rung
+    def _own(self, devices: Q) -> Q:
+        if self.devices is not None:
+            return devices
+        return Q() if self.racks is None else Q(rack_id__in=self.racks)
 
-    def _lost(self, now: datetime) -> None:
-        for operation in Operation.objects.filter(self._here, operations.lost(now))[:_SLICE]:
-            if operation.status == Status.RUNNING:
-                _give_up(operation, now)
-            else:
-                operations.let_go(operation)
 
-    def _queued(self, now: datetime) -> datetime | None:
-        """Ring for operations that are due; give the moment when the next one will be, within the second."""
-        soon = Operation.objects.filter(self._here, status=Status.QUEUED, not_before__lte=now + LOOK_EVERY)
-        rung: dict[tuple[int, int], datetime] = {}
-        for operation in soon.order_by("not_before")[:_SLICE]:
-            if operation.not_before > now:
-                self._operations_rung = rung
-                return operation.not_before
-            attempt = (operation.pk, operation.attempts)
-            last = self._operations_rung.get(attempt)
-            if self._serves(operation.rack_id, now, unheard=now - operation.not_before >= RUN_AFTER):
-                self._run(operation.pk)
-            elif self._wants_bell(operation, last, now):
-                operations.ring(operation)
-                last = now
-            if last:
-                rung[attempt] = last
-        self._operations_rung = rung
-        return None
+@dataclass
+class Patience:
+    """How long work is left to the workers of its rack, before it is done here.
 
-    def _serves(self, rack_id: int, now: datetime, *, unheard: bool) -> bool:
+    With `bells` they are rung for it; `alone`, nothing is left to them.
+    """
+
+    bells: bool = True
+    alone: bool = False
+    # Seconds after which nobody can have heard the first ring.
+    timers: timedelta = timedelta(seconds=3)
+    operations: timedelta = timedelta(seconds=10)
+    _serve_until: dict[int, datetime] = field(default_factory=dict)
+
+    def serves(self, rack_id: int, now: datetime, *, unheard: bool) -> bool:
         """Whether to do a rack's work here. What was `unheard` tells that no worker comes, and is remembered."""
-        if not self.ring_bells or now < self._serve_until.get(rack_id, now):
+        if self.alone or now < self._serve_until.get(rack_id, now):
             return True
         if unheard:
             self._serve_until[rack_id] = now + SERVE_HERE_FOR
         return unheard
 
+
+class Timers(Loop):
+    """Rings for deadlines that have passed, and lets pass what nobody came for."""
+
+    name = "timers"
+
+    def __init__(self, scope: Scope, patience: Patience) -> None:
+        super().__init__()
+        self.scope = scope
+        self._patience = patience
+        self._rung: dict[int, int] = {}
+        self._controllers_locked: dict[int, float] = {}
+        self._looked = float("-inf")
+        # Racks of which timers are left for too long; None where nobody knows.
+        self._behind: frozenset[int] | None = frozenset()
+
+    def serves_all_but(self) -> frozenset[int] | None:
+        """Return the racks whose timers are not met; None when that goes for all."""
+        return self._behind if time.monotonic() - self._looked < _LOOKED_WITHIN_SECONDS else None
+
+    def look(self, now: datetime) -> datetime | None:
+        """Look once; at once again where there was more than a look may do."""
+        rows = list(
+            self._due(now).values_list("pk", "state_seq", "deadline", "rack_id", "power_controller_id")[
+                :_SLICE
+            ]
+        )
+        rung: dict[int, int] = {}
+        done = 0
+        for pk, seq, deadline, rack_id, controller_id in self.within_budget(rows):
+            done += 1
+            if deadline is None or controller_id in self._controllers_locked:
+                continue
+            if self._patience.serves(rack_id, now, unheard=now - deadline >= self._patience.timers):
+                self._fire(pk, seq, controller_id)
+            elif self._patience.bells:
+                if self._rung.get(pk) != seq:
+                    doorbell.ring(queue_of(rack_id), TIMER_TASK, pk, seq)
+                rung[pk] = seq
+        self._rung = rung
+        left = rows[done:]
+        late = {rack_id for _, _, deadline, rack_id, _ in left if deadline and now - deadline >= BEHIND_AFTER}
+        full = len(rows) == _SLICE and rows[-1][2] is not None and now - rows[-1][2] >= BEHIND_AFTER
+        self._behind, self._looked = (None if full else frozenset(late)), time.monotonic()
+        return now if left or len(rows) == _SLICE else None
+
+    def _due(self, now: datetime) -> QuerySet[Device]:
+        due = Device.objects.filter(self.scope.of_devices, deadline__lte=now).order_by("deadline")
+        moment = time.monotonic()
+        self._controllers_locked = {
+            pk: until for pk, until in self._controllers_locked.items() if until > moment
+        }
+        if self._controllers_locked:
+            due = due.exclude(power_controller_id__in=self._controllers_locked)
+        parked = self.parking.numbers(now)
+        return due.exclude(pk__in=parked) if parked else due
+
+    def _fire(self, pk: int, seq: int, controller_id: int | None) -> None:
+        with self.parking.apart(pk):
+            try:
+                device_runner.deliver_unless_locked(pk, Event(TIMEOUT), fence={"state_seq": seq})
+            except Device.DoesNotExist:
+                pass  # somebody has removed it
+            except OperationalError as error:
+                if controller_id is not None and is_contention(error):
+                    # The lock of a controller that keeps an operation from being stored keeps all its devices' from
+                    # it: each of them would be waited for in turn.
+                    self._controllers_locked[controller_id] = time.monotonic() + 2
+                raise
+
+
+class Heartbeat(Loop):
+    """Tells everybody that the timers of its racks are met; a thread that merely lives tells nothing."""
+
+    name = "heartbeat"
+    every = timedelta(seconds=5)
+
+    def __init__(self, scope: Scope, timers: Timers) -> None:
+        super().__init__()
+        self._scope = scope
+        self._timers = timers
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        behind = self._timers.serves_all_but()
+        if behind is None:
+            logger.warning("the timers of these racks are not met in time")
+            return
+        racks = (
+            Rack.objects.all() if self._scope.racks is None else Rack.objects.filter(pk__in=self._scope.racks)
+        )
+        if behind:
+            racks = racks.exclude(pk__in=behind)
+        racks.update(pulse_seen=now)
+
+
+class Lost(Loop):
+    """Reports operations whose runner is gone."""
+
+    name = "lost work"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        lost = Operation.objects.filter(self.scope.of_operations, operations.lost(now))
+        if parked := self.parking.numbers(now):
+            lost = lost.exclude(pk__in=parked)
+        for operation in self.within_budget(lost[:_SLICE]):
+            with self.parking.apart(operation.pk):
+                if operation.status == Status.RUNNING:
+                    logger.warning("operation %s is lost: runner %s is gone", operation.pk, operation.runner)
+                    store(operation, Outcome(Answer.LOST, f"runner {operation.runner} is gone"))
+                else:
+                    operations.let_go(operation)
+
+
+class Operations(Loop):
+    """Rings for operations that are due, and runs what nobody came for, in a few threads."""
+
+    name = "operations"
+
+    def __init__(self, scope: Scope, patience: Patience, threads: int = 8) -> None:
+        super().__init__()
+        self.scope = scope
+        self._patience = patience
+        self._pool = ThreadPoolExecutor(threads, "pulse-operation")
+        self._running: dict[str, Future[None]] = {}
+        self._rung: dict[tuple[int, int], datetime] = {}
+
+    def look(self, now: datetime) -> datetime | None:
+        """Look once; return when the next one will be due, where that is within the second."""
+        soon = Operation.objects.filter(
+            self.scope.of_operations, status=Status.QUEUED, not_before__lte=now + self.every
+        )
+        if parked := self.parking.numbers(now):
+            soon = soon.exclude(pk__in=parked)
+        following = None
+        rung: dict[tuple[int, int], datetime] = {}
+        for operation in soon.order_by("not_before")[:_SLICE]:
+            if operation.not_before > now:
+                following = max(operation.not_before, now + _BREATH)
+                break
+            attempt = (operation.pk, operation.attempts)
+            last = self._rung.get(attempt)
+            unheard = now - operation.not_before >= self._patience.operations
+            if self._patience.serves(operation.rack_id, now, unheard=unheard):
+                self._begin(operation)
+            elif self._wants_bell(operation, last, now):
+                operations.ring(operation)
+                last = now
+            if last:
+                rung[attempt] = last
+        self._rung = rung
+        return following
+
+    def end(self, seconds: float) -> bool:
+        """Let hardware that is being switched come to its end, and begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        begun = [future for future in self._running.values() if not future.cancelled()]
+        return not wait(begun, max(0.0, seconds)).not_done
+
     def _wants_bell(self, operation: Operation, last: datetime | None, now: datetime) -> bool:
+        if not self._patience.bells:
+            return False
         if last is not None:
             return now - last >= RING_AGAIN_AFTER
         # Whoever queued it has rung, unless it was to wait.
         waited = operation.not_before > operation.created
         return waited or now - operation.not_before >= RING_AGAIN_AFTER
 
+    def _begin(self, operation: Operation) -> None:
+        for key in [key for key, future in self._running.items() if future.done()]:
+            del self._running[key]
+        # One connection per controller: the first operation brings the others along.
+        of_power = operation.controller_id is not None
+        key = f"controller {operation.controller_id}" if of_power else f"operation {operation.pk}"
+        if key not in self._running:
+            self._running[key] = self._pool.submit(self._run, operation.pk)
+
     def _run(self, operation_id: int) -> None:
-        for done in [pk for pk, future in self._running.items() if future.done()]:
-            del self._running[done]
-        if operation_id not in self._running:
-            self._running[operation_id] = self.pool.submit(_run_alone, operation_id)
-
-    def _boot_files(self, now: datetime) -> None:
-        bootfiles.reconcile(None if self.everywhere else self.racks)
-
-
-def _fire(device_id: int, seq: int, now: datetime) -> None:
-    """Let a deadline pass."""
-    device = Device.objects.filter(pk=device_id, state_seq=seq)
-    with contained(
-        "the deadline of device %s can't pass; next try in a minute",
-        device_id,
-        push_back=lambda: device.update(deadline=now + POISON_PAUSE),
-    ):
-        device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": seq})
+        try:
+            with self.parking.apart(operation_id):
+                run(operation_id, report)
+        except Exception as error:  # noqa: BLE001 - only a connection that is gone comes so far
+            logger.warning("operation %s: the database is away: %s", operation_id, error)
+        finally:
+            connection.close()
 
 
-def _give_up(operation: Operation, now: datetime) -> None:
-    """Report an operation as lost."""
-    message = f"runner {operation.runner} is gone"
-    logger.warning("operation %s is lost: %s", operation.pk, message)
-    running = Operation.objects.filter(pk=operation.pk, status=Status.RUNNING, runner=operation.runner)
-    with contained(
-        "the loss of operation %s can't be reported; next try in a minute",
-        operation.pk,
-        push_back=lambda: running.update(lease_until=now + POISON_PAUSE),
-    ):
-        store(operation, Outcome(Answer.LOST, message))
+class BootFiles(Loop):
+    """Makes the boot files of whole racks match the database."""
+
+    name = "boot files"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self._scope = scope
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        bootfiles.reconcile(self._scope.racks)
 
 
-def _run_alone(operation_id: int) -> None:
-    try:
-        run(operation_id, report)
-    except Exception:
-        logger.exception("operation %s failed in the pulse", operation_id)
-    finally:
-        close_old_connections()
-        connection.close()
+def loops(scope: Scope, patience: Patience, *, stays: bool = True) -> list[list[Loop]]:
+    """Return what looks after whole racks, in groups that do not wait for one another.
+
+    What does not stay gives no heartbeat: a look in passing is no promise to look again.
+    """
+    timers = Timers(scope, patience)
+    heart: list[list[Loop]] = [[Heartbeat(scope, timers)]] if stays else []
+    return [[timers, Lost(scope)], *heart, [Operations(scope, patience)], [BootFiles(scope)]]

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "mozpool_site.access",
+    "mozpool_site.pulse",
     "devices",
     "bmm",
     "lifeguard",

@@ -7,8 +7,10 @@ rare; they are still possible between index ranges, and a restarted database dro
 import functools
 import logging
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -19,13 +21,52 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 TRIES = 5
-# What says that the database itself is away or busy; any other DatabaseError is about one statement or row.
+# What the database says when it is away, or when others are in the way; `is_gone` and `is_contention` tell which.
 UNAVAILABLE = (OperationalError, InterfaceError)
 # MySQL: deadlock, lock wait timeout, record changed since last read.
-_CONTENTION = {1213, 1205, 1020}
-# MySQL: server has gone away, lost connection during query; the connect errors of a restart; MariaDB's own for KILL.
-_GONE = {2006, 2013, 2002, 2003, 1053, 1927}
+_LOCK_WAIT_TIMEOUT = 1205
+_CONTENTION = {1213, _LOCK_WAIT_TIMEOUT, 1020}
+# MySQL: server has gone away, lost connection (also while it connects); the connect errors of a restart; too many
+# connections; MariaDB's own for KILL and MySQL's for a client that was idle for too long.
+_GONE = {2006, 2013, 2055, 2002, 2003, 2005, 1040, 1053, 1927, 4031}
+# SQLite has no connection to lose, but its file may be gone.
+_FILE_GONE = ("unable to open database file", "disk I/O error")
 _LOOK_AGAIN_SECONDS = 0.5
+
+_here = threading.local()
+
+
+class RowLockedError(Exception):
+    """Another transaction has locked a row, which is passed over and not waited for."""
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the connection to the database is gone: nothing can be done until there is another."""
+    if not isinstance(error, UNAVAILABLE):
+        return False
+    return isinstance(error, InterfaceError) or _code(error) in _GONE or str(error).startswith(_FILE_GONE)
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether others were in the way: another try may succeed."""
+    if isinstance(error, OperationalError):
+        return _code(error) in _CONTENTION or "database is locked" in str(error)
+    return isinstance(error, RowLockedError)
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Give up on a lock that somebody keeps, in this thread, instead of waiting for it again and again."""
+    before, _here.impatient = is_impatient(), True
+    try:
+        yield
+    finally:
+        _here.impatient = before
+
+
+def is_impatient() -> bool:
+    """Whether this thread has better things to do than to wait for a lock."""
+    return getattr(_here, "impatient", False)
 
 
 def retrying(function: Callable[P, R]) -> Callable[P, R]:
@@ -72,8 +113,11 @@ def patiently(function: Callable[[], R], seconds: float) -> R:
 
 
 def _worth_another_try(error: Exception) -> bool:
-    code = error.args[0] if error.args else None
-    if code in _GONE or isinstance(error, InterfaceError):
+    if is_gone(error):
         connection.close()
         return True
-    return code in _CONTENTION or "database is locked" in str(error)
+    return is_contention(error) and not (is_impatient() and _code(error) == _LOCK_WAIT_TIMEOUT)
+
+
+def _code(error: BaseException) -> object:
+    return error.args[0] if error.args else None

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from devices.admin_base import HistoryAdmin, LongList
 from mozpool_site.by_row import by_row
+from mozpool_site.pulse.models import Parked
 from requests_app.models import DailyFigures, PoolLease, Request
 from requests_app.states import REQUEST
 from requests_app.webhooks.admin import DeliveryAdmin, WebhookAdmin  # noqa: F401 - they register themselves
@@ -50,6 +51,14 @@ class PoolLeaseAdmin(HistoryAdmin):
     """Which pulse looks after the pool."""
 
     list_display = ("name", "owner", "until")
+
+
+@admin.register(Parked)
+class ParkedAdmin(HistoryAdmin):
+    """Rows that the pulses pass over for a while, and why."""
+
+    list_display = ("loop", "key", "times", "error", "first", "last", "until")
+    list_filter = ("loop",)
 
 
 class DaysList(LongList):

@@ -1,13 +1,14 @@
-"""What concerns the whole pool: expiry, requests' timers, matching, webhooks, retention, the figures of past days.
+"""The loops of the pool: expiry, requests' timers, matching, webhooks, bulk actions, retention, daily figures.
 
-One pulse at a time does it, the one that holds the pool's lease row; when it dies, another takes the lease
-over within seconds.
+One pulse at a time does it, the one that holds the pool's lease row; when it dies, another takes the lease over within
+seconds. What may take long, and need not be done at once, has a lease of its own.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -15,11 +16,14 @@ from django.db.models import Q, QuerySet
 
 from bmm import operations
 from bmm.runner_identity import runner_name
+from devices import retention as journal
 from devices.models import Device
-from devices.retention import prune
+from lifeguard import pulse as racks
 from lifeguard.bulk import progress as bulk
+from lifeguard.pulse import Patience, Scope
 from mozpool_site.access import retention as access
-from mozpool_site.contained import POISON_PAUSE, contained
+from mozpool_site.pulse import parking
+from mozpool_site.pulse.loop import Loop, Pulse
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
 from requests_app.claims import match_waiting
@@ -32,84 +36,105 @@ from requests_app.webhooks.courier import Courier
 
 # A dead holder's lease ends within 4 s, and others ask each second: the pool is looked after again within 5.
 LEASE = timedelta(seconds=4)
-_RENEW = timedelta(seconds=1)
-_LOOK_EVERY = timedelta(seconds=1)
-_MATCH_EVERY = timedelta(seconds=2)
-_SWEEP_EVERY = timedelta(seconds=3)
-_PRUNE_EVERY = timedelta(hours=1)
-# A day at a time: those before an upgrade are added up within the hour, and nothing else waits for it.
-_ADD_UP_EVERY = timedelta(seconds=20)
-# Of each second, for bulk actions: the lease must be renewed in time.
+_CHORES_LEASE = timedelta(seconds=60)
+# Of each second, for bulk actions.
 _BULK_SECONDS = 0.4
 _SLICE = 500
+# Between two slices others write.
+_BREATH = timedelta(seconds=0.1)
 
 
-@dataclass
-class PoolPulse:
-    """Looks after the pool while it holds the lease."""
+class Lease(Loop):
+    """Holds a row that only one pulse at a time has; the loops that need it ask `ours`, which costs nothing."""
 
-    _looked: datetime | None = None
-    _renewed: datetime | None = None
-    _matched: datetime | None = None
-    _swept: datetime | None = None
-    _pruned: datetime | None = None
-    _added: datetime | None = None
-    _courier: Courier = field(default_factory=Courier)
+    name = "lease"
 
-    def beat(self, now: datetime) -> None:
-        """Do what is due now, if the pool is ours."""
-        if not _every(_LOOK_EVERY, self._looked, now):
-            return
-        self._looked = now
-        if not self._lease(now):
-            return
-        self._expire(now)
-        self._timers(now)
-        with contained("webhooks can't be sent; next try in a second"):
-            self._courier.look(now)
-        # What somebody watches goes on by their looks as well, and faster.
-        with contained("bulk actions can't go on; next try in a second"):
-            bulk.advance(budget_seconds=_BULK_SECONDS)
-        if _every(_SWEEP_EVERY, self._swept, now):
-            self._swept = now
-            self._sweep(now)
-        if _every(_MATCH_EVERY, self._matched, now):
-            self._matched = now
-            match_waiting()
-        if _every(_PRUNE_EVERY, self._pruned, now):
-            self._pruned = now
-            with contained("what is old can't be pruned; next try in an hour"):
-                _forget(now)
-        if _every(_ADD_UP_EVERY, self._added, now):
-            self._added = now
-            with contained("past days can't be added up; next try in 20 seconds"):
-                add_up_next(now)
+    def __init__(self, row: str, lasts: timedelta) -> None:
+        super().__init__()
+        self.every = lasts / 4
+        self._row = row
+        self._lasts = lasts
+        self._until = float("-inf")
 
-    def stop(self) -> None:
-        """Let what is being sent end; takes as long as the slowest receiver, 20 s at most."""
-        self._courier.stop()
+    def ours(self) -> bool:
+        """Whether this process may do what the lease is for."""
+        return time.monotonic() < self._until
 
-    def _lease(self, now: datetime) -> bool:
-        if self._renewed is not None and now - self._renewed < _RENEW:
-            return True
+    def look(self, now: datetime) -> None:
+        """Renew it, or take it where it is free."""
+        asked = time.monotonic()
+        lease = {"owner": runner_name(), "until": now + self._lasts}
         free = Q(owner=runner_name()) | Q(until__lt=now) | Q(until=None)
-        held = PoolLease.objects.filter(free, name="pool").update(owner=runner_name(), until=now + LEASE)
-        if not held and not PoolLease.objects.filter(name="pool").exists():
-            held = _create_lease(now)
-        self._renewed = now if held else None
-        return bool(held)
+        held = PoolLease.objects.filter(free, name=self._row).update(**lease)
+        if not held and not PoolLease.objects.filter(name=self._row).exists():
+            with suppress(IntegrityError), transaction.atomic():
+                held = PoolLease.objects.create(name=self._row, **lease) is not None
+        self._until = asked + self._lasts.total_seconds() if held else float("-inf")
 
-    def _expire(self, now: datetime) -> None:
-        expired = Request.objects.filter(ended=None, expires__lte=now).order_by("expires")
-        _deliver(expired.values_list("pk", flat=True)[:_SLICE], "expire", now)
 
-    def _timers(self, now: datetime) -> None:
-        due = Request.objects.filter(ended=None, deadline__lte=now).order_by("deadline")
-        for pk, seq in due.values_list("pk", "state_seq")[:_SLICE]:
-            _deliver([pk], TIMEOUT, now, fence={"state_seq": seq})
+class PoolLoop(Loop):
+    """A loop that looks while its pulse holds a lease; without one it always does."""
 
-    def _sweep(self, now: datetime) -> None:
-        """Find requests that a lost signal would leave waiting for their next timer."""
+    def __init__(self, lease: Lease | None = None) -> None:
+        super().__init__()
+        self._lease = lease
+
+    def wanted(self) -> bool:
+        """Whether the lease is ours."""
+        return self._lease is None or self._lease.ours()
+
+
+class _RequestLoop(PoolLoop):
+    """Delivers an event to requests: to all that it concerns, or, `patience` later, to one."""
+
+    def __init__(
+        self, lease: Lease | None = None, *, only: int | None = None, patience: timedelta = timedelta(0)
+    ) -> None:
+        super().__init__(lease)
+        self._live = Request.objects.filter(ended=None, **({} if only is None else {"pk": only}))
+        self._patience = patience
+
+    def _unparked(self, requests: QuerySet[Request], now: datetime) -> QuerySet[Request]:
+        parked = self.parking.numbers(now)
+        return requests.exclude(pk__in=parked) if parked else requests
+
+    def _deliver(self, requests: Iterable[tuple[int, int]], event: str) -> None:
+        for pk, seq in self.within_budget(requests):
+            fence = {"state_seq": seq} if event == TIMEOUT else None
+            with self.parking.apart(pk), suppress(Request.DoesNotExist):
+                request_runner.deliver_unless_locked(pk, Event(event), fence=fence)
+
+
+class Expiry(_RequestLoop):
+    """Ends requests whose time is over."""
+
+    name = "expiry"
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        expired = self._unparked(self._live.filter(expires__lte=now - self._patience), now)
+        self._deliver(expired.order_by("expires").values_list("pk", "state_seq")[:_SLICE], "expire")
+
+
+class RequestTimers(_RequestLoop):
+    """Lets the deadlines of requests pass."""
+
+    name = "request timers"
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        due = self._unparked(self._live.filter(deadline__lte=now - self._patience), now)
+        self._deliver(due.order_by("deadline").values_list("pk", "state_seq")[:_SLICE], TIMEOUT)
+
+
+class Sweep(_RequestLoop):
+    """Finds requests that a lost signal would leave waiting for their next timer."""
+
+    name = "sweep"
+    every = timedelta(seconds=3)
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
         held = Device.objects.filter(held_by__isnull=False)
         self._tell("pending", held.filter(Q(state="ready") | ~Q(result="")), "device_settled", now)
         self._tell("ready", held.exclude(state="ready"), "device_left", now)
@@ -120,41 +145,110 @@ class PoolPulse:
         concerned = Request.objects.filter(state=state, pk__in=held.values("held_by"))
         if event == "rack_down":
             concerned = concerned.filter(requested_device=None)
-        _deliver(concerned.values_list("pk", flat=True), event, now)
+        self._deliver(self._unparked(concerned, now).values_list("pk", "state_seq"), event)
 
 
-def _create_lease(now: datetime) -> bool:
-    try:
-        with transaction.atomic():
-            PoolLease.objects.create(name="pool", owner=runner_name(), until=now + LEASE)
-    except IntegrityError:
-        return False
-    return True
+class Matching(PoolLoop):
+    """Brings free devices and waiting requests together, where no event has."""
+
+    name = "matching"
+    every = timedelta(seconds=2)
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        match_waiting()
 
 
-def _deliver(
-    requests: Iterable[int], event: str, now: datetime, fence: dict[str, object] | None = None
-) -> None:
-    """Deliver an event to each."""
-    for pk in requests:
-        request = Request.objects.filter(pk=pk)
-        with contained(
-            "%s of request %s failed; next try in a minute",
-            event,
-            pk,
-            # Only a timer is found again by its deadline; the rest are found by what they are.
-            push_back=partial(request.update, deadline=now + POISON_PAUSE) if event == TIMEOUT else None,
-        ):
-            request_runner.deliver(pk, Event(event), fence=fence)
+class Webhooks(PoolLoop):
+    """Has what webhooks are to be told sent, by threads of its own."""
+
+    name = "webhooks"
+
+    def __init__(self, lease: Lease | None = None) -> None:
+        super().__init__(lease)
+        self._courier = Courier()
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        self._courier.look(now)
+
+    def end(self, seconds: float) -> bool:
+        """Let what is being sent end; takes as long as the slowest receiver, 20 s at most."""
+        return self._courier.stop(seconds)
 
 
-def _forget(now: datetime) -> None:
-    prune(now)
-    access.prune(now)
-    operations.prune(now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS))
-    queue.prune(now)
-    bulk.prune(now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS))
+class Bulk(PoolLoop):
+    """Carries bulk actions on; what somebody watches goes on by their looks as well, and faster."""
+
+    name = "bulk actions"
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        bulk.advance(budget_seconds=_BULK_SECONDS)
 
 
-def _every(pause: timedelta, last: datetime | None, now: datetime) -> bool:
-    return last is None or now - last >= pause
+class ParkedRows(PoolLoop):
+    """Forgets rows that were parked and that nobody needs any more."""
+
+    name = "parked rows"
+    every = timedelta(seconds=30)
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        parking.prune(now)
+
+
+class Retention(PoolLoop):
+    """Forgets what is old, a slice at a time."""
+
+    name = "retention"
+    every = timedelta(hours=1)
+    # Each drops one slice, and returns how much that was.
+    kinds: ClassVar[dict[str, Callable[[datetime], int]]] = {
+        "journal": journal.prune_some,
+        "access": access.prune_some,
+        "operations": lambda now: operations.prune_some(_journal_begins(now)),
+        "deliveries": queue.prune_some,
+        "bulk actions": lambda now: bulk.prune_some(_journal_begins(now)),
+    }
+
+    def look(self, now: datetime) -> datetime | None:
+        """Drop one slice of each kind; at once again where there may be more."""
+        parked, more = self.parking.keys(now), 0
+        for kind, prune_some in self.kinds.items():
+            if kind not in parked:
+                with self.parking.apart(kind):
+                    more += prune_some(now)
+        return now + _BREATH if more else None
+
+
+class DailySums(PoolLoop):
+    """Adds up past days, one at a time: those before an upgrade are added up within the hour."""
+
+    name = "daily figures"
+    every = timedelta(seconds=20)
+
+    def look(self, now: datetime) -> None:
+        """Look once."""
+        add_up_next(now)
+
+
+def pool_loops() -> list[list[Loop]]:
+    """Return what looks after the pool, in groups that do not wait for one another."""
+    pool, chores = Lease("pool", LEASE), Lease("chores", _CHORES_LEASE)
+    return [
+        [pool, chores],
+        [Expiry(pool), RequestTimers(pool), Sweep(pool)],
+        [Matching(pool)],
+        [Webhooks(pool), Bulk(pool), ParkedRows(pool)],
+        [DailySums(chores), Retention(chores)],
+    ]
+
+
+def whole(scope: Scope, patience: Patience, *, stays: bool = True) -> Pulse:
+    """Return the pulse over some racks and the pool."""
+    return Pulse(*racks.loops(scope, patience, stays=stays), *pool_loops())
+
+
+def _journal_begins(now: datetime) -> datetime:
+    return now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS)

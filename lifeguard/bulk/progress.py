@@ -21,6 +21,7 @@ from lifeguard.bulk.verbs import VERBS, Ask, Asked, Verb, verb_named
 from mozpool_site import clock
 from mozpool_site.contained import contained
 from mozpool_site.errors import MozpoolError
+from mozpool_site.slices import delete_some
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
 
@@ -48,14 +49,9 @@ def advance(batch_id: int | None = None, *, budget_seconds: float) -> bool:
     return batches.filter(**{} if batch_id is None else {"pk": batch_id}).exists()
 
 
-def prune(before: datetime) -> int:
-    """Forget batches that ended before a moment, with their items; give how many."""
-    old = Batch.objects.filter(finished__lt=before).order_by("pk")
-    forgotten = 0
-    while numbers := list(old.values_list("pk", flat=True)[:_BATCHES]):
-        Batch.objects.filter(pk__in=numbers).delete()
-        forgotten += len(numbers)
-    return forgotten
+def prune_some(before: datetime) -> int:
+    """Forget some batches that ended before a moment, with their items; return how many."""
+    return delete_some(Batch.objects.filter(finished__lt=before).order_by("finished", "pk"), _BATCHES)
 
 
 def _ask_waiting(batch: Batch, until: float) -> None:
@@ -75,7 +71,7 @@ def _turn(batch: Batch, item_id: int) -> None:
         "bulk action %s failed for its item %s",
         batch.pk,
         item_id,
-        push_back=lambda: item.update(progress=Progress.FAILED, ended=clock.now(), message=broken),
+        failed=lambda: item.update(progress=Progress.FAILED, ended=clock.now(), message=broken),
     ):
         _ask(batch, item_id)
 

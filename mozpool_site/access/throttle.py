@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from mozpool_site import clock
 from mozpool_site.access.models import Failures
 from mozpool_site.errors import TooManyError
@@ -66,9 +68,9 @@ def token_failed(address: Address | None) -> None:
 
 
 @retrying
-def forget(now: datetime) -> int:
-    """Delete counters that count no more; give how many."""
-    return Failures.objects.filter(last__lt=now - FORGET).delete()[0]
+def forgotten(now: datetime) -> QuerySet[Failures]:
+    """Select counters that count no more."""
+    return Failures.objects.filter(last__lt=now - FORGET).order_by("last")
 
 
 def _login_keys(name: str, address: Address | None) -> dict[str, Allowance]:

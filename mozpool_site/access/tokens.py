@@ -136,9 +136,9 @@ def listed(owner: str | None = None) -> QuerySet[Token]:
     return tokens if owner is None else tokens.filter(user__username=owner)
 
 
-def forget(now: datetime) -> int:
-    """Delete tokens that expired a month ago; give how many."""
-    return Token.objects.filter(expires__lt=now - _KEPT_AFTER_EXPIRY).delete()[0]
+def forgotten(now: datetime) -> QuerySet[Token]:
+    """Select tokens that expired a month ago."""
+    return Token.objects.filter(expires__lt=now - _KEPT_AFTER_EXPIRY).order_by("expires")
 
 
 def _check_number(user: User, now: datetime) -> None:

@@ -16,7 +16,7 @@ from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event, Step, Verdict, enter, stale, step
 from mozpool_site.statemachine.models import MachineColumns
 from mozpool_site.statemachine.spec import TIMEOUT, Spec, Work
-from mozpool_site.transactions import retrying
+from mozpool_site.transactions import RowLockedError, retrying
 
 RowT = TypeVar("RowT", bound=MachineColumns)
 
@@ -73,6 +73,23 @@ class Runner(ABC, Generic[RowT]):
         @retrying
         def transact() -> Delivery[RowT]:
             row, now = self.lock(pk)
+            return self.deliver_locked(row, event, now, fence=fence, by=by)
+
+        return transact()
+
+    def deliver_unless_locked(
+        self, pk: int, event: Event, *, fence: Mapping[str, object] | None = None, by: Actor = MACHINE
+    ) -> Delivery[RowT]:
+        """Let an event happen to a row as `deliver` does, but raise RowLockedError rather than wait for its lock."""
+
+        @retrying
+        def transact() -> Delivery[RowT]:
+            rows = self._rows().filter(pk=pk).annotate(db_now=clock.DB_NOW)
+            row = self.lock_one_of(rows)  # type: ignore[arg-type]  # annotated
+            if row is None:
+                self._rows().values_list("pk").get(pk=pk)  # raises DoesNotExist
+                raise RowLockedError(f"another transaction has locked {self.spec.name} {pk}")
+            now = clock.aware(getattr(row, "db_now"))  # noqa: B009 - as in `lock`
             return self.deliver_locked(row, event, now, fence=fence, by=by)
 
         return transact()

@@ -12,11 +12,8 @@ from lifeguard.attend import Attendant
 from lifeguard.management.follow import States, warn_of_others, watch
 from mozpool_site import clock
 from mozpool_site.live import Progress
-from mozpool_site.statemachine.machine import Event
-from mozpool_site.statemachine.spec import TIMEOUT
-from requests_app.claims import match_waiting
-from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
+from requests_app.pulse import Expiry, Matching, RequestTimers
 
 # A pulse deals with a request that is due within a second or so.
 _PATIENCE = timedelta(seconds=3)
@@ -32,6 +29,9 @@ class RequestWatch:
     _last: int = 0
     _warned: set[int] = field(default_factory=set)
     _matched: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._loops = [loop(only=self.request_id, patience=_PATIENCE) for loop in (Expiry, RequestTimers)]
 
     def wait(self, *, seconds: float, here: bool) -> Request:
         """Wait until the request is ready or has ended, for `seconds` at most; give it as it is then."""
@@ -50,23 +50,16 @@ class RequestWatch:
         return request.state == "ready" or request.ended is not None
 
     def _push(self) -> None:
-        """Do for this request what the pool's pulse does for all, where that comes too late."""
+        """Let the pool's loops look, at this request, where no pulse has."""
         now = clock.now()
-        request = Request.objects.get(pk=self.request_id)
-        if request.ended is not None:
-            return
-        if request.expires <= now - _PATIENCE:
-            request_runner.deliver(request.pk, Event("expire"))
-        elif request.deadline is not None and request.deadline <= now - _PATIENCE:
-            request_runner.deliver(request.pk, Event(TIMEOUT), fence={"state_seq": request.state_seq})
-        elif (
-            request.state == "finding_device"
-            and time.monotonic() - self._matched >= _PATIENCE.total_seconds()
-        ):
+        for loop in self._loops:
+            loop.look(now)
+        waits = Request.objects.filter(pk=self.request_id, state="finding_device").exists()
+        if waits and time.monotonic() - self._matched >= _PATIENCE.total_seconds():
             self._matched = time.monotonic()
-            if not PoolLease.objects.filter(until__gt=now).exists():
+            if not PoolLease.objects.filter(name="pool", until__gt=now).exists():
                 # All that wait, in their turn: nobody gets ahead because somebody watches.
-                match_waiting()
+                Matching().look(now)
 
     def _warn(self, attendant: Attendant, held: list[int]) -> None:
         new = [pk for pk in held if pk not in self._warned]

@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,6 +35,7 @@ class Courier:
 
     patience: Patience = PATIENCE
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "courier"))
+    _sent: list[Future[None]] = field(default_factory=list)
     _at_work: Counter[int] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -50,12 +51,15 @@ class Courier:
                 if self._at_work[webhook_id] >= _THREADS_OF_ONE:
                     continue
                 self._at_work[webhook_id] += 1
-            self._pool.submit(self._serve, webhook_id)
+            self._sent = [future for future in self._sent if not future.done()]
+            self._sent.append(self._pool.submit(self._serve, webhook_id))
 
-    def stop(self) -> None:
-        """Let each thread end the one delivery that it has in hand, 20 s at most."""
+    def stop(self, seconds: float) -> bool:
+        """Let each thread end the one delivery that it has in hand; return whether all did in so many seconds."""
         self._stopping.set()
-        self._pool.shutdown(wait=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        begun = [future for future in self._sent if not future.cancelled()]
+        return not wait(begun, max(0.0, seconds)).not_done
 
     def _free(self) -> int:
         with self._lock:

@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from devices import journal
 from mozpool_site import clock
+from mozpool_site.slices import delete_some
 from mozpool_site.transactions import retrying
 from requests_app.webhooks.models import Attempt, Delivery, Status, Webhook
 from requests_app.webhooks.sending import Answer
@@ -189,25 +190,27 @@ def bury(webhook_id: int) -> None:
         )
 
 
-def prune(now: datetime) -> int:
-    """Forget deliveries, with their log, a week after they ended, and then the webhooks of requests; give how many."""
+def prune_some(now: datetime) -> int:
+    """Forget some deliveries, with their log, a week after they ended, then webhooks of requests; return how many.
+
+    Each selection goes along an index, and so does the one of what deleted webhooks have left.
+    """
     old = now - KEEP
-    orphaned = ~Exists(Webhook.objects.filter(pk=OuterRef("webhook_id")))
-    # What still waits a week after its time belongs to a webhook that is switched off.
-    late = Q(status=Status.WAITING, give_up__lt=old)
-    over = Delivery.objects.filter(Q(finished__lt=old) | late | orphaned).order_by()
-    forgotten = 0
-    while keys := list(over.values_list("pk", flat=True)[:_SLICE]):
-        Attempt.objects.filter(delivery__in=keys).delete()
-        forgotten += Delivery.objects.filter(pk__in=keys).delete()[0]
-    told = Webhook.objects.filter(request__ended__lt=old).exclude(Exists(_deliveries_of_outer()))
-    while keys := list(told.values_list("pk", flat=True)[:_SLICE]):
-        forgotten += Webhook.objects.filter(pk__in=keys).delete()[0]
-    return forgotten
+    ended = Delivery.objects.filter(finished__lt=old).order_by("finished")
+    told = Webhook.objects.filter(request__ended__lt=old).exclude(
+        Exists(Delivery.objects.filter(webhook=OuterRef("pk")))
+    )
+    return delete_some(ended) + _forget_waiting(old) + delete_some(told.order_by("pk"))
 
 
-def _deliveries_of_outer() -> QuerySet[Delivery]:
-    return Delivery.objects.filter(webhook=OuterRef("pk"))
+def _forget_waiting(old: datetime) -> int:
+    """Forget what waits, though its webhook was deleted, or switched off until a week after its time."""
+    waiting = Delivery.objects.filter(status=Status.WAITING)
+    webhooks = set(waiting.order_by().values_list("webhook_id", flat=True).distinct())
+    gone = webhooks - set(Webhook.objects.filter(pk__in=webhooks).values_list("pk", flat=True))
+    off = Webhook.objects.filter(Q(active=False) | Q(dead_since__isnull=False), pk__in=webhooks)
+    late = waiting.filter(webhook__in=list(off.values_list("pk", flat=True)), give_up__lt=old)
+    return delete_some(waiting.filter(webhook__in=gone).order_by()) + delete_some(late.order_by())
 
 
 def _pause(first: timedelta, longest: timedelta, number: int) -> timedelta:

@@ -27,7 +27,7 @@ def measure(quick: bool) -> Section:
     """Measure at each size, with an idle pool and with a tenth of it in somebody's hands."""
     lines: list[Line] = []
     remarks = [
-        "A pass is RackPulse.beat and PoolPulse.beat, a second apart; the median of them, and the dearest."
+        "A pass is one look of every loop, one after the other, a second apart; the median of them, and the dearest."
     ]
     with ExitStack() as stack:
         servers = stack.enter_context(ground())

@@ -84,12 +84,12 @@ class Chaos:
 
     def kill_pulse(self) -> None:
         """Kill the pulse that looks after the pool; another one must take over."""
-        owner = str(self.observer.one("SELECT owner FROM requests_app_poollease"))
+        owner = str(self.observer.one("SELECT owner FROM requests_app_poollease WHERE name = 'pool'"))
         by_pid = {str(self.pool.pid(name)): name for name in ("pulse", "pulse.p1", "pulse.p2")}
         victim = by_pid[owner.split(":")[1]]
         self._kill(victim)
         began = time.monotonic()
-        while str(self.observer.one("SELECT owner FROM requests_app_poollease")) == owner:
+        while str(self.observer.one("SELECT owner FROM requests_app_poollease WHERE name = 'pool'")) == owner:
             time.sleep(0.05)
         self._note(f"{victim} killed", "another pulse holds the pool", time.monotonic() - began, 5)
         self.pool.start_process(victim)

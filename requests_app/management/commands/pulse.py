@@ -1,26 +1,25 @@
 """`manage.py pulse`: the heart beat of some racks, and of the pool."""
 
 import logging
+import os
 import signal
 import threading
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, InterfaceError, connection
 
-from lifeguard.pulse import RackPulse
+from lifeguard.pulse import Patience, Scope
 from mozpool_site import clock
 from mozpool_site.errors import MozpoolError
-from requests_app.pulse import PoolPulse
+from requests_app import pulse_status
+from requests_app.pulse import whole
 
 logger = logging.getLogger(__name__)
 
-# How soon to look again while the database is away; the bound is its outage plus ten seconds.
-_DATABASE_AWAY = 1.0
-# Racks come and go while a pulse over all of them runs.
-_LOOK_FOR_RACKS_EVERY = 10.0
+# For what is in hand after SIGTERM: a batch of power operations ends by its own deadline of 20 s, a storage check by
+# one of 30. systemd's TimeoutStopSec must be longer.
+_LAST_SECONDS = 35.0
 
 
 class Command(BaseCommand):
@@ -41,47 +40,30 @@ class Command(BaseCommand):
         )
         parser.add_argument("--once", action="store_true", help="look once, then leave")
         parser.add_argument("--no-bells", action="store_true", help="ring nobody, do everything here")
+        parser.add_argument(
+            "--status",
+            action="store_true",
+            help="do nothing; print which pulses were seen when, who looks after the pool, and what is parked",
+        )
 
-    def handle(self, *, rack: list[str], once: bool, no_bells: bool, **_: Any) -> None:
+    def handle(self, *, rack: list[str], once: bool, no_bells: bool, status: bool, **_: Any) -> None:
         """Beat until told to stop."""
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
         try:
-            racks = RackPulse.over(rack)
+            scope = Scope.of_racks(rack)
         except MozpoolError as error:
             self.stderr.write(f"pulse: {error}")
             raise SystemExit(error.exit_status) from error
-        racks.ring_bells, racks.stays = not no_bells, not once
-        pool = PoolPulse()
-        known = time.monotonic()
-        while not stop.is_set():
-            if not rack and time.monotonic() - known > _LOOK_FOR_RACKS_EVERY:
-                racks.racks, known = _racks_now(racks), time.monotonic()
-            pause = _beat(racks, pool)
-            if once:
-                break
-            stop.wait(pause)
-        racks.pool.shutdown(wait=True)
-        pool.stop()
-
-
-def _beat(racks: RackPulse, pool: PoolPulse) -> float:
-    """Beat once; give the seconds until the next beat."""
-    try:
-        now = clock.now()
-        following = racks.beat(now)
-        pool.beat(now)
-        return max(0.02, (following - clock.now()).total_seconds())
-    except (DatabaseError, InterfaceError) as error:
-        logger.warning("the database is away: %s", error)
-        connection.close()
-        return _DATABASE_AWAY
-
-
-def _racks_now(racks: RackPulse) -> dict[int, str]:
-    try:
-        return RackPulse.over([]).racks
-    except (DatabaseError, InterfaceError):
-        connection.close()
-        return racks.racks
+        if status:
+            self.stdout.write("\n".join(pulse_status.lines(scope, clock.now())))
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        pulse = whole(scope, Patience(alone=no_bells), stays=not once)
+        if once:
+            pulse.once()
+            pulse.end(seconds=_LAST_SECONDS)
+        elif not pulse.run(stop, _LAST_SECONDS):
+            logger.warning("what is in hand does not end; it is left as if this process had been killed")
+            logging.shutdown()
+            os._exit(0)

@@ -9,9 +9,8 @@ from typing import Any
 from django.db import connection
 
 from devices.lab import LabPlan, seed
-from lifeguard.pulse import RackPulse
 from mozpool_site import clock
-from requests_app.pulse import PoolPulse
+from tests.beats import pool_beats, rack_beats
 from tests.bench.child import Order
 
 _EMPTY_FIRST = (
@@ -105,7 +104,7 @@ def _measure(passes: int) -> Order:
 
 
 def _beats() -> Callable[[], float]:
-    racks, pool = RackPulse.over([]), PoolPulse()
+    racks, pool = rack_beats(), pool_beats()
     now = clock.now()
 
     def beat() -> float:

@@ -258,6 +258,7 @@ MODELS = {
     "lifeguard/batch": HISTORY,
     "lifeguard/batchitem": HISTORY,
     "lifeguard/install": HISTORY,
+    "pulse/parked": HISTORY,
     "requests_app/attempt": HISTORY,
     "requests_app/delivery": HISTORY,
     "requests_app/dailyfigures": HISTORY,

@@ -16,7 +16,7 @@ from mozpool_site.access import audit
 from mozpool_site.access.models import AuditEntry
 from mozpool_site.errors import ConflictError
 from mozpool_site.statemachine.runner import MACHINE, Actor
-from requests_app.pulse import PoolPulse
+from tests.beats import pool_beats
 from tests.factories import file_order, make_controller, make_device, make_image
 
 pytestmark = pytest.mark.django_db
@@ -139,5 +139,5 @@ def test_the_trail_is_kept_for_its_days_and_pruned_with_the_journal(settings: Se
 def test_the_pulse_prunes_the_trail() -> None:
     audit.record("old", "thing", "it", by=OPS)
     AuditEntry.objects.update(time=clock.now() - timedelta(days=366))
-    PoolPulse().beat(clock.now())
+    pool_beats().beat(clock.now())
     assert told() == []

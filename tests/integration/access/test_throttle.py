@@ -97,7 +97,7 @@ def test_an_hour_later_all_is_forgotten() -> None:
     wait(3601)
     assert failures(5) == []
     wait(3601)
-    assert throttle.forget(clock.now()) == 3
+    assert throttle.forgotten(clock.now()).delete()[0] == 3
     assert not Failures.objects.exists()
 
 

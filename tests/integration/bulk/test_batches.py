@@ -22,7 +22,7 @@ from mozpool_site.access.models import AuditEntry
 from mozpool_site.errors import ConflictError, InvalidInputError, MozpoolError, UnknownNameError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
-from requests_app.pulse import PoolPulse
+from tests.beats import pool_beats
 from tests.factories import make_controller, make_device, make_devices, make_image
 from tests.integration.threads import in_threads
 
@@ -235,7 +235,7 @@ def test_a_form_that_is_sent_twice_starts_one_batch_and_somebody_elses_key_is_an
 @really  # pruning alters tables, which ends transactions on MySQL
 def test_the_pulse_carries_out_what_nobody_watches_and_ends_it() -> None:
     batch = begin("comment", make_devices(3, comments="old"), {"text": "new\r\nline", "mode": "append"})
-    PoolPulse().beat(clock.now())
+    pool_beats().beat(clock.now())
     batch.refresh_from_db()
     assert batch.finished is not None
     assert far(batch) == ["done"] * 3
@@ -335,8 +335,8 @@ def test_old_batches_are_forgotten_with_their_items() -> None:
     batch = begin("comment", [make_device()], {"text": "x", "mode": "append"})
     progress.advance(batch.pk, budget_seconds=LONG)
     open_one = begin("ping", [make_device()])
-    assert progress.prune(clock.now() - timedelta(days=1)) == 0
-    assert progress.prune(clock.now() + timedelta(days=1)) == 1
+    assert progress.prune_some(clock.now() - timedelta(days=1)) == 0
+    assert progress.prune_some(clock.now() + timedelta(days=1)) == 1
     assert list(BatchItem.objects.values_list("batch", flat=True)) == [open_one.pk]
 
 

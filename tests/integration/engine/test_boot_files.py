@@ -7,8 +7,8 @@ from pytest_django import Settings
 
 from bmm import bootfiles
 from devices.models import BootConfig, Device
-from lifeguard.pulse import RackPulse
 from mozpool_site import clock
+from tests.beats import rack_beats
 from tests.factories import make_device, make_image, make_rack
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,7 @@ def test_a_pulse_writes_what_is_missing_mends_what_was_changed_and_removes_what_
     missing, changed, over = (make_device(netboot=config), make_device(netboot=config), make_device())
     file_of(folder, changed).write_text("LOCALBOOT 0\n")
     file_of(folder, over).write_text("DEFAULT install\n")
-    RackPulse.over([]).beat(clock.now())
+    rack_beats().beat(clock.now())
     assert file_of(folder, missing).read_text().startswith("DEFAULT install\n")
     assert file_of(folder, changed).read_text().startswith("DEFAULT install\n")
     assert not file_of(folder, over).exists()
@@ -71,7 +71,7 @@ def test_files_of_another_rack_and_of_strangers_are_left_alone(folder: Path) -> 
     stranger.write_text("DEFAULT stranger\n")
     default = folder / "default"
     default.write_text("LOCALBOOT 0\n")
-    RackPulse.over([make_rack("p1").name]).beat(clock.now())
+    rack_beats(make_rack("p1").name).beat(clock.now())
     assert file_of(folder, elsewhere).read_text() == "DEFAULT theirs\n"
     assert stranger.exists()
     assert default.exists()
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_written_stops_no_pulse_and_is_tried_again(folde
     device = make_device(netboot=boot_config())
     folder.rmdir()
     folder.write_text("in the way")
-    RackPulse.over([]).beat(clock.now())
+    rack_beats().beat(clock.now())
     folder.unlink()
-    RackPulse.over([]).beat(clock.now())
+    rack_beats().beat(clock.now())
     assert file_of(folder, device).exists()

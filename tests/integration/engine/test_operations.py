@@ -10,13 +10,13 @@ from bmm.operations import Answer, Outcome
 from bmm.run import run
 from devices.models import Device, Journal
 from lifeguard.machine import device_runner
-from lifeguard.pulse import RackPulse
 from lifeguard.reports import report
 from lifeguard.services import please
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
+from tests.beats import rack_beats
 from tests.factories import make_device, make_devices, make_image
 from tests.integration.threads import in_threads
 
@@ -115,7 +115,7 @@ def test_an_operation_whose_runner_died_is_begun_again_and_counts_nothing_agains
     operation = Operation.objects.get()
     assert operations.claim(operation, clock.now())
     run_out(operation)
-    RackPulse.over([]).beat(clock.now())
+    rack_beats().beat(clock.now())
     device.refresh_from_db()
     first, second = Operation.objects.order_by("pk")
     assert (first.status, first.result, first.running_on) == (Status.LOST, Answer.LOST, None)
@@ -128,7 +128,7 @@ def test_two_pulses_that_find_the_same_lost_operation_report_it_once() -> None:
     operation = Operation.objects.get()
     assert operations.claim(operation, clock.now())
     run_out(operation)
-    in_threads(2, lambda _: RackPulse.over([]).beat(clock.now()))
+    in_threads(2, lambda _: rack_beats().beat(clock.now()))
     device.refresh_from_db()
     assert device.state_seq == 2
     assert Operation.objects.count() == 2
@@ -141,7 +141,7 @@ def test_the_device_of_a_dead_runner_whose_operation_was_called_off_is_freed_whe
     behind = operations.queue(device, Kind.PING, clock.now(), actor="ada")
     assert not operations.claim(behind, clock.now())
     run_out(operation)
-    RackPulse.over([]).beat(clock.now())
+    rack_beats().beat(clock.now())
     assert operations.claim(behind, clock.now())
 
 
@@ -150,7 +150,7 @@ def test_a_runner_that_comes_back_after_its_lease_changes_nothing() -> None:
     operation = Operation.objects.get()
     assert operations.claim(operation, clock.now())
     run_out(operation)
-    RackPulse.over([]).beat(clock.now())
+    rack_beats().beat(clock.now())
     report(operation, Outcome(Answer.OK))
     device.refresh_from_db()
     assert (device.state, device.state_seq) == ("pc_power_cycling", 2)

@@ -10,9 +10,9 @@ import pytest
 from bmm import operations
 from bmm.models import Kind, Operation, Status
 from devices.models import Device, Rack
-from lifeguard.pulse import RackPulse
 from mozpool_site import clock
 from mozpool_site.errors import UnknownNameError
+from tests.beats import Beats, rack_beats
 from tests.factories import make_device, make_devices, make_image, make_rack
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,7 +25,7 @@ def open_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def beat_until_ready(pulse: RackPulse, devices: list[Device], seconds: float) -> float | None:
+def beat_until_ready(pulse: Beats, devices: list[Device], seconds: float) -> float | None:
     """Let a pulse beat as the command does, until all devices are ready; None when they are not in time."""
     began = time.monotonic()
     names = [device.pk for device in devices]
@@ -38,7 +38,7 @@ def beat_until_ready(pulse: RackPulse, devices: list[Device], seconds: float) ->
             time.sleep(max(0.02, min(0.2, (following - clock.now()).total_seconds())))
         return None
     finally:
-        pulse.pool.shutdown(wait=True)
+        pulse.stop()
 
 
 def verifying(port: int, window: int) -> Device:
@@ -59,7 +59,7 @@ def test_a_check_whose_window_is_shorter_than_the_pulses_patience_is_made_althou
     open_port: int,
 ) -> None:
     device = verifying(open_port, window=2)
-    took = beat_until_ready(RackPulse.over([]), [device], 12)
+    took = beat_until_ready(rack_beats(), [device], 12)
     assert took is not None
     assert took < 9
     device.refresh_from_db()
@@ -73,7 +73,7 @@ def test_once_a_pulse_has_found_that_nobody_comes_it_does_not_wait_for_each_oper
     late = clock.now() - timedelta(seconds=11)
     Operation.objects.update(not_before=late, created=late)
     second = verifying_too(device)
-    took = beat_until_ready(RackPulse.over([]), [device, second], 8)
+    took = beat_until_ready(rack_beats(), [device, second], 8)
     assert took is not None
     assert took < 4
 
@@ -93,9 +93,9 @@ def verifying_too(first: Device) -> Device:
 
 def test_an_operation_that_was_only_just_rung_for_is_left_to_the_workers(open_port: int) -> None:
     verifying(open_port, window=45)
-    pulse = RackPulse.over([])
+    pulse = rack_beats()
     pulse.beat(clock.now())
-    pulse.pool.shutdown(wait=True)
+    pulse.stop()
     assert Operation.objects.get().status == Status.QUEUED
 
 
@@ -108,10 +108,10 @@ def test_a_rack_without_a_worker_does_not_make_the_pulse_take_the_work_of_anothe
     elsewhere = verifying_too(device)
     Device.objects.filter(pk=elsewhere.pk).update(rack=make_rack("p2"))
     Operation.objects.filter(device=elsewhere).update(rack=make_rack("p2"))
-    pulse = RackPulse.over([])
+    pulse = rack_beats()
     pulse.beat(clock.now())
     pulse.beat(clock.now())
-    pulse.pool.shutdown(wait=True)
+    pulse.stop()
     device.refresh_from_db()
     assert device.state == "ready"
     assert Operation.objects.get(device=elsewhere).status == Status.QUEUED
@@ -122,9 +122,9 @@ def test_a_pulse_looks_after_its_racks_only() -> None:
     past = clock.now() - timedelta(seconds=9)
     here = make_devices(1, state="mobile_init_started", deadline=past)[0]
     there = make_devices(1, state="mobile_init_started", deadline=past, rack=make_rack("p2"))[0]
-    pulse = RackPulse.over(["p1"])
+    pulse = rack_beats("p1")
     pulse.beat(clock.now())
-    pulse.pool.shutdown(wait=True, cancel_futures=True)
+    pulse.stop()
     here.refresh_from_db()
     there.refresh_from_db()
     assert (here.state_seq > 0, there.state) == (True, "mobile_init_started")
@@ -135,28 +135,30 @@ def test_a_pulse_looks_after_its_racks_only() -> None:
 def test_a_rack_that_does_not_exist_is_named() -> None:
     make_rack("p1")
     with pytest.raises(UnknownNameError, match="there is no rack 'p9'"):
-        RackPulse.over(["p1", "p9"])
+        rack_beats("p1", "p9")
 
 
 def test_the_next_beat_comes_when_the_next_operation_is_due_and_within_a_second() -> None:
     now = clock.now()
     device = make_device(deadline=now + timedelta(seconds=0.4))
-    assert RackPulse.over([]).beat(now) == now + timedelta(seconds=1)
+    assert rack_beats().beat(now) == now + timedelta(seconds=1)
     for pause, following in ((0.4, 0.4), (0.02, 0.1), (50, 1)):
         Operation.objects.all().delete()
         moment = now + timedelta(seconds=pause)
         operations.queue(device, Kind.PING, now, state_seq=0, not_before=moment)
-        assert RackPulse.over([]).beat(now) == now + timedelta(seconds=following)
+        assert rack_beats().beat(now) == now + timedelta(seconds=following)
 
 
 def test_more_timers_than_fit_into_a_beat_all_fire() -> None:
     make_image()
     make_devices(520, state="mobile_init_started", deadline=clock.now() - timedelta(seconds=9))
-    pulse = RackPulse.over([])
+    pulse = rack_beats()
+    now = clock.now()
     try:
-        for _ in range(2):
-            pulse.beat(clock.now())
+        # A look ends when its time is over, and the next one goes on.
+        for second in range(9):
+            pulse.beat(now + timedelta(seconds=second))
         assert not Device.objects.filter(state="mobile_init_started").exists()
         assert Operation.objects.count() >= 520
     finally:
-        pulse.pool.shutdown(wait=True, cancel_futures=True)
+        pulse.stop()

@@ -18,13 +18,12 @@ from bmm.models import Kind, Operation, Status
 from devices.journal import append, line
 from devices.listing import lines_of_device, lines_of_request
 from devices.models import Device, Image, PowerController
-from lifeguard.pulse import RackPulse
 from mozpool_site import clock
 from requests_app import claims
 from requests_app.matching import Demand
 from requests_app.models import Request
-from requests_app.pulse import PoolPulse
 from requests_app.waiting.queue import queue
+from tests.beats import pool_beats, rack_beats
 from tests.factories import make_controller, make_devices, make_image, make_rack, make_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -156,9 +155,9 @@ def hot() -> dict[str, Callable[[], object]]:
         "calling off": lambda: operations.supersede(busy.pk),
         "a device's journal": lambda: lines_of_device(busy.pk, 50),
         "a request's journal": lambda: lines_of_request(waiting.pk, 50),
-        "a beat over one rack": lambda: RackPulse.over(["p1"]).beat(clock.now()),
-        "a beat over all racks": lambda: RackPulse.over([]).beat(clock.now()),
-        "a beat over the pool": lambda: PoolPulse().beat(clock.now()),
+        "a beat over one rack": lambda: rack_beats("p1").beat(clock.now()),
+        "a beat over all racks": lambda: rack_beats().beat(clock.now()),
+        "a beat over the pool": lambda: pool_beats().beat(clock.now()),
     }
 
 

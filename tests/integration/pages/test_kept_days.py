@@ -15,7 +15,7 @@ from pages.statistics.periods import Period, last_days
 from pages.statistics.report import Key, read
 from requests_app import daily
 from requests_app.models import DailyFigures, Request
-from requests_app.pulse import PoolPulse
+from tests.beats import pool_beats
 from tests.factories import make_devices, make_image, make_rack, make_request
 
 pytestmark = pytest.mark.django_db
@@ -98,7 +98,7 @@ def test_a_day_that_has_been_added_up_stays_as_it_was_then() -> None:
 def test_the_pulse_adds_up_each_day_once_it_has_been_over_for_an_hour() -> None:
     now = clock.now()
     over = (now - timedelta(hours=1)).date() - timedelta(days=1)
-    pulse = PoolPulse()
+    pulse = pool_beats()
     pulse.beat(now)
     assert list(DailyFigures.objects.values_list("day", flat=True)) == [over - timedelta(days=91)]
     pulse.beat(now + timedelta(seconds=2))

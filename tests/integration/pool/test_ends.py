@@ -13,8 +13,9 @@ from mozpool_site.statemachine.machine import Event
 from requests_app.invariants import findings
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
-from requests_app.pulse import LEASE, PoolPulse
+from requests_app.pulse import LEASE
 from requests_app.services import renew, return_request
+from tests.beats import pool_beats
 from tests.factories import file_order, make_device, make_devices, make_image, make_request
 from tests.factories.requests import CLIENT
 from tests.integration.threads import in_threads
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def beat() -> None:
     """Let whoever looks after the pool look once, as if for the first time."""
-    PoolPulse().beat(clock.now())
+    pool_beats().beat(clock.now())
 
 
 def state(request: Request) -> str:
@@ -118,7 +119,7 @@ def test_two_pulses_at_once_expire_each_request_once() -> None:
 def test_one_pulse_holds_the_pool_and_another_takes_over_when_its_lease_ends() -> None:
     now = clock.now()
     beat()
-    lease = PoolLease.objects.get()
+    lease = PoolLease.objects.get(name="pool")
     assert lease.until is not None
     assert lease.until - now <= LEASE + timedelta(seconds=1)
     mine = lease.owner
@@ -126,15 +127,18 @@ def test_one_pulse_holds_the_pool_and_another_takes_over_when_its_lease_ends() -
     request = make_request(make_image())
     expired(request)
     beat()
-    assert (PoolLease.objects.get().owner, state(request)) == ("a pulse that was killed", "finding_device")
+    assert (PoolLease.objects.get(name="pool").owner, state(request)) == (
+        "a pulse that was killed",
+        "finding_device",
+    )
     PoolLease.objects.update(until=clock.now() - timedelta(seconds=1))
     beat()
-    assert (PoolLease.objects.get().owner, state(request)) == (mine, "closed")
+    assert (PoolLease.objects.get(name="pool").owner, state(request)) == (mine, "closed")
 
 
 def test_of_many_pulses_that_find_no_lease_one_makes_it() -> None:
     in_threads(6, lambda _: beat())
-    assert PoolLease.objects.count() == 1
+    assert set(PoolLease.objects.values_list("name", flat=True)) == {"pool", "chores"}
 
 
 def test_a_result_whose_signal_was_lost_reaches_its_request_by_the_pulse() -> None:

@@ -12,9 +12,9 @@ import pytest
 from django.db import connection
 
 from mozpool_site import clock
-from requests_app.pulse import PoolPulse
 from requests_app.webhooks.models import Delivery, Status, Webhook
 from requests_app.webhooks.services import subscribe
+from tests.beats import pool_beats
 from tests.factories import file_order, make_image, make_rack
 from tests.integration.webhooks.conftest import ROOT
 from tests.integration.webhooks.receiver import Receiver, hanging
@@ -50,7 +50,7 @@ def start_pulse(*options: str) -> subprocess.Popen[bytes]:
 
 def test_a_beat_sends_what_waits(webhook: Webhook, receiver: Receiver) -> None:
     file_order(make_image())
-    pulse = PoolPulse()
+    pulse = pool_beats()
     pulse.beat(clock.now())
     until(lambda: Delivery.objects.get().status == Status.DELIVERED)
     pulse.stop()
@@ -63,7 +63,7 @@ def test_receivers_that_hang_delay_neither_the_beat_nor_others(webhook: Webhook,
         hung = subscribe(url=silent.url, events=["request.*"], by=ROOT)
         for _ in range(6):
             file_order(image)
-        pulse = PoolPulse()
+        pulse = pool_beats()
         slowest = 0.0
 
         def others_are_told() -> bool:

@@ -1,0 +1,1 @@
+"""The dull loop around whatever falls due; what that is, the layers above say."""
