@@ -22,7 +22,6 @@ from bmm.run import run
 from bmm.signals import controller_suspected
 from devices.models import Device, Journal, PowerController
 from lifeguard.machine import device_runner
-from lifeguard.pulse import RackPulse
 from lifeguard.reports import report
 from lifeguard.services import please
 from mozpool_site import clock
@@ -30,6 +29,7 @@ from mozpool_site.errors import ConflictError, TooManyError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
+from tests.beats import rack_beats
 from tests.factories import make_controller, make_device, make_image
 from tests.integration.engine.conftest import Lab
 from tests.servers.process import free_port
@@ -300,7 +300,7 @@ def test_a_question_whose_worker_died_is_lost_and_may_be_asked_again() -> None:
     asked = services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=ADA).operation
     assert operations.claim(asked, clock.now())
     Operation.objects.update(lease_until=clock.now() - timedelta(seconds=1))
-    RackPulse.over([]).beat(clock.now())
+    rack_beats().beat(clock.now())
     asked.refresh_from_db()
     assert (asked.status, asked.running_on) == (Status.LOST, None)
     assert services.ask_controller(controller.pk, Kind.TEST_CONTROLLER, by=ADA).is_new

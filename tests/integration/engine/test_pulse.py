@@ -151,7 +151,12 @@ def test_the_next_beat_comes_when_the_next_operation_is_due_and_within_a_second(
 
 def test_more_timers_than_fit_into_a_beat_all_fire() -> None:
     make_image()
-    make_devices(520, state="mobile_init_started", deadline=clock.now() - timedelta(seconds=9))
+    make_devices(
+        520,
+        state="mobile_init_started",
+        deadline=clock.now() - timedelta(seconds=9),
+        power_controller=None,
+    )
     pulse = rack_beats()
     now = clock.now()
     try:
