@@ -1,11 +1,14 @@
 """The administration's page of inventories: upload a file or ask a declared source, look at the plan, carry it out.
 
-What was looked at is what is done: the second step plans anew, and refuses when the plan has another digest.
+What was looked at is what is done: the second step plans anew, and refuses when the plan has another digest. A declared
+source is read by a worker, for this process may be where it can't be reached.
 """
 
 import base64
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,14 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from devices.inventory.declared import FILE_KINDS, Source, declared, find
+from devices.inventory.errors import NoAnswerError
 from devices.inventory.planning import Plan
 from devices.inventory.shown import counts, rows
-from lifeguard.inventory import Done, carry_out, plan_for
+from lifeguard import inventory_readings
+from lifeguard.inventory import Done, carry_out, plan_for, plan_of
+from lifeguard.inventory_readings import KEPT, records_of
+from lifeguard.models import InventoryReading
+from mozpool_site import clock
 from mozpool_site.access.admin_audit import actor_of
 from mozpool_site.access.backend import known_role
 from mozpool_site.access.roles import Role
@@ -31,6 +39,8 @@ _KEPT = "inventory_upload"
 _MOST_ROWS = 2000
 # The web process cuts a body off after 1 MiB (bridge.py): what is so large may not be all of it.
 _LARGEST_FILE = 900_000
+# Workers take what waits within milliseconds, and a pulse in their place within seconds.
+_LATE = timedelta(seconds=12)
 
 
 class SourceForm(forms.Form):
@@ -73,10 +83,12 @@ def inventory(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     try:
-        if request.method != "POST":
-            request.session.pop(_KEPT, None)
-            return _page(request, SourceForm())
-        return _carry_out(request) if "digest" in request.POST else _preview(request)
+        if request.method == "POST":
+            return _carry_out(request) if "digest" in request.POST else _preview(request)
+        if "reading" in request.GET:
+            return _follow(request)
+        request.session.pop(_KEPT, None)
+        return _page(request, SourceForm())
     except MozpoolError as error:
         return _page(request, None, error=error.detail)
 
@@ -96,13 +108,23 @@ def _preview(request: HttpRequest) -> HttpResponse:
         "add_only": given["add_only"],
         "content": None if content is None else base64.b64encode(zlib.compress(content)).decode(),
     }
-    source, content = _kept(request)
-    return _page(request, None, plan=plan_for(source, content))
+    if content is None:
+        reading = inventory_readings.ask(word, by=actor_of(request))
+        request.session[_KEPT]["reading"] = reading.pk
+        return HttpResponseRedirect(f"{reverse('inventory')}?reading={reading.pk}")
+    return _page(request, None, plan=_plan(request))
+
+
+def _follow(request: HttpRequest) -> HttpResponse:
+    """Show how far the reading of a source is, and then the plan."""
+    reading = _reading(request)
+    if reading.finished is None:
+        return _page(request, None, reading=reading)
+    return _page(request, None, reading=reading, plan=_plan(request))
 
 
 def _carry_out(request: HttpRequest) -> HttpResponse:
-    source, content = _kept(request)
-    plan = plan_for(source, content)
+    plan = _plan(request)
     if request.POST["digest"] != plan.digest:
         return _page(
             request, None, plan=plan, error="Something has changed meanwhile: look at the plan again."
@@ -116,19 +138,41 @@ def _carry_out(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("inventory"))
 
 
-def _kept(request: HttpRequest) -> tuple[Source, bytes | None]:
-    """Give the source that this browser looked at last, and its file."""
-    kept = request.session.get(_KEPT)
+def _plan(request: HttpRequest) -> Plan:
+    """Plan what the inventory that this browser looked at last makes necessary, as things are stored now."""
+    kept = _kept(request)
+    if kept["content"] is not None:
+        source = find(kept["word"], declared_in=None, name=kept["name"])
+        return plan_for(_scoped(source, kept), zlib.decompress(base64.b64decode(kept["content"])))
+    reading = _reading(request)
+    if reading.error:
+        raise NoAnswerError(reading.error)
+    if reading.finished is None or reading.finished < clock.now() - KEPT:
+        raise InvalidInputError("what was read is no longer fresh: begin again", field="digest")
+    declared_source = _declared().get(kept["word"])
+    if declared_source is None:
+        raise InvalidInputError(f"{kept['word']} is no longer declared", field="source")
+    return plan_of(_scoped(declared_source, kept), records_of(reading))
+
+
+def _scoped(source: Source, kept: Mapping[str, Any]) -> Source:
+    return replace(source, complete=source.complete and not kept["add_only"])
+
+
+def _reading(request: HttpRequest) -> InventoryReading:
+    """Return the reading that this browser has asked for."""
+    reading = InventoryReading.objects.filter(pk=_kept(request).get("reading", 0)).first()
+    if reading is None:
+        raise InvalidInputError("what was read is no longer fresh: begin again", field="digest")
+    return reading
+
+
+def _kept(request: HttpRequest) -> dict[str, Any]:
+    """Return what this browser looked at last."""
+    kept: dict[str, Any] | None = request.session.get(_KEPT)
     if not kept:
         raise InvalidInputError("there is no plan any more: begin again", field="digest")
-    content = None if kept["content"] is None else zlib.decompress(base64.b64decode(kept["content"]))
-    if content is None:
-        source = _declared().get(kept["word"])
-        if source is None:
-            raise InvalidInputError(f"{kept['word']} is no longer declared", field="source")
-    else:
-        source = find(kept["word"], declared_in=None, name=kept["name"])
-    return replace(source, complete=source.complete and not kept["add_only"]), content
+    return kept
 
 
 def _declared() -> dict[str, Source]:
@@ -147,7 +191,12 @@ def _tell(request: HttpRequest, plan: Plan, done: Done) -> None:
 
 
 def _page(
-    request: HttpRequest, form: SourceForm | None, *, plan: Plan | None = None, error: str = ""
+    request: HttpRequest,
+    form: SourceForm | None,
+    *,
+    plan: Plan | None = None,
+    reading: InventoryReading | None = None,
+    error: str = "",
 ) -> HttpResponse:
     listed = rows(plan) if plan else []
     context = {
@@ -159,8 +208,11 @@ def _page(
         "more": max(0, len(listed) - _MOST_ROWS),
         "counts": counts(plan) if plan else "",
         "error": error,
+        "reading": reading,
+        "late": reading is not None and reading.runner == "" and reading.created < clock.now() - _LATE,
     }
-    return render(request, "lifeguard/inventory.html", context)
+    is_part = request.headers.get("X-Requested-With") == "fetch"
+    return render(request, f"lifeguard/{'_inventory_plan' if is_part else 'inventory'}.html", context)
 
 
 inventory_page = admin.site.admin_view(inventory)

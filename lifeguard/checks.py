@@ -5,11 +5,12 @@ from typing import Any
 from django.core.checks import CheckMessage, register
 
 from bmm.operations import RUN_TASK
+from lifeguard.inventory_readings import READ_TASK
 from lifeguard.machine import SYNC_TASK
 from lifeguard.pulse import TIMER_TASK
 from mozpool_site.checks import tasks_exist
 
-DOORBELLS = (RUN_TASK, SYNC_TASK, TIMER_TASK)
+DOORBELLS = (RUN_TASK, SYNC_TASK, TIMER_TASK, READ_TASK)
 
 
 @register

@@ -18,6 +18,7 @@ from devices.inventory.declared import Source
 from devices.inventory.errors import RefusedError
 from devices.inventory.plan import make_plan
 from devices.inventory.planning import FEW, ONE_IN, Change, Changed, New, Plan
+from devices.inventory.records import Record
 from devices.models import Device, HardwareType, PowerController, Rack
 from lifeguard.machine import device_runner
 from lifeguard.retiring import retire, take_back
@@ -62,7 +63,11 @@ def plan_for(source: Source, content: bytes | None = None) -> Plan:
 
     Raises NoAnswerError where the source gave no whole list of devices, RefusedError where no record of it can be used.
     """
-    records = sources.read(source, content)
+    return plan_of(source, sources.read(source, content))
+
+
+def plan_of(source: Source, records: Sequence[Record]) -> Plan:
+    """Plan what the records of a source make necessary. Raise RefusedError where none of them can be used."""
     plan = make_plan(sources.stored(_check_outlet), records, source.scope)
     if plan.refused and not (plan.new or plan.changed or plan.unchanged):
         first = plan.refused[0]

@@ -1,4 +1,4 @@
-"""What became of installing an image on a device: evidence for telling bad images from bad devices."""
+"""What became of installing an image on a device, and what inventories said when they were read."""
 
 from django.db import models
 
@@ -32,3 +32,25 @@ class Install(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image} on {self.device}: {'done' if self.succeeded else 'failed'}"
+
+
+class InventoryReading(models.Model):
+    """What a declared inventory said when a worker read it, for somebody who looks at what it would change.
+
+    `open_for` repeats the source until it is finished: unique, so it is read once at a time. The one who reads has a
+    lease. `records` is compressed JSON.
+    """
+
+    source = models.CharField(max_length=64)
+    open_for = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 - null: not open
+    asked_by = models.CharField(max_length=100)
+    created = models.DateTimeField(db_index=True)
+    runner = models.CharField(max_length=64, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    finished = models.DateTimeField(null=True, blank=True)
+    records = models.BinaryField(default=b"")
+    error = models.CharField(max_length=1000, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"{self.source}, read for {self.asked_by}"

@@ -5,6 +5,7 @@ from celery import Task, shared_task
 from bmm import bootfiles
 from bmm.operations import RUN_TASK
 from bmm.run import run
+from lifeguard import inventory_readings
 from lifeguard.machine import device_runner
 from lifeguard.reports import report
 from mozpool_site import doorbell
@@ -30,6 +31,12 @@ def fire_timer(self: "Task[[int, int], None]", device_id: int, state_seq: int) -
         device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": state_seq})
     for operation_id in bell.args or ():
         run_operation(int(operation_id))
+
+
+@shared_task
+def read_inventory(reading_id: int) -> None:
+    """Read an inventory for somebody who looks at what it would change."""
+    inventory_readings.run(reading_id)
 
 
 @shared_task

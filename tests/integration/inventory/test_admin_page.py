@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from devices.models import Device, Rack
+from lifeguard import inventory_readings
+from lifeguard.models import InventoryReading
+from mozpool_site import clock
 from mozpool_site.access.models import AuditEntry
 from tests.factories import make_device
 from tests.integration.access.people import somebody
@@ -82,20 +86,113 @@ def test_too_much_needs_a_word(admin: Client, pool_csv: Write) -> None:
     assert Device.objects.count() == 7
 
 
-def test_a_declared_source_is_asked_and_asked_again_before_anything_is_done(
-    admin: Client, netbox: NetBox, tmp_path: Path, settings: Settings
-) -> None:
+@pytest.fixture
+def lab(netbox: NetBox, tmp_path: Path, settings: Settings) -> NetBox:
+    """Declare a NetBox as the source `lab`."""
     settings.MOZPOOL_INVENTORY = tmp_path / "inventory.yaml"
     settings.MOZPOOL_INVENTORY.write_text(f"sources: {{lab: {{kind: netbox, url: '{netbox.url}'}}}}\n")
-    netbox.add(1)
-    shown = admin.post(PATH, {"source": "lab"})
-    netbox.fault = Fault(status=500)
-    failed = admin.post(PATH, {"digest": digest(shown)})
-    assert (failed.status_code, "NetBox answered 500" in text(failed)) == (200, True)
-    assert not Device.objects.exists()
-    netbox.fault = None
-    admin.post(PATH, {"digest": digest(shown)})
+    return netbox
+
+
+def begun(client: Client) -> str:
+    """Ask for the declared source; give the address of the page that follows."""
+    answer = client.post(PATH, {"source": "lab"})
+    assert answer.status_code == 302
+    return str(answer.headers["Location"])
+
+
+def test_a_declared_source_is_read_by_a_worker_and_what_it_said_is_done(admin: Client, lab: NetBox) -> None:
+    lab.add(1)
+    page = begun(admin)
+    # Nobody has asked the inventory yet, and this process never does.
+    lab.fault = Fault(status=500)
+    waits = admin.get(page)
+    assert "Waiting for a worker to read lab." in text(waits)
+    assert "data-follow=" in waits.content.decode()
+    lab.fault = None
+    assert inventory_readings.run(InventoryReading.objects.get().pk)
+    lab.fault = Fault(status=500)
+    part = admin.get(page, headers={"X-Requested-With": "fetch"})
+    assert "<html" not in part.content.decode()
+    assert "data-follow" not in part.content.decode()
+    assert "new panda-1 enters the pool" in text(part)
+    done = admin.post(page, {"digest": digest(part)}, follow=True)
+    assert "Inventory lab: entered 1, changed 0, retired 0." in text(done)
     assert Device.objects.get().name == "panda-1"
+
+
+def test_what_was_stored_after_the_look_at_a_declared_source_is_shown_anew(
+    admin: Client, lab: NetBox
+) -> None:
+    lab.add(1)
+    page = begun(admin)
+    inventory_readings.run(InventoryReading.objects.get().pk)
+    shown = admin.get(page)
+    make_device(name="panda-1", fqdn="x", mac="0200000000aa", environment="staging", state="new")
+    again = admin.post(page, {"digest": digest(shown)})
+    assert "Something has changed meanwhile: look at the plan again." in text(again)
+    assert Device.objects.get().environment == "staging"
+
+
+def test_what_a_worker_meets_is_told_on_the_page(admin: Client, lab: NetBox) -> None:
+    page = begun(admin)
+    lab.fault = Fault(status=500)
+    inventory_readings.run(InventoryReading.objects.get().pk)
+    failed = admin.get(page)
+    assert (failed.status_code, "NetBox answered 500" in text(failed)) == (200, True)
+    assert "data-follow=" not in failed.content.decode()
+
+
+def test_a_source_is_read_once_for_all_who_ask_and_only_where_it_is_declared(
+    admin: Client, lab: NetBox, settings: Settings
+) -> None:
+    lab.add(1)
+    first, second = begun(admin), begun(admin)
+    assert first == second
+    reading = InventoryReading.objects.get()
+    declared_in, settings.MOZPOOL_INVENTORY = settings.MOZPOOL_INVENTORY, None
+    assert not inventory_readings.run(reading.pk)
+    settings.MOZPOOL_INVENTORY = declared_in
+    assert inventory_readings.run(reading.pk)
+    assert not inventory_readings.run(reading.pk)
+    assert begun(admin) != first
+
+
+def test_a_reading_that_nobody_takes_or_whose_worker_died_is_made_by_a_pulse(
+    admin: Client, lab: NetBox
+) -> None:
+    lab.add(1)
+    page = begun(admin)
+    now = clock.now()
+    assert not inventory_readings.run_next(now)
+    InventoryReading.objects.update(runner="dead", lease_until=now + timedelta(seconds=9))
+    assert not inventory_readings.run_next(now + timedelta(seconds=8))
+    InventoryReading.objects.update(created=now - timedelta(seconds=20), runner="", lease_until=None)
+    assert "No worker has begun to read lab yet" in text(admin.get(page))
+    InventoryReading.objects.update(runner="dead", lease_until=now - timedelta(seconds=1))
+    assert inventory_readings.run_next(now)
+    assert "new panda-1 enters the pool" in text(admin.get(page))
+
+
+def test_what_was_read_long_ago_is_not_done_and_soon_forgotten(admin: Client, lab: NetBox) -> None:
+    lab.add(1)
+    page = begun(admin)
+    inventory_readings.run(InventoryReading.objects.get().pk)
+    shown = admin.get(page)
+    InventoryReading.objects.update(finished=clock.now() - timedelta(minutes=31))
+    old = admin.post(page, {"digest": digest(shown)})
+    assert "what was read is no longer fresh: begin again" in text(old)
+    assert not Device.objects.exists()
+    InventoryReading.objects.update(created=clock.now() - timedelta(minutes=61))
+    assert inventory_readings.prune(clock.now()) == 1
+    assert "begin again" in text(admin.get(page))
+
+
+def test_nobody_looks_at_a_reading_that_another_has_asked_for(admin: Client, lab: NetBox) -> None:
+    page = begun(admin)
+    other = Client()
+    other.force_login(somebody("rita", "admin"))
+    assert "there is no plan any more: begin again" in text(other.get(page))
 
 
 @pytest.mark.parametrize(
