@@ -1,5 +1,6 @@
 """Answers that come once hardware has been asked: views that wait in no thread, and the same for servers that can't."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
 
@@ -13,6 +14,9 @@ from mozpool_site.api.errors import DATABASE_ERRORS, JSON_TYPE
 from mozpool_site.api.legacy import answer
 from mozpool_site.errors import MozpoolError
 from mozpool_site.waiting import in_thread
+
+# The event loop itself keeps no task alive.
+_settling: set[asyncio.Future[None]] = set()
 
 AsyncView = Callable[..., Awaitable[HttpResponse]]
 
@@ -61,8 +65,16 @@ def in_no_thread(view: View) -> AsyncView:
     async def waiting(request: HttpRequest, **parts: str) -> HttpResponse:
         response = await in_thread(partial(view, request, **parts))
         if isinstance(response, Pending):
-            await asking.looker().ended(response.asked.operation.pk, asking.SECONDS)
-            await in_thread(response.settle)
+            settling = asyncio.ensure_future(_settle(response))
+            _settling.add(settling)
+            settling.add_done_callback(_settling.discard)
+            # Who goes away meanwhile ends the call, and not what is to be tidied up behind it.
+            await asyncio.shield(settling)
         return response
 
     return waiting
+
+
+async def _settle(response: Pending) -> None:
+    await asking.looker().ended(response.asked.operation.pk, asking.SECONDS)
+    await in_thread(response.settle)

@@ -28,6 +28,7 @@ from mozpool_site.access.roles import Role
 from requests_app.models import Request
 from requests_app.webhooks.models import Webhook
 from tests.factories import make_controller, make_device, make_image, make_request
+from tests.integration.access.connections import none_but_database_and_broker
 from tests.integration.access.people import somebody, token_of
 from tests.integration.access.permissions import (
     ADMIN_PAGES,
@@ -100,13 +101,15 @@ def _credentials(user: User, by: str) -> str:
 
 @pytest.fixture
 def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Switch legacy mode on, wait for no hardware that is not there, and log no refusal of thousands."""
+    """Switch legacy mode on, wait for no worker, log no refusal of thousands, and see that no call leaves the web."""
     settings.MOZPOOL_TRUSTED_NETWORKS = (ip_network("10.1.0.0/16"),)
     settings.MOZPOOL_TRUSTED_OPERATOR_NETWORKS = (ip_network("10.2.0.0/16"),)
     monkeypatch.setattr(asking, "SECONDS", 0.01)
     logging.disable(logging.ERROR)
-    yield
+    with none_but_database_and_broker(monkeypatch) as tried:
+        yield
     logging.disable(logging.NOTSET)
+    assert tried == []
 
 
 class World:
@@ -115,7 +118,7 @@ class World:
     def __init__(self) -> None:
         self.image = make_image("android")
         self.other = somebody("somebody", "requester")
-        self.board = make_controller("127.0.0.1:1")
+        self.board = make_controller("127.0.0.1:2")
         self.webhook = Webhook.objects.create(url="http://127.0.0.1:1/", events=["request.*"])
         now = clock.now()
         self.operation = Operation.objects.create(
