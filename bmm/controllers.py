@@ -93,6 +93,11 @@ def blame(
     return known
 
 
+def prolong_suspicion(controller: PowerController, now: datetime) -> None:
+    """Keep a controller that is suspect, and has failed again, under suspicion."""
+    PowerController.objects.filter(pk=controller.pk).update(suspect_until=now + _SUSPECT_FOR)
+
+
 def _many_failed(controller: PowerController, failed: Collection[Operation], now: datetime) -> bool:
     lately = Operation.objects.filter(
         controller_id=controller.pk,

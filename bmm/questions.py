@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from bmm import controller_lease
-from bmm.controllers import driver_of, note_health, rest_after
+from bmm.controllers import driver_of, note_health, prolong_suspicion, rest_after
 from bmm.deadline import Deadline
 from bmm.drivers.power import PowerDriver
 from bmm.drivers.power.base import Power
@@ -16,6 +16,7 @@ from bmm.errors import HardwareError, Misconfigured, Refused
 from bmm.models import Kind
 from bmm.operations import TIMES, Answer, Outcome
 from devices.models import PowerController
+from devices.models.power_controller import suspect
 from mozpool_site import clock
 from mozpool_site.transactions import patiently
 
@@ -85,7 +86,13 @@ def _note(controller: PowerController, found: list[Power]) -> None:
 
 
 def _note_now(controller: PowerController, found: list[Power]) -> None:
-    note_health(controller, found, clock.now())
+    now = clock.now()
+    # What is under suspicion and does not answer as it should stays so, also where it answers something.
+    failed = bool(found) and all(isinstance(power, HardwareError) for power in found)
+    suspected = failed and PowerController.objects.filter(suspect(now), pk=controller.pk).exists()
+    note_health(controller, found, now)
+    if suspected:
+        prolong_suspicion(controller, now)
 
 
 _QUESTIONS: dict[Kind, Ask] = {Kind.TEST_CONTROLLER: _test, Kind.READ_OUTLETS: _read}

@@ -34,6 +34,7 @@ READ_TASK = "lifeguard.tasks.read_inventory"
 KEPT = timedelta(minutes=30)
 # Doorbells: workers of some racks, for not every host may know the source.
 _MOST_BELLS = 5
+_MOST_LOOKED_AT = 50
 # Nobody has heard the bell.
 UNHEARD = timedelta(seconds=3)
 # A reading whose worker died is made again by another.
@@ -70,17 +71,20 @@ def run(reading_id: int) -> bool:
             records = _packed(sources.read(source))
         except MozpoolError as met:
             error = met.detail[:1000]
+        except Exception:
+            logger.exception("inventory %s can't be read", source.name)
+            error = "reading it failed by a fault of ours; the log of the worker that read it says which"
     _ours(reading).update(
         records=records, error=error, finished=clock.now(), open_for=None, runner="", lease_until=None
     )
     return True
 
 
-def run_next(now: datetime) -> bool:
-    """Make a reading that nobody came for; whether there was one."""
-    unheard = Q(lease_until=None, created__lte=now - UNHEARD) | Q(lease_until__lt=now)
-    waiting = InventoryReading.objects.filter(unheard, finished=None).order_by("pk")
-    return any(run(number) for number in list(waiting.values_list("pk", flat=True)[:_MOST_BELLS]))
+def unheard(now: datetime) -> list[int]:
+    """Return the readings that nobody came for, or whose worker died."""
+    left = Q(lease_until=None, created__lte=now - UNHEARD) | Q(lease_until__lt=now)
+    waiting = InventoryReading.objects.filter(left, finished=None).order_by("pk")
+    return list(waiting.values_list("pk", flat=True)[:_MOST_LOOKED_AT])
 
 
 def prune(now: datetime) -> int:

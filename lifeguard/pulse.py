@@ -19,6 +19,7 @@ from bmm.run import run
 from devices.models import Device, Rack
 from devices.queues import queue_of
 from lifeguard.machine import device_runner
+from lifeguard.probes import Inventories, SuspectControllers
 from lifeguard.reports import report, store
 from mozpool_site import doorbell
 from mozpool_site.errors import UnknownNameError
@@ -310,4 +311,10 @@ def loops(scope: Scope, patience: Patience, *, stays: bool = True) -> list[list[
     """
     timers = Timers(scope, patience)
     heart: list[list[Loop]] = [[Heartbeat(scope, timers)]] if stays else []
-    return [[timers, Lost(scope)], *heart, [Operations(scope, patience)], [BootFiles(scope)]]
+    return [
+        [timers, Lost(scope)],
+        *heart,
+        [Operations(scope, patience)],
+        [BootFiles(scope), SuspectControllers(scope.racks)],
+        [Inventories()],
+    ]

@@ -18,6 +18,7 @@ from bmm import operations
 from bmm.runner_identity import runner_name
 from devices import retention as journal
 from devices.models import Device
+from lifeguard import inventory_readings
 from lifeguard import pulse as racks
 from lifeguard.bulk import progress as bulk
 from lifeguard.pulse import Patience, Scope
@@ -209,6 +210,7 @@ class Retention(PoolLoop):
         "access": access.prune_some,
         "operations": lambda now: operations.prune_some(_journal_begins(now)),
         "deliveries": queue.prune_some,
+        "inventory readings": inventory_readings.prune,
         "bulk actions": lambda now: bulk.prune_some(_journal_begins(now)),
     }
 

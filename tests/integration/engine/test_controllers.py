@@ -22,6 +22,7 @@ from bmm.run import run
 from bmm.signals import controller_suspected
 from devices.models import Device, Journal, PowerController
 from lifeguard.machine import device_runner
+from lifeguard.probes import PROBE_EVERY, SuspectControllers
 from lifeguard.reports import report
 from lifeguard.services import please
 from mozpool_site import clock
@@ -30,7 +31,7 @@ from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
 from tests.beats import rack_beats
-from tests.factories import make_controller, make_device, make_image
+from tests.factories import make_controller, make_device, make_image, make_rack
 from tests.integration.engine.conftest import Lab
 from tests.servers.process import free_port
 from tests.unit.bmm.power.twins import Twin
@@ -180,6 +181,61 @@ def test_a_silent_controller_is_trusted_again_once_it_answers(pdu: Twin) -> None
     assert asked(controller, Kind.TEST_CONTROLLER).status == Status.DONE
     controller.refresh_from_db()
     assert controller.suspect_until is None
+
+
+def test_a_suspect_controller_is_asked_each_half_minute_until_it_is_well() -> None:
+    port = free_port()
+    controller = make_controller(f"127.0.0.1:{port}", driver="shelly", settings={"off_seconds": 0.1})
+    cycle_all(plugged(controller, 1))
+    drain(controller.pk, report)
+    controller.refresh_from_db()
+    first = controller.suspect_until
+    assert first is not None
+    loop = SuspectControllers(None)
+    tests = Operation.objects.filter(kind=Kind.TEST_CONTROLLER)
+    for _ in range(2):
+        loop.look(clock.now())
+    assert (tests.count(), tests.get().actor) == (1, "")
+    drain(controller.pk, report)
+    assert tests.get().result == Answer.UNREACHABLE
+    controller.refresh_from_db()
+    assert controller.suspect_until is not None
+    assert controller.suspect_until > first
+    loop.look(clock.now())
+    assert tests.count() == 1
+    loop.look(clock.now() + PROBE_EVERY)
+    assert tests.count() == 2
+    with Twin("web_plug", "shelly") as plug:
+        PowerController.objects.update(address=plug.address)
+        drain(controller.pk, report)
+    controller.refresh_from_db()
+    well_since: Any = controller.suspect_until
+    assert (well_since, tests.filter(status=Status.DONE).count()) == (None, 1)
+    loop.look(clock.now() + timedelta(minutes=2))
+    assert tests.count() == 2
+
+
+def test_a_controller_of_another_rack_and_a_sound_one_are_not_probed() -> None:
+    soon = clock.now() + timedelta(minutes=5)
+    ours, theirs = (
+        make_controller(suspect_until=soon),
+        make_controller(rack=make_rack("p2"), suspect_until=soon),
+    )
+    make_controller(suspect_until=clock.now() - timedelta(seconds=1))
+    SuspectControllers(frozenset({ours.rack_id})).look(clock.now())
+    assert Operation.objects.get().controller == ours
+    SuspectControllers(None).look(clock.now())
+    assert set(Operation.objects.values_list("controller", flat=True)) == {ours.pk, theirs.pk}
+
+
+def test_a_suspect_board_that_answers_its_test_wrongly_stays_suspect() -> None:
+    soon = clock.now() + timedelta(minutes=5)
+    with RelayBoard(lambda _: b"\x00") as board:
+        controller = make_controller(board.address, suspect_until=soon, last_error_at=clock.now())
+        assert asked(controller, Kind.TEST_CONTROLLER).status == Status.FAILED
+    controller.refresh_from_db()
+    assert controller.suspect_until is not None
+    assert controller.suspect_until > soon
 
 
 def test_one_that_answers_and_does_not_switch_is_trusted_again_once_it_switches(pdu: Twin) -> None:

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from devices.models import Device, Rack
 from lifeguard import inventory_readings
 from lifeguard.models import InventoryReading
+from lifeguard.probes import Inventories
 from mozpool_site import clock
 from mozpool_site.access.models import AuditEntry
 from tests.factories import make_device
@@ -164,13 +165,13 @@ def test_a_reading_that_nobody_takes_or_whose_worker_died_is_made_by_a_pulse(
     lab.add(1)
     page = begun(admin)
     now = clock.now()
-    assert not inventory_readings.run_next(now)
+    assert inventory_readings.unheard(now) == []
     InventoryReading.objects.update(runner="dead", lease_until=now + timedelta(seconds=9))
-    assert not inventory_readings.run_next(now + timedelta(seconds=8))
+    assert inventory_readings.unheard(now + timedelta(seconds=8)) == []
     InventoryReading.objects.update(created=now - timedelta(seconds=20), runner="", lease_until=None)
     assert "No worker has begun to read lab yet" in text(admin.get(page))
     InventoryReading.objects.update(runner="dead", lease_until=now - timedelta(seconds=1))
-    assert inventory_readings.run_next(now)
+    Inventories().look(now)
     assert "new panda-1 enters the pool" in text(admin.get(page))
 
 

@@ -125,7 +125,8 @@ def test_a_sound_board_passes_although_the_web_cannot_reach_it(
 ) -> None:
     assert told(server.get("/api/relay/relay-1/test/")) == (200, {"success": True})
     assert told(server.get("/api/relay/relay-1/test")) == (200, {"success": True})
-    assert board.commands == [bytes((254, 33))] * 2
+    # Its own two-way test, and nothing else.
+    assert set(board.commands) == {bytes((254, 33))}
     assert rows(folder, "SELECT last_error, last_contact IS NULL FROM devices_powercontroller") == [("", 0)]
 
 
