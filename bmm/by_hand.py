@@ -2,17 +2,20 @@
 
 Nobody waits with a lease in hand. An operation whose turn it is looks at its task and, unless somebody has confirmed
 it, goes back into the queue for five seconds, as one that polls a device does. So a task outlives workers and
-restarts, and ends with what wants it: the state's own deadlines (200 tries of a minute each), or after four hours
-where a person asked past Lifeguard.
+restarts, and ends with what wants it: the state's own deadlines (four hours, see lifeguard/bounds.py), or after four
+hours where a person asked past Lifeguard.
 """
 
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from bmm.drivers.power import driver_class
+from bmm.errors import Misconfigured
 from bmm.models import OPEN, HandTask, Operation, Status
 from bmm.operations import Answer, Outcome, ring
 from devices import journal
+from devices.models import PowerController
 from mozpool_site import clock
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
@@ -21,6 +24,14 @@ POLL_SECONDS = 5.0
 _PATIENCE = timedelta(hours=4)
 # A state that tries again begins a new operation; what was confirmed for the one before it counts for so long.
 _FRESH = timedelta(seconds=10)
+
+
+def is_asked_for(controller: PowerController) -> bool:
+    """Whether a person switches the outlets of a controller; not where its driver is not to be had."""
+    try:
+        return driver_class(controller.driver).by_hand
+    except Misconfigured:
+        return False
 
 
 def look(operation: Operation, controller_id: int, now: datetime) -> Outcome:

@@ -7,9 +7,11 @@ from datetime import datetime
 from devices.models import Device, Image, ImageBootConfig
 from devices.models.device import Health, Result
 from devices.models.image import MAINTENANCE, OWN_IMAGES, SELF_TEST
-from lifeguard.facts import StoredFacts, config_digest
+from lifeguard.blame import config_digest
+from lifeguard.facts import StoredFacts
 from lifeguard.models import Install
 from mozpool_site.statemachine.machine import Event
+from mozpool_site.statemachine.spec import REPEATS
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,28 @@ def _report_failure(context: Context) -> None:
     device.quarantine_since = context.now
 
 
+def _report_unreachable(context: Context) -> None:
+    """Report a task that the infrastructure never got done: nothing of it is held against the device."""
+    device, event = context.device, context.event
+    device.result = Result.BAD_DEVICE
+    device.health = Health.UNKNOWN
+    if device.quarantine_by:
+        return
+    hours = (context.now - device.state_since).total_seconds() / 3600
+    what = str(event.arguments.get("message") or event.name)
+    tried = device.counters.get(REPEATS, 0)
+    reason = f"{what[:200]}; {device.state} was begun again {tried} times in {hours:.1f} h"
+    device.quarantine_reason = reason[:300]
+    device.quarantine_since = context.now
+
+
+def _withdraw(context: Context) -> None:
+    """Tell the request that its device is taken away, unless it has heard of it otherwise."""
+    device = context.device
+    if device.held_by is not None and device.result in (Result.PENDING, Result.COMPLETE):
+        device.result = Result.WITHDRAWN
+
+
 def _record_install(context: Context, *, succeeded: bool) -> None:
     device = context.device
     if device.next_image is None or device.next_image.name in OWN_IMAGES:
@@ -150,6 +174,8 @@ WRITES: dict[str, Write] = {
     "report_complete": _report_complete,
     "report_healthy": _report_healthy,
     "report_failure": _report_failure,
+    "report_unreachable": _report_unreachable,
+    "withdraw": _withdraw,
 }
 COLUMNS = (
     "image_id",

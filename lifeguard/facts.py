@@ -1,25 +1,17 @@
 """Loads what the device table may ask, and only what it does ask."""
 
-import hashlib
-from dataclasses import fields
 from datetime import datetime
 from functools import cached_property
 
+from bmm import by_hand
 from devices.models import Device, Image, ImageBootConfig
-from devices.models.image import OWN_IMAGES, SELF_TEST
-from lifeguard.models import Install
-from lifeguard.states import DEVICE, EVIDENCE_FOR, DeviceFacts
+from devices.models.image import SELF_TEST
+from lifeguard.blame import image_is_suspect
+from lifeguard.bounds import OF_THE_IMAGE, power_limits
+from lifeguard.states import DeviceFacts
 
 # A device that fails so many tasks in a row passes self-tests that tell nothing; a human must look.
 HOPELESS_FAILURES = 3
-_OF_THE_IMAGE = frozenset(fact.name for fact in fields(DeviceFacts)) & {
-    field.name for field in Image._meta.get_fields()
-}
-
-
-def config_digest(boot_config: str) -> str:
-    """Tell builds of one image apart: SHA-256 of the boot config as stored, hex."""
-    return hashlib.sha256(boot_config.encode()).hexdigest()
 
 
 class StoredFacts:
@@ -50,6 +42,21 @@ class StoredFacts:
         """Whether the image, not the device, is to blame."""
         return image_is_suspect(self._device, self._now)
 
+    @property
+    def power_limit(self) -> int:
+        """How often power that can't be cycled is tried again."""
+        return self._power_limits[0]
+
+    @property
+    def repower_limit(self) -> int:
+        """The same while an image is checked."""
+        return self._power_limits[1]
+
+    @cached_property
+    def _power_limits(self) -> tuple[int, int]:
+        controller = self._device.power_controller
+        return power_limits(by_hand=controller is not None and by_hand.is_asked_for(controller))
+
     @cached_property
     def _image(self) -> Image | DeviceFacts:
         """The image in play; a device without one is given the defaults."""
@@ -58,7 +65,7 @@ class StoredFacts:
 
     def __getattr__(self, name: str) -> object:
         """Give what depends on the image: its columns have the names of the facts."""
-        if name not in _OF_THE_IMAGE:
+        if name not in OF_THE_IMAGE:
             raise AttributeError(name)
         return getattr(self._image, name)
 
@@ -66,21 +73,3 @@ class StoredFacts:
 def load(device: Device, now: datetime) -> StoredFacts:
     """Give the facts about a device as its locked row says."""
     return StoredFacts(device, now)
-
-
-def image_is_suspect(device: Device, now: datetime) -> bool:
-    """Whether the image being installed lately failed on another healthy device, and succeeded on none since."""
-    if "installing" not in DEVICE[device.state].tags:
-        return False
-    if device.next_image is None or device.next_image.name in OWN_IMAGES:
-        return False
-    digest = config_digest(device.next_boot_config)
-    evidence = Install.objects.filter(
-        image=device.next_image_id, config_digest=digest, finished__gte=now - EVIDENCE_FOR
-    )
-    last = evidence.exclude(device=device.pk).order_by("-finished", "-pk")
-    newest_success = (
-        evidence.filter(succeeded=True).order_by("-finished").values_list("finished", flat=True).first()
-    )
-    failure = last.filter(succeeded=False, healthy_before=True).values_list("finished", flat=True).first()
-    return failure is not None and (newest_success is None or failure > newest_success)

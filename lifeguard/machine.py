@@ -7,12 +7,14 @@ from bmm import operations
 from bmm.models import OPEN, Operation
 from devices import journal
 from devices.models import Device
+from devices.models.device import Result
 from devices.queues import queue_of
 from lifeguard import effects, facts
+from lifeguard.blame import acquit
 from lifeguard.facts import StoredFacts
 from lifeguard.signals import device_entering, device_moved
 from lifeguard.states import DEVICE
-from mozpool_site import doorbell
+from mozpool_site import clock, doorbell
 from mozpool_site.statemachine.machine import Event, Step
 from mozpool_site.statemachine.runner import Actor, Runner
 from mozpool_site.statemachine.spec import Spec, Work
@@ -27,7 +29,7 @@ class DeviceRunner(Runner[Device]):
     model = Device
     columns: ClassVar[tuple[str, ...]] = effects.COLUMNS
 
-    def facts(self, row: Device, now: datetime) -> StoredFacts:
+    def facts(self, row: Device, event: Event, now: datetime) -> StoredFacts:
         """Load what the table may ask."""
         return facts.load(row, now)
 
@@ -94,8 +96,10 @@ class DeviceRunner(Runner[Device]):
         journal.append([journal.line(message, now, device_id=row.pk, by=by, event=event.name)])
 
     def announce(self, row: Device, event: Event, old_state: str, by: Actor) -> None:
-        """Tell the layers above that the device moved."""
-        device_moved.send(DeviceRunner, device=row, old_state=old_state, by=by)
+        """Tell the layers above that the device moved, and acquit those that a bad image failed on before it."""
+        device_moved.send(DeviceRunner, device=row, old_state=old_state, by=by, event=event.name)
+        if row.result == Result.BAD_IMAGE and "installing" in DEVICE[old_state].tags:
+            acquit(row, clock.now())
 
 
 device_runner = DeviceRunner()

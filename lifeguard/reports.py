@@ -51,7 +51,7 @@ def _close(operation: Operation, outcome: Outcome) -> None:
         and _rack_silent(operation, now)
     ):
         outcome = Outcome(Answer.UNREACHABLE, f"{outcome.message}; so do others of rack {device.rack}")
-    event = Event(outcome.event(operation.kind))
+    event = Event(outcome.event(operation.kind), {"message": outcome.message})
     if not operations.finish(operation, outcome, now):
         device_runner.note(device, event, f"late: operation {operation.pk} was called off", now, Actor())
         return

@@ -8,8 +8,9 @@ from django.conf import settings
 from bmm import netboot
 from devices import journal
 from devices.models import Device, Image
+from lifeguard.boot_events import BOOT_EVENTS, canonical_event
 from lifeguard.machine import device_runner
-from lifeguard.states import BOOT_EVENTS, DEVICE, PLEASE_EVENTS, canonical_event
+from lifeguard.states import DEVICE, PLEASE_EVENTS
 from mozpool_site.access import audit
 from mozpool_site.errors import ConflictError, InvalidInputError, NotAllowedError
 from mozpool_site.statemachine.machine import Event

@@ -2,13 +2,13 @@
 
 Limits count failures: the limit-th is still retried, the next one gives up. Names tagged `api` are
 promises to clients; so is the prefix `failed_`. The numbers come from years of running Pandaboards;
-those that depend on an image are columns of the image.
+those that depend on an image are columns of the image. How long all of it takes at most is computed in bounds.py.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mozpool_site.statemachine.spec import Choose, Goto, Repeat, Retry, Spec, State, Stay, Work
+from mozpool_site.statemachine.spec import UNHEARD, Choose, Goto, Repeat, Retry, Spec, State, Stay, Work
 
 # How long a failure of an image on a healthy device is evidence against it, unless it succeeds meanwhile.
 EVIDENCE_FOR = timedelta(days=1)
@@ -19,6 +19,8 @@ class DeviceFacts:
     """What the table may ask about a device. Times in seconds.
 
     `verification` is `agent`, `tcp`, `ping` or `none`: how the image now in play shows that it is up.
+    `power_limit` and `repower_limit` count minutes in which the power could not be cycled, before the boot and while
+    the image is checked: a person who switches it is given four hours.
     `self_test_may_help`: there is a self-test for this hardware, and it has not been tried in vain.
     `image_suspect`: this image lately failed on another healthy device and has not succeeded since.
     """
@@ -28,19 +30,22 @@ class DeviceFacts:
     download_timeout: float = 180
     download_limit: int = 3
     install_timeout: float = 300
-    install_limit: int = 10
+    install_limit: int = 3
     verify_timeout: float = 45
     verify_limit: int = 30
     settle_seconds: float = 120
+    power_limit: int = 14
+    repower_limit: int = 3
     self_test_available: bool = True
     self_test_may_help: bool = True
     image_suspect: bool = False
 
 
 API = frozenset({"api"})
-STEADY = frozenset({"steady"})
 FAILED = frozenset({"api", "failed", "steady"})
 INSTALLING = frozenset({"installing"})
+# Where a device is of no use to its request although nothing has failed: it rests there until a person leads it out.
+AWAY = frozenset({"away", "steady"})
 # That all is still well is no news: neither entering the state again nor its good answers are journalled.
 QUIET = frozenset({"quiet"})
 
@@ -103,15 +108,27 @@ def _gives_up(step: str) -> tuple[State, State]:
     )
 
 
+def _power_fails(state: str, limit: str, failure: str = "failed_power_cycling") -> Retry:
+    return Retry(limit, again=Goto(state), exhausted=Goto(failure))
+
+
 def _failed(step: str, doc: str) -> State:
     return State(name=f"failed_{step}", doc=doc, writes=("report_failure",), on=_MEND, tags=FAILED)
 
+
+# With pauses of five minutes that is a day. A deadline that passed unheard has been a pause already.
+_REPEATS = 300
+_UNREACHABLE = Goto("failed_unreachable")
 
 DEVICE = Spec(
     name="device",
     facts=DeviceFacts,
     fallback="unknown",
-    faults={"operation_lost": Repeat(), "hardware_unreachable": Repeat(after=10)},
+    faults={
+        "operation_lost": Repeat(_REPEATS, _UNREACHABLE, at_once=3),
+        "hardware_unreachable": Repeat(_REPEATS, _UNREACHABLE),
+        UNHEARD: Repeat(_REPEATS, _UNREACHABLE, at_once=30),
+    },
     states=(
         State(
             name="new",
@@ -125,18 +142,18 @@ DEVICE = Spec(
             name="unknown",
             doc="Where a device with an unknown stored state lands.",
             on=_PLEASE,
-            tags=STEADY,
+            tags=AWAY,
         ),
         State(
             name="locked_out",
             doc="Lifeguard keeps its hands off; only a forced change leads out.",
-            tags=API | STEADY,
+            tags=API | AWAY,
         ),
         State(
             name="troubleshooting",
             doc="Somebody works on the device; no checks, no end.",
             on=_PLEASE,
-            tags=API | STEADY,
+            tags=API | AWAY,
         ),
         State(
             name="ready",
@@ -172,7 +189,7 @@ DEVICE = Spec(
             name="pc_power_cycling",
             doc="Power off and on again, to boot from the device's own storage.",
             timeout=60,
-            on_timeout=Retry(200, again=Goto("pc_power_cycling"), exhausted=Goto("failed_power_cycling")),
+            on_timeout=_power_fails("pc_power_cycling", "power_limit"),
             writes=("netboot_off",),
             work=_BOOT,
             on={
@@ -229,6 +246,7 @@ DEVICE = Spec(
             name="start_self_test",
             doc="The device is to test itself; where its hardware has no self-test, to boot.",
             forgets_failures=True,
+            writes=("withdraw",),
             passes_to=Choose(
                 "self_test_available",
                 {True: Goto("pxe_power_cycling", writes=("next_is_self_test",))},
@@ -239,21 +257,21 @@ DEVICE = Spec(
             name="start_maintenance",
             doc="The device is to boot the live image and wait for somebody.",
             forgets_failures=True,
-            writes=("next_is_maintenance", "begin_task"),
+            writes=("next_is_maintenance", "begin_task", "withdraw"),
             passes_to=Goto("pxe_power_cycling"),
         ),
         State(
             name="pxe_power_cycling",
             doc="Boot file in place, power off and on again.",
             timeout=60,
-            on_timeout=Retry(200, again=Goto("pxe_power_cycling"), exhausted=Goto("failed_power_cycling")),
+            on_timeout=_power_fails("pxe_power_cycling", "power_limit"),
             writes=("netboot_on",),
             work=_NETBOOT,
             on={
                 "power_cycle_ok": Goto("pxe_booting"),
                 "power_cycle_failed": Stay(),
                 "misconfigured": Goto("failed_power_cycling"),
-                "no_boot_config": Goto("failed_pxe_booting"),
+                "no_boot_config": Goto("failed_pxe_booting", writes=("report_failure",)),
                 # The board calls before the relay board has confirmed: proof enough that it worked.
                 "mobile_init_started": Goto("mobile_init_started"),
             },
@@ -262,18 +280,20 @@ DEVICE = Spec(
             name="pxe_booting",
             doc="Waits for the live image to call home.",
             timeout=180,
-            on_timeout=Retry(30, again=Goto("pxe_power_cycling"), exhausted=Goto("failed_pxe_booting")),
+            on_timeout=Retry(5, again=Goto("pxe_power_cycling"), exhausted=Goto("pxe_booting_failed")),
             on={"mobile_init_started": Goto("mobile_init_started"), **_LIVE_IMAGE},
+            tags=INSTALLING,
         ),
         State(
             name="mobile_init_started",
             doc="The live image runs and fetches its second stage.",
             timeout=10,
             on_timeout=Retry(
-                10, again=Goto("pxe_power_cycling"), exhausted=Goto("failed_mobile_init_started")
+                3, again=Goto("pxe_power_cycling"), exhausted=Goto("mobile_init_started_failed")
             ),
             writes=("netboot_off",),
             on=_LIVE_IMAGE,
+            tags=INSTALLING,
         ),
         State(
             name="downloading",
@@ -307,7 +327,7 @@ DEVICE = Spec(
             name="sut_verify_power_cycle",
             doc="Silent for long: power off and on again.",
             timeout=60,
-            on_timeout=Retry(3, again=Goto("sut_verify_power_cycle"), exhausted=Goto("sut_verifying_failed")),
+            on_timeout=_power_fails("sut_verify_power_cycle", "repower_limit", "sut_verifying_failed"),
             writes=("netboot_off",),
             work=_BOOT,
             on={
@@ -315,12 +335,11 @@ DEVICE = Spec(
                 "power_cycle_failed": Stay(),
                 "misconfigured": Goto("sut_verifying_failed"),
             },
-            tags=INSTALLING,
         ),
         State(
             name="sut_sdcard_verifying",
             doc="Writes a file to the storage, reads it back and removes it.",
-            timeout=200,
+            timeout=60,
             on_timeout=Retry(
                 2, again=Goto("sut_sdcard_verifying"), exhausted=Goto("sut_sdcard_verifying_failed")
             ),
@@ -345,14 +364,14 @@ DEVICE = Spec(
             doc="The live image is up and lets administrators in by SSH.",
             writes=("netboot_stays_on", "forget_image"),
             on=_PLEASE,
-            tags=API | STEADY,
+            tags=API | AWAY,
         ),
         State(
             name="self_test_running",
             doc="The device tests its storage, memory and network.",
             timeout=3600,
             on_timeout=Goto("failed_self_test"),
-            writes=("netboot_off", "forget_image", "forget_next_image"),
+            writes=("netboot_off", "forget_image", "forget_next_image", "withdraw"),
             on={
                 "self_test_ok": Goto("ready", writes=("report_healthy",)),
                 "failed_self_test": Goto("failed_self_test"),
@@ -367,23 +386,17 @@ DEVICE = Spec(
         *_gives_up("sut_sdcard_verifying"),
         *_gives_up("pinging"),
         _failed("power_cycling", "The power could not be cycled, or the device has no outlet."),
-        _failed("pxe_booting", "The live image never called, or there is no boot config for this hardware."),
-        _failed("mobile_init_started", "The live image started but never got on."),
+        *_gives_up("pxe_booting"),
+        *_gives_up("mobile_init_started"),
         _failed("self_test", "The device failed its self-test."),
+        State(
+            name="failed_unreachable",
+            doc="Its power controller, or the workers of its rack, did not serve it for about a day.",
+            writes=("report_unreachable",),
+            on=_MEND,
+            tags=FAILED,
+        ),
     ),
 )
 
 PLEASE_EVENTS = tuple(_PLEASE)
-
-# Second-stage scripts name their image in these events; any image is meant.
-_IMAGE_STEPS = ("downloading", "extracting", "rebooting")
-BOOT_EVENTS = frozenset(
-    {"mobile_init_started", "maint_mode", "self_test_running", "self_test_ok", "failed_self_test"}
-    | {f"image_{step}" for step in _IMAGE_STEPS}
-)
-
-
-def canonical_event(name: str) -> str:
-    """Give the table's name for what a boot script calls it: `b2g_downloading` is `image_downloading`."""
-    image, _, last = name.rpartition("_")
-    return f"image_{last}" if image and last in _IMAGE_STEPS else name

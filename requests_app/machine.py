@@ -7,22 +7,17 @@ from django.db import transaction
 
 from devices import journal
 from devices.models import Device
-from devices.models.device import Result
 from lifeguard.machine import device_runner
 from lifeguard.retiring import retire_locked
 from lifeguard.services import please_locked
-from lifeguard.states import DEVICE
 from mozpool_site.statemachine.machine import Event, Step
 from mozpool_site.statemachine.runner import Actor, Runner
 from mozpool_site.statemachine.spec import Spec, Work
+from requests_app.facts import StoredFacts
 from requests_app.models import Request
 from requests_app.signals import device_released
-from requests_app.states import ENDED_STATES, REQUEST, RequestFacts
+from requests_app.states import ENDED_STATES, REQUEST
 from requests_app.webhooks import outbox
-
-# A named device may be prepared for as long as the request lives.
-_NO_LIMIT = 1_000_000
-_FAILED = frozenset(DEVICE.tagged("failed"))
 
 
 class RequestRunner(Runner[Request]):
@@ -32,27 +27,21 @@ class RequestRunner(Runner[Request]):
     model = Request
     columns: ClassVar[tuple[str, ...]] = ("task_seq", "last_device_id", "matched_at", "ready_at", "ended")
 
-    def facts(self, row: Request, now: datetime) -> RequestFacts:
+    def facts(self, row: Request, event: Event, now: datetime) -> StoredFacts:
         """Load what the table may ask."""
-        named = row.requested_device_id is not None
-        searching = row.state == "finding_device"
-        return RequestFacts(
-            named=named,
-            named_device_failed=named and searching and is_failed(row.requested_device),
-            # While it searches it holds no device, and the answer would cost a query.
-            device_answer="gone" if searching else device_answer(row),
-            search_limit=2 if named else 60,
-            pending_limit=_NO_LIMIT if named else 20,
-        )
+        return StoredFacts(row, event)
 
     def work_waiting(self, row: Request, now: datetime) -> bool:
         """A request starts no operations of its own."""
         return False
 
     def write(self, name: str, row: Request, event: Event, facts: object, now: datetime, by: Actor) -> None:
-        """Ask Lifeguard, or let go of the device."""
+        """Ask Lifeguard, follow the device to the task that somebody gave it, or let go of it."""
         if name == "ask_lifeguard":
             _ask_lifeguard(row, event, now)
+        elif name == "follow_device":
+            tasks = Device.objects.filter(held_by=row.pk).values_list("task_seq", flat=True)
+            row.task_seq = next(iter(tasks), row.task_seq)
         elif name == "release":
             _release(row, now)
         else:
@@ -88,28 +77,6 @@ class RequestRunner(Runner[Request]):
 
 
 request_runner = RequestRunner()
-
-
-def is_failed(device: Device | None) -> bool:
-    """Whether a device is out of the pool."""
-    return device is not None and device.state in _FAILED
-
-
-def device_answer(request: Request) -> str:
-    """Say what the device that a request holds makes of its task; the words are those of RequestFacts."""
-    device = Device.objects.filter(held_by=request.pk).first()
-    if device is None:
-        return "gone"
-    if device.task_seq == request.task_seq and device.result == Result.BAD_IMAGE:
-        return "bad_image"
-    if device.task_seq == request.task_seq and device.result == Result.BAD_DEVICE:
-        return "bad_device"
-    if is_failed(device):
-        return "bad_device"
-    if device.state != "ready":
-        return "waiting"
-    has_image = (device.image_id, device.boot_config) == (request.image_id, request.boot_config)
-    return "complete" if has_image else "wrong_image"
 
 
 def asking(request_id: int) -> Actor:

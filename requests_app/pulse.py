@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from bmm import operations
 from bmm.runner_identity import runner_name
@@ -22,6 +22,7 @@ from lifeguard import inventory_readings
 from lifeguard import pulse as racks
 from lifeguard.bulk import progress as bulk
 from lifeguard.pulse import Patience, Scope
+from lifeguard.states import DEVICE
 from mozpool_site.access import retention as access
 from mozpool_site.pulse import parking
 from mozpool_site.pulse.loop import Loop, Pulse
@@ -43,6 +44,9 @@ _BULK_SECONDS = 0.4
 _SLICE = 500
 # Between two slices others write.
 _BREATH = timedelta(seconds=0.1)
+_RESTS = ("ready", *DEVICE.tagged("steady"))
+_HOLDER = Request.objects.filter(pk=OuterRef("held_by"))
+_GIVEN_ANOTHER_TASK = Exists(_HOLDER.filter(task_seq__lt=OuterRef("task_seq")))
 
 
 class Lease(Loop):
@@ -137,7 +141,9 @@ class Sweep(_RequestLoop):
     def look(self, now: datetime) -> None:
         """Look once."""
         held = Device.objects.filter(held_by__isnull=False)
-        self._tell("pending", held.filter(Q(state="ready") | ~Q(result="")), "device_settled", now)
+        settled = Q(state__in=_RESTS) | ~Q(result="")
+        self._tell("pending", held.filter(settled), "device_settled", now)
+        self._tell("pending", held.exclude(settled).filter(_GIVEN_ANOTHER_TASK), "device_left", now)
         self._tell("ready", held.exclude(state="ready"), "device_left", now)
         if down := racks_down(now):
             self._tell("pending", held.filter(rack_id__in=down), "rack_down", now)

@@ -7,9 +7,9 @@ from django.dispatch import receiver
 
 from devices.models import Device
 from lifeguard.signals import device_entering, device_moved
-from lifeguard.states import DEVICE
+from lifeguard.states import DEVICE, PLEASE_EVENTS
 from mozpool_site.statemachine.machine import Event
-from mozpool_site.statemachine.runner import Actor
+from mozpool_site.statemachine.runner import MACHINE, Actor
 from requests_app.claims import match_device, match_request
 from requests_app.machine import asking, request_runner
 from requests_app.models import Request
@@ -18,12 +18,12 @@ from requests_app.webhooks import outbox
 
 
 @receiver(device_moved)
-def on_device_moved(device: Device, old_state: str, by: Actor, **_: Any) -> None:
+def on_device_moved(device: Device, old_state: str, by: Actor, event: str, **_: Any) -> None:
     """Tell the holding request what its device came to, or offer a device that came free."""
     if device.held_by is not None and by == asking(device.held_by) and old_state == "ready":
         return  # the holder knows: it asked for this itself
     if device.held_by is not None:
-        _tell_holder(device.held_by, device, old_state)
+        _tell_holder(device.held_by, device, old_state, by, asked=event == "forced" or event in PLEASE_EVENTS)
     elif device.state == "ready" and old_state != "ready":
         match_device(device.pk)
 
@@ -40,13 +40,18 @@ def on_device_released(device_id: int, **_: Any) -> None:
     match_device(device_id)
 
 
-def _tell_holder(request_id: int, device: Device, old_state: str) -> None:
-    settled = device.state == "ready" or bool(device.result) or "steady" in DEVICE[device.state].tags
-    left = old_state == "ready" and device.state != "ready"
-    event = "device_settled" if settled else "device_left" if left else ""
-    wants = {"device_settled": "pending", "device_left": "ready"}.get(event)
-    if wants and Request.objects.filter(pk=request_id, state=wants).exists():
-        told = request_runner.deliver(request_id, Event(event))
+def _tell_holder(request_id: int, device: Device, old_state: str, by: Actor, *, asked: bool) -> None:
+    """Tell a request what concerns it; `asked` when somebody else gave its device something to do."""
+    news: dict[str, str] = {}
+    if device.state == "ready" or device.result or "steady" in DEVICE[device.state].tags:
+        news["pending"] = "device_settled"
+    elif asked:
+        news["pending"] = "device_left"
+    if device.state != "ready" and (asked or old_state == "ready"):
+        news["ready"] = "device_left"
+    concerned = Request.objects.filter(pk=request_id, state__in=news) if news else Request.objects.none()
+    for state in concerned.values_list("state", flat=True):
+        told = request_runner.deliver(request_id, Event(news[state]), by=by if asked else MACHINE)
         if told.row.state == "finding_device":
             # Its device was let go: look for the next one now, not at the pulse's next beat.
             match_request(request_id)

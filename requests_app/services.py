@@ -22,7 +22,8 @@ from mozpool_site.transactions import retrying
 from requests_app import quota
 from requests_app.chances import demand_possible
 from requests_app.claims import could_match, match_waiting, rivals_waiting, try_to_match
-from requests_app.machine import is_failed, request_runner
+from requests_app.facts import is_failed
+from requests_app.machine import request_runner
 from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY, turn
 from requests_app.models import Request
 from requests_app.planning.pool import ANY

@@ -6,6 +6,8 @@ and hears at once what became of its device. Names tagged `api` are promises to 
 
 from dataclasses import dataclass
 
+from lifeguard.bounds import patience, task_seconds
+from lifeguard.states import DeviceFacts
 from mozpool_site.statemachine.spec import Choose, Goto, Outcome, Retry, Spec, State, Stay
 
 
@@ -14,15 +16,17 @@ class RequestFacts:
     """What the table may ask about a request.
 
     `device_answer` is what the device that it holds says of the task: `waiting`, `complete`, `wrong_image`
-    (it is ready, with another image), `bad_device`, `bad_image`, or `gone` (it holds none).
+    (it is ready, with another image), `bad_device`, `bad_image`, `gone` (it holds none), `under_repair` (somebody has
+    it tested or booted for maintenance) or `away` (it rests where nobody prepares it).
     `named`: a certain device was asked for. `named_device_failed`: and that one is out of the pool.
+    `device_patience`: for how many seconds to wait for the device, from the worst case of its own table.
     """
 
     named: bool = False
     named_device_failed: bool = False
     device_answer: str = "waiting"
     search_limit: int = 60
-    pending_limit: int = 20
+    device_patience: float = patience(DeviceFacts())
 
 
 LIVE = frozenset({"live"})
@@ -31,14 +35,13 @@ ENDED = frozenset({"api", "ended", "steady"})
 
 _END = {"return": Goto("closed"), "expire": Goto("closed")}
 # What is counted of one device: the next one starts anew, or a slow first one would cost it its chance.
-_OF_ONE_DEVICE = ("pending", "contacting_lifeguard")
+_OF_ONE_DEVICE = ("contacting_lifeguard",)
 _ANOTHER = Goto("finding_device", writes=("release",), forgets=_OF_ONE_DEVICE)
+# Somebody gave its device another task: that one takes its own time, and what comes of it is heard.
+_FOLLOWS = Goto("pending", writes=("follow_device",), forgets=_OF_ONE_DEVICE)
 
-_BAD_DEVICE = Choose(
-    "named",
-    {True: Goto("failed_bad_device")},
-    otherwise=Retry(10, counter="bad_device", again=_ANOTHER, exhausted=Goto("failed_bad_device")),
-)
+_NEXT_DEVICE = Retry(10, counter="bad_device", again=_ANOTHER, exhausted=Goto("failed_bad_device"))
+_BAD_DEVICE = Choose("named", {True: Goto("failed_bad_device")}, otherwise=_NEXT_DEVICE)
 _BAD_IMAGE = Choose(
     "named",
     {True: Goto("failed_bad_image")},
@@ -51,8 +54,11 @@ _ANSWERS: dict[object, Outcome] = {
     ),
     "bad_device": _BAD_DEVICE,
     "bad_image": _BAD_IMAGE,
-    "gone": Retry(10, counter="bad_device", again=_ANOTHER, exhausted=Goto("failed_bad_device")),
+    "gone": _NEXT_DEVICE,
+    "away": _BAD_DEVICE,
 }
+# A repair ends by itself: who wants this very device waits for it, everybody else is better served by another one.
+_UNDER_REPAIR = Choose("named", {True: Stay()}, otherwise=_NEXT_DEVICE)
 
 
 def _failed(why: str, doc: str) -> State:
@@ -63,6 +69,7 @@ REQUEST = Spec(
     name="request",
     facts=RequestFacts,
     fallback="ready",
+    at_least={"pending": task_seconds(DeviceFacts())},
     states=(
         State(name="new", doc="Just filed.", passes_to=Goto("finding_device")),
         State(
@@ -99,14 +106,13 @@ REQUEST = Spec(
         State(
             name="pending",
             doc="Lifeguard prepares the device.",
-            timeout=60,
-            on_timeout=Choose(
-                "device_answer",
-                _ANSWERS,
-                otherwise=Retry("pending_limit", again=Goto("pending"), exhausted=_BAD_DEVICE),
-            ),
+            timeout="device_patience",
+            on_timeout=Choose("device_answer", _ANSWERS, otherwise=_BAD_DEVICE),
             on={
-                "device_settled": Choose("device_answer", _ANSWERS, otherwise=Stay()),
+                "device_settled": Choose(
+                    "device_answer", {**_ANSWERS, "under_repair": _UNDER_REPAIR}, otherwise=Stay()
+                ),
+                "device_left": _FOLLOWS,
                 "rack_down": Choose("named", {True: Stay()}, otherwise=_ANOTHER),
                 **_END,
             },
@@ -116,8 +122,19 @@ REQUEST = Spec(
             name="ready",
             doc="The client has the device.",
             on={
-                # An operator, or the client itself, has the device power-cycled or repaired meanwhile.
-                "device_left": Goto("pending", forgets=_OF_ONE_DEVICE),
+                # Power-cycled or imaged at somebody's wish, it comes back. Taken away, it is lost to whoever used it:
+                # another one in its place, without what they did there, would be no help.
+                "device_left": Choose(
+                    "device_answer",
+                    {
+                        "away": Goto("failed_bad_device"),
+                        "bad_device": Goto("failed_bad_device"),
+                        "under_repair": Choose(
+                            "named", {True: _FOLLOWS}, otherwise=Goto("failed_bad_device")
+                        ),
+                    },
+                    otherwise=_FOLLOWS,
+                ),
                 **_END,
             },
             tags=LIVE_API | {"steady"},
@@ -130,7 +147,7 @@ REQUEST = Spec(
         ),
         _failed("device_not_found", "No free device was found in time."),
         _failed("device_busy", "The device that was asked for is taken."),
-        _failed("bad_device", "The device failed, or too many devices did."),
+        _failed("bad_device", "The device failed or was taken away, or too many devices did."),
         _failed("bad_image", "The image failed on several healthy devices."),
     ),
 )

@@ -20,6 +20,7 @@ class Result(models.TextChoices):
     COMPLETE = "complete", "complete"
     BAD_DEVICE = "failed-bad-device", "failed: the device"
     BAD_IMAGE = "failed-bad-image", "failed: the image"
+    WITHDRAWN = "withdrawn", "taken away meanwhile"
 
 
 class Health(models.TextChoices):

@@ -55,7 +55,7 @@ class Image(models.Model):
     install_timeout = models.PositiveIntegerField(
         default=300, validators=_SECONDS, help_text="Of writing the image to the storage."
     )
-    install_limit = models.PositiveIntegerField(default=10, validators=_LIMIT)
+    install_limit = models.PositiveIntegerField(default=3, validators=_LIMIT)
     verify_timeout = models.PositiveIntegerField(
         default=45, validators=_SECONDS, help_text="One window of asking whether the image is up."
     )

@@ -4,7 +4,7 @@ import re
 
 from devices.models import Device
 from lifeguard import services
-from lifeguard.states import BOOT_EVENTS, canonical_event
+from lifeguard.boot_events import BOOT_EVENTS, canonical_event
 from mozpool_site import clock
 from mozpool_site.errors import InvalidInputError
 from mozpool_site.statemachine.runner import Actor

@@ -112,8 +112,8 @@ def _say(outcome: Outcome) -> str:
             return f"`{outcome.state}`{_asides(outcome)}"
         case Stay(writes=writes):
             return f"stays (writes {', '.join(writes)})" if writes else "stays"
-        case Repeat(after=after):
-            return "the same state again, uncounted" + (f", {after:g} s later" if after else "")
+        case Repeat():
+            return _say_repeat(outcome)
         case Retry():
             return _say_retry(outcome)
         case Choose(fact=fact, cases=cases, otherwise=otherwise):
@@ -126,6 +126,13 @@ def _say_retry(retry: Retry) -> str:
     nth = f", each {retry.every[0]}th time {_say(retry.every[1])}" if retry.every else ""
     limit = _amount(retry.limit)
     return f"{_say(retry.again)}{nth}, up to {limit} times{counted}, then {_say(retry.exhausted)}"
+
+
+def _say_repeat(repeat: Repeat) -> str:
+    first = f", {repeat.at_once} times at once" if repeat.at_once else ""
+    pauses = f"{repeat.after:g} s later, then after twice the pause before, {repeat.longest:g} s at most"
+    counted = f"up to {repeat.limit} times (counted as {repeat.counter}, which is no failure)"
+    return f"the same state again{first}, {pauses}; {counted}, then {_say(repeat.exhausted)}"
 
 
 def _asides(goto: Goto) -> str:

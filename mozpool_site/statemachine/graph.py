@@ -5,7 +5,7 @@ and draws the same graph.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isinf
 
 from mozpool_site.statemachine.spec import (
@@ -48,7 +48,8 @@ class Count:
 class Edge:
     """One way an event can go, with the counts and the answers to facts (`asks`) that it hangs on.
 
-    The event of a passing state is the empty string. An edge that `stays` moves nothing.
+    The event of a passing state is the empty string. An edge that `stays` moves nothing. `pause` is how many seconds,
+    at most, pass on the way.
     """
 
     state: str
@@ -60,6 +61,7 @@ class Edge:
     counts: tuple[Count, ...] = ()
     asks: tuple[tuple[str, object], ...] = ()
     stays: bool = False
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -157,22 +159,21 @@ def unbounded_cycles(spec: Spec, premises: Premises) -> list[str]:
     connected part sets back. Such edges can be taken a finite number of times only, so they are removed, and
     what remains is judged again, until it has no cycle (bounded) or no such edge (found).
     """
-    decided = premises.outside | set(spec.faults)
     own = [
         edge
         for edge in edges(spec)
-        if not edge.stays and edge.event not in decided and edge.state not in premises.rests
+        if not edge.stays and edge.event not in premises.outside and edge.state not in premises.rests
     ]
     return sorted(set(_unbounded(spec, premises, own)))
 
 
 def _unbounded(spec: Spec, premises: Premises, own: list[Edge]) -> Iterator[str]:
-    for part in _strongly_connected([(edge.state, edge.target) for edge in own]):
+    for part in strongly_connected([(edge.state, edge.target) for edge in own]):
         inner = [edge for edge in own if edge.state in part and edge.target in part]
         if not inner:
             continue
         bounds = {c for edge in inner for c in _raised(edge, premises)}
-        bounds -= {c for edge in inner for c in bounds if _sets_back(spec, premises, edge, c)}
+        bounds -= {c for edge in inner for c in bounds if _restores(spec, premises, edge, c)}
         if not bounds:
             yield f"nothing bounds the way round {', '.join(sorted(part))}"
             continue
@@ -184,10 +185,15 @@ def _raised(edge: Edge, premises: Premises) -> Iterator[str]:
     yield from (f"fact {fact}" for fact, value in edge.asks if fact in premises.spent and value is True)
 
 
-def _sets_back(spec: Spec, premises: Premises, edge: Edge, counter: str) -> bool:
+def _restores(spec: Spec, premises: Premises, edge: Edge, counter: str) -> bool:
     if counter.startswith("fact "):
         restoring = premises.spent[counter.removeprefix("fact ")]
         return bool(restoring & {*edge.writes, *spec[edge.target].writes})
+    return sets_back(spec, edge, counter)
+
+
+def sets_back(spec: Spec, edge: Edge, counter: str) -> bool:
+    """Whether a counter starts anew when an edge is taken."""
     return counter in edge.forgets or spec[edge.target].forgets_failures
 
 
@@ -205,8 +211,8 @@ def _follow(state: State, edge: Edge, outcome: Outcome) -> Iterator[Edge]:
             yield _with(edge, target=outcome.state, writes=outcome.writes, forgets=outcome.forgets)
         case Stay(writes=writes):
             yield _with(edge, writes=writes, stays=True)
-        case Repeat(after=after):
-            yield _with(edge, when=f"after {after:g} s" if after else "")
+        case Repeat():
+            yield from _follow_repeat(state, edge, outcome)
         case Retry():
             yield from _follow_retry(state, edge, outcome)
         case Choose():
@@ -236,6 +242,15 @@ def _follow_retry(state: State, edge: Edge, retry: Retry) -> Iterator[Edge]:
     )
 
 
+def _follow_repeat(state: State, edge: Edge, repeat: Repeat) -> Iterator[Edge]:
+    when = f"{repeat.counter} up to {repeat.limit}"
+    count = Count(repeat.counter, repeat.limit, "again")
+    yield replace(_with(edge, when=when, count=count), pause=repeat.pause(repeat.limit))
+    when = f"{repeat.counter} past {repeat.limit}"
+    exhausted = Count(repeat.counter, repeat.limit, "exhausted")
+    yield from _follow(state, _with(edge, when=when, count=exhausted), repeat.exhausted)
+
+
 def _with(
     edge: Edge,
     *,
@@ -247,16 +262,15 @@ def _with(
     asks: tuple[str, object] | None = None,
     stays: bool = False,
 ) -> Edge:
-    return Edge(
-        edge.state,
-        edge.event,
-        target or edge.target,
-        ", ".join(part for part in (edge.condition, when) if part),
-        edge.writes + writes,
-        edge.forgets + forgets,
-        edge.counts + ((count,) if count else ()),
-        edge.asks + ((asks,) if asks else ()),
-        stays or edge.stays,
+    return replace(
+        edge,
+        target=target or edge.target,
+        condition=", ".join(part for part in (edge.condition, when) if part),
+        writes=edge.writes + writes,
+        forgets=edge.forgets + forgets,
+        counts=edge.counts + ((count,) if count else ()),
+        asks=edge.asks + ((asks,) if asks else ()),
+        stays=stays or edge.stays,
     )
 
 
@@ -281,7 +295,7 @@ def _reach_after(name: str, arrows: list[tuple[str, str]]) -> set[str]:
     return _reach([target for source, target in arrows if source == name], arrows)
 
 
-def _strongly_connected(arrows: list[tuple[str, str]]) -> list[set[str]]:
+def strongly_connected(arrows: list[tuple[str, str]]) -> list[set[str]]:
     """Give the parts whose states all lead to each other; a table is small enough to do this plainly."""
     names = {name for arrow in arrows for name in arrow}
     after = {name: _reach_after(name, arrows) for name in names}

@@ -10,6 +10,7 @@ from enum import Enum
 
 from mozpool_site.statemachine.spec import (
     TIMEOUT,
+    UNHEARD,
     Choose,
     Goto,
     Outcome,
@@ -83,8 +84,8 @@ def step(spec: Spec, snapshot: Snapshot, event: Event, facts: object, now: datet
         if snapshot.deadline is None or snapshot.deadline > now:
             outcome = None
         elif event.work_waiting and state.work:
-            # Nobody began the operation: the infrastructure's fault, which no counter may show.
-            outcome = Repeat()
+            # Nobody began the operation: the infrastructure's fault, which no counter of the device may show.
+            outcome = spec.outcome(state, UNHEARD)
     walk = _Walk(spec, facts, dict(snapshot.counters))
     return walk.leave(state, outcome, snapshot, now)
 
@@ -102,6 +103,7 @@ class _Walk:
         self.spec = spec
         self.facts = facts
         self.counters = counters
+        self.pause = 0.0
         self.writes: list[str] = []
         self.path: list[str] = []
 
@@ -112,8 +114,7 @@ class _Walk:
             verdict = Verdict.IGNORED if leaf is None else Verdict.STAYED
             writes = leaf.writes if leaf else ()
             return Step(verdict, snapshot.state, snapshot.deadline, snapshot.counters, writes=writes)
-        pause = leaf.after if isinstance(leaf, Repeat) else 0.0
-        goto = Goto(state.name) if isinstance(leaf, Repeat) else leaf
+        goto = leaf
         target = self._enter(goto)
         while target.passes_to is not None:
             passed = self._resolve(target, target.passes_to)
@@ -121,7 +122,7 @@ class _Walk:
                 raise TypeError(f"{self.spec.name}: {target.name} passes to {passed!r}")
             goto = passed
             target = self._enter(goto)
-        begin = now + timedelta(seconds=pause)
+        begin = now + timedelta(seconds=self.pause)
         return Step(
             Verdict.MOVED,
             target.name,
@@ -141,7 +142,7 @@ class _Walk:
             self.counters.pop(name, None)
         return state
 
-    def _resolve(self, state: State, outcome: Outcome) -> Goto | Stay | Repeat:
+    def _resolve(self, state: State, outcome: Outcome) -> Goto | Stay:
         while True:
             match outcome:
                 case Choose(fact=fact, cases=cases, otherwise=otherwise):
@@ -151,6 +152,8 @@ class _Walk:
                     outcome = chosen
                 case Retry():
                     outcome = self._count(state, outcome)
+                case Repeat():
+                    outcome = self._repeat(state, outcome)
                 case _:
                     return outcome
 
@@ -164,6 +167,14 @@ class _Walk:
         if retry.every and count % retry.every[0] == 0:
             return retry.every[1]
         return retry.again
+
+    def _repeat(self, state: State, repeat: Repeat) -> Outcome:
+        count = self.counters.get(repeat.counter, 0) + 1
+        if count > repeat.limit:
+            return repeat.exhausted
+        self.counters[repeat.counter] = count
+        self.pause = repeat.pause(count)
+        return Goto(state.name)
 
     def _deadline(self, state: State, begin: datetime) -> datetime | None:
         if state.timeout is None:

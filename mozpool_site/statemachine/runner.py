@@ -123,15 +123,17 @@ class Runner(ABC, Generic[RowT]):
         if refused:
             self.note(row, event, f"late: {refused}", now, by)
             return Delivery(Verdict.IGNORED, row, refused)
-        facts = self.facts(row, now)
-        decision = step(self.spec, row.snapshot, self._informed(row, event, now), facts, now)
+        event = self._informed(row, event, now)
+        facts = self.facts(row, event, now)
+        decision = step(self.spec, row.snapshot, event, facts, now)
         return self._carry_out(row, event, decision, facts, now, by, changed)
 
     def force(self, row: RowT, state: str, now: datetime, *, by: Actor) -> Delivery[RowT]:
         """Put a locked row into a state, whatever the table says."""
-        facts = self.facts(row, now)
+        event = Event("forced")
+        facts = self.facts(row, event, now)
         decision = enter(self.spec, row.snapshot, state, facts, now)
-        return self._carry_out(row, Event("forced"), decision, facts, now, by)
+        return self._carry_out(row, event, decision, facts, now, by)
 
     def _informed(self, row: RowT, event: Event, now: datetime) -> Event:
         if event.name == TIMEOUT and self.spec[row.state].work:
@@ -188,8 +190,8 @@ class Runner(ABC, Generic[RowT]):
     # What a machine adds.
 
     @abstractmethod
-    def facts(self, row: RowT, now: datetime) -> object:
-        """Load what the table may ask."""
+    def facts(self, row: RowT, event: Event, now: datetime) -> object:
+        """Load what the table may ask when an event happens."""
 
     @abstractmethod
     def work_waiting(self, row: RowT, now: datetime) -> bool:

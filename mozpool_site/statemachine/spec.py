@@ -7,8 +7,13 @@ waits without a deadline, a way to a state that does not exist) never starts.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain
+from math import isinf
 
 TIMEOUT = "timeout"
+# What a passed deadline is where nobody had begun the state's operation.
+UNHEARD = "operation_unheard"
+# What counts faults of the infrastructure unless a table names another counter.
+REPEATS = "repeats"
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,26 @@ class Stay:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Enter the same state again and count nothing: the infrastructure was at fault, not the device."""
+    """Enter the same state again: the infrastructure was at fault, not the device.
 
-    after: float = 0.0
+    The first `at_once` repeats come without a pause, the next one `after` seconds later, each further one after twice
+    the pause before it, `longest` at most. They are counted as `counter`, which is no failure of the device; the
+    `limit`-th is the last, and then the outcome is `exhausted`.
+    """
+
+    limit: int
+    exhausted: "Outcome"
+    at_once: int = 0
+    after: float = 10.0
+    longest: float = 300.0
+    counter: str = REPEATS
+
+    def pause(self, nth: int) -> float:
+        """Return the seconds before the nth repeat, the first being 1."""
+        if nth <= self.at_once:
+            return 0.0
+        doublings = min(nth - self.at_once - 1, 30)
+        return min(self.after * 2.0**doublings, self.longest)
 
 
 @dataclass(frozen=True)
@@ -117,8 +139,9 @@ class Spec:
     """A whole machine.
 
     `facts` is the dataclass whose fields the table may consult. `faults` says what a fault of the
-    infrastructure does in every state that works, unless the state lists the event itself. A stored
-    state name that the table does not know is treated as `fallback`.
+    infrastructure does in every state that works, unless the state lists the event itself; one of them is
+    `UNHEARD`. A stored state name that the table does not know is treated as `fallback`. `at_least` names states
+    with the seconds that something else takes which they wait for: a shorter timeout is refused.
     """
 
     name: str
@@ -126,6 +149,7 @@ class Spec:
     facts: type
     fallback: str
     faults: Mapping[str, Repeat] = field(default_factory=dict)
+    at_least: Mapping[str, float] = field(default_factory=dict)
     _by_name: dict[str, State] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,6 +160,11 @@ class Spec:
             raise InvalidSpecError(f"{self.name}: the fallback {self.fallback!r} is no state")
         for state in self.states:
             self._check(state)
+        for fault in self.faults.values():
+            for leaf in unfold(fault):
+                self._check_leaf(f"{self.name}: a fault", leaf, {f.name for f in fields(self.facts)})
+        for name, seconds in self.at_least.items():
+            self._check_bound(self[name], seconds)
 
     def __getitem__(self, name: str) -> State:
         """Give the state that a stored name stands for."""
@@ -169,6 +198,10 @@ class Spec:
         where = f"{self.name}: {state.name}"
         if state.work and not state.waits:
             raise InvalidSpecError(f"{where} starts an operation but has no timeout")
+        if state.work and UNHEARD not in self.faults:
+            raise InvalidSpecError(
+                f"{where} starts an operation, but no fault says what follows when nobody begins it"
+            )
         if state.waits != (state.on_timeout is not None):
             raise InvalidSpecError(f"{where} needs both timeout and on_timeout, or neither")
         if state.passes_to is not None and (state.waits or state.work or state.on):
@@ -181,6 +214,19 @@ class Spec:
                 self._check_leaf(where, leaf, known)
         if state.passes_to is not None:
             self._check_passing(state, ())
+
+    def _check_bound(self, state: State, seconds: float) -> None:
+        where = f"{self.name}: {state.name}"
+        timeout = state.timeout
+        if isinstance(timeout, str):
+            defaults = {f.name: f.default for f in fields(self.facts)}
+            timeout = float(str(defaults[timeout]))
+        if isinf(seconds):
+            raise InvalidSpecError(f"{where} waits for something that may never end")
+        if timeout is None or timeout < seconds:
+            raise InvalidSpecError(
+                f"{where} gives up after {timeout} s, but waits for what may take {seconds:g} s"
+            )
 
     def _check_leaf(self, where: str, leaf: Outcome, known: set[str]) -> None:
         if isinstance(leaf, Goto) and leaf.state not in self._by_name:
@@ -215,6 +261,8 @@ def _inside(outcome: Outcome) -> Sequence[Outcome]:
     match outcome:
         case Retry(again=again, exhausted=exhausted, every=every):
             return [again, exhausted, *([every[1]] if every else [])]
+        case Repeat(exhausted=exhausted):
+            return [exhausted]
         case Choose(cases=cases, otherwise=otherwise):
             return [*cases.values(), *([otherwise] if otherwise else [])]
         case _:

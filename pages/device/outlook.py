@@ -5,10 +5,15 @@ from dataclasses import dataclass, fields
 
 from lifeguard.states import DEVICE, DeviceFacts
 from mozpool_site.statemachine.graph import Count, Edge, Otherwise, edges, word
-from mozpool_site.statemachine.spec import TIMEOUT
+from mozpool_site.statemachine.spec import TIMEOUT, UNHEARD
 
 _MINUTE, _HOUR = 60, 3600
 _ASKED = "please_"
+_FAULTS = {
+    "operation_lost": "its worker is gone",
+    "hardware_unreachable": "power controller silent",
+    UNHEARD: "no worker came",
+}
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,15 @@ def ways(state: str, facts: Mapping[str, object], counters: Mapping[str, int]) -
     """Give the ways on from a state, those of the machine first, people's last; staying put is no way on.
 
     `facts` are the fields of DeviceFacts as far as they are known: what they rule out is left out. `counters` are the
-    row's. A way back into the state itself stands among them under its own name.
+    row's. A way back into the state itself stands among them under its own name. What faults of the infrastructure
+    lead to is told once there have been some.
     """
     found: dict[str, list[str]] = {}
     by_itself: set[str] = set()
     for edge in edges(DEVICE):
         if edge.state != DEVICE[state].name or edge.stays or not _possible(edge, facts, counters):
             continue
-        if edge.event in DEVICE.faults and edge.target == edge.state:
+        if edge.event in DEVICE.faults and not any(counters.get(count.counter) for count in edge.counts):
             continue
         reasons = found.setdefault(edge.target, [])
         if not edge.event.startswith(_ASKED):
@@ -102,7 +108,7 @@ def _event(edge: Edge, facts: Mapping[str, object]) -> str:
         return allowed if allowed == "at once" else f"after {allowed}"
     if edge.event.startswith(_ASKED):
         return f"asked for: {edge.event.removeprefix(_ASKED).replace('_', ' ')}"
-    return edge.event
+    return _FAULTS.get(edge.event, edge.event)
 
 
 def _condition(fact: str, value: object) -> str:

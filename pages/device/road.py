@@ -128,6 +128,9 @@ def _broke_down_in(failed: str) -> frozenset[str]:
             return frozenset(
                 edge.state
                 for edge in edges(DEVICE)
-                if edge.target in leading and DEVICE[edge.state].passes_to is None
+                if edge.target in leading
+                and DEVICE[edge.state].passes_to is None
+                # What the infrastructure never got done breaks off at every stop.
+                and edge.event not in DEVICE.faults
             )
         leading |= passing

@@ -15,8 +15,8 @@ from bmm.models import OPEN, Kind, Operation, Status
 from bmm.operations import Answer, Outcome
 from devices.models import Device, Journal
 from devices.models.journal import Source
+from lifeguard.boot_events import BOOT_EVENTS
 from lifeguard.device_log import EVENT as TOLD_BY_DEVICE
-from lifeguard.states import BOOT_EVENTS
 from mozpool_site.access.models import AuditEntry
 from pages.device.marks import Mark, search_bound
 from pages.device.story import Entry

@@ -6,7 +6,7 @@ from typing import Any
 
 from mozpool_site.errors import ImpossibleError
 from requests_app.chances import demand_possible
-from requests_app.machine import is_failed
+from requests_app.facts import is_failed
 from requests_app.matching import turn
 from requests_app.models import Request
 from requests_app.services import Order

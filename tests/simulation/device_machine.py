@@ -5,7 +5,7 @@ from functools import cache
 
 from lifeguard.states import DEVICE, EVIDENCE_FOR, DeviceFacts
 from mozpool_site.statemachine.machine import Event, Step, Verdict, enter, stale, step
-from mozpool_site.statemachine.spec import TIMEOUT, Spec
+from mozpool_site.statemachine.spec import REPEATS, TIMEOUT, Spec
 from tests.simulation.operations import Operations
 from tests.simulation.rows import Device, Install
 from tests.simulation.store import Store
@@ -23,15 +23,13 @@ def _facts(*, held: bool, verification: str, self_test: bool, may_help: bool, su
         self_test_available=self_test,
         self_test_may_help=may_help,
         image_suspect=suspect,
-        settle_seconds=60,
-        verify_limit=12,
     )
 
 
 class Devices:
     """Runs the life of simulated devices; `announce` is set by whoever listens after the commit."""
 
-    announce: Callable[[Device, str], None]
+    announce: Callable[[Device, str, str], None]
 
     def __init__(self, store: Store, operations: Operations, spec: Spec = DEVICE) -> None:
         self.store = store
@@ -93,11 +91,8 @@ class Devices:
             for op in self.operations.of(device.pk)
         )
         infrastructure = event.name in ("operation_lost", "hardware_unreachable") or unbegun
-        if (
-            infrastructure
-            and decision.verdict is Verdict.MOVED
-            and decision.counters != dict(device.counters)
-        ):
+        raised = {**decision.counters, REPEATS: 0} != {**device.counters, REPEATS: 0}
+        if infrastructure and decision.verdict is Verdict.MOVED and raised:
             raise self.store.fail(f"I10: {event.name} raised a counter: {dict(decision.counters)}", device)
 
     def _carry_out(self, device: Device, event: Event, decision: Step, facts: DeviceFacts) -> bool:
@@ -120,7 +115,7 @@ class Devices:
         path = " > ".join(decision.path) or "stays"
         device.trace.append((self.store.now, event.name, path, device.state_seq, dict(device.counters)))
         self.store.touched_devices.add(device.pk)
-        self.announce(device, old_state)
+        self.announce(device, old_state, event.name)
         return moved
 
     def settle(self, device: Device) -> None:
@@ -205,6 +200,15 @@ def _report_failure(devices: Devices, device: Device, event: Event, facts: Devic
     device.failures += 0 if facts.image_suspect else 1
 
 
+def _report_unreachable(devices: Devices, device: Device, event: Event, facts: DeviceFacts) -> None:
+    device.result = "failed-bad-device"
+
+
+def _withdraw(devices: Devices, device: Device, event: Event, facts: DeviceFacts) -> None:
+    if device.held_by is not None and device.result in ("", "complete"):
+        device.result = "withdrawn"
+
+
 WRITES: dict[str, Write] = {
     "begin_task": _begin_task,
     "set_next_image": _set_next_image,
@@ -219,4 +223,6 @@ WRITES: dict[str, Write] = {
     "report_complete": _report_complete,
     "report_healthy": _report_healthy,
     "report_failure": _report_failure,
+    "report_unreachable": _report_unreachable,
+    "withdraw": _withdraw,
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import cast
 
-from mozpool_site.statemachine.spec import Choose, Goto, Outcome, Retry, Spec, State, unfold
+from mozpool_site.statemachine.spec import Choose, Goto, Outcome, Repeat, Retry, Spec, State, unfold
 
 Change = Callable[[Outcome], Outcome]
 
@@ -15,7 +15,13 @@ def rewritten(spec: Spec, change: Change) -> Spec:
     states = tuple(
         _rewritten_state(state, lambda _, outcome: _rewrite(outcome, change)) for state in spec.states
     )
-    return replace(spec, states=states)
+    return with_faults(spec, lambda fault: _rewrite(fault, change), states=states)
+
+
+def with_faults(spec: Spec, change: Callable[[Repeat], object], **changes: object) -> Spec:
+    """Give a table in which faults of the infrastructure are declared otherwise."""
+    faults = {event: change(fault) for event, fault in spec.faults.items()}
+    return replace(spec, faults=faults, **changes)  # type: ignore[arg-type]  # each test names real fields
 
 
 def with_state(spec: Spec, name: str, **changes: object) -> Spec:
@@ -51,8 +57,10 @@ def without_release(outcome: Outcome) -> Outcome:
 
 def shrunk(outcome: Outcome) -> Outcome:
     """Make bounds so small that all counts can be walked through; infinite ones stay infinite."""
-    if not isinstance(outcome, Retry) or outcome.limit == inf:
+    if not isinstance(outcome, (Retry, Repeat)) or outcome.limit == inf:
         return outcome
+    if isinstance(outcome, Repeat):
+        return replace(outcome, limit=1)
     if outcome.every:
         return replace(outcome, limit=2, every=(2, outcome.every[1]))
     return replace(outcome, limit=1)
@@ -90,6 +98,8 @@ def _with_parts(outcome: Outcome, change: Change) -> Outcome:
                 exhausted=exhausted,
                 every=(every[0], change(every[1])) if every else None,
             )
+        case Repeat(exhausted=exhausted):
+            return replace(outcome, exhausted=change(exhausted))
         case Choose(cases=cases, otherwise=otherwise):
             cases = {value: change(part) for value, part in cases.items()}
             return replace(outcome, cases=cases, otherwise=change(otherwise) if otherwise else None)

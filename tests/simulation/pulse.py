@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lifeguard.states import DEVICE
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
 from tests.simulation.device_machine import Devices, Fence
@@ -16,6 +17,7 @@ RING_AFTER = timedelta(seconds=3)
 RUN_AFTER = timedelta(seconds=10)
 POOL_LEASE = 5.0
 SWEEP_EVERY = timedelta(seconds=3)
+RESTS = ("ready", *DEVICE.tagged("steady"))
 MATCH_EVERY = timedelta(seconds=2)
 
 
@@ -154,11 +156,12 @@ class Pulses:
         if device.held_by is None:
             return False
         request = self.store.requests[device.held_by]
-        settled = device.state == "ready" or bool(device.result)
+        settled = device.state in RESTS or bool(device.result)
         moved = False
+        another_task = request.state == "pending" and request.task_seq < device.task_seq
         if request.state == "pending" and settled:
             moved = self.requests.deliver(request, Event("device_settled"))
-        elif request.state == "ready" and device.state != "ready":
+        elif another_task or (request.state == "ready" and device.state != "ready"):
             moved = self.requests.deliver(request, Event("device_left"))
         if request.state == "pending" and self.requests.is_down(device.rack):
             moved = self.requests.deliver(request, Event("rack_down")) or moved

@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from lifeguard.states import DEVICE
+from lifeguard.bounds import patience
+from lifeguard.states import DEVICE, PLEASE_EVENTS, DeviceFacts
 from mozpool_site.statemachine.machine import Event, Verdict, stale, step
 from mozpool_site.statemachine.spec import Spec
 from requests_app.matching import Demand, Offer, fits, in_turn, ranked
@@ -17,13 +18,13 @@ RACK_DOWN_AFTER = 30.0
 
 
 @cache
-def _facts(*, named: bool, failed: bool, answer: str) -> RequestFacts:
+def _facts(*, named: bool, failed: bool, answer: str, verification: str) -> RequestFacts:
     return RequestFacts(
         named=named,
         named_device_failed=failed,
         device_answer=answer,
         search_limit=2 if named else 60,
-        pending_limit=1_000_000 if named else 20,
+        device_patience=patience(DeviceFacts(verification=verification), with_faults=named),
     )
 
 
@@ -72,7 +73,8 @@ class Requests:
         searching = request.state == "finding_device"
         failed = named is not None and searching and self.store.devices[named].state in _FAILED
         answer = "gone" if searching else self.device_answer(request)
-        return _facts(named=named is not None, failed=failed, answer=answer)
+        verification = self.store.images[request.image].verification
+        return _facts(named=named is not None, failed=failed, answer=answer, verification=verification)
 
     def device_answer(self, request: Request) -> str:
         """Say what the device that a request holds makes of its task."""
@@ -83,14 +85,24 @@ class Requests:
             return _RESULTS[device.result]
         if device.state in _FAILED:
             return "bad_device"
-        if device.state != "ready":
-            return "waiting"
-        has_image = (device.image, device.boot_config) == (request.image, request.boot_config)
-        return "complete" if has_image else "wrong_image"
+        if device.state == "ready":
+            has_image = (device.image, device.boot_config) == (request.image, request.boot_config)
+            return "complete" if has_image else "wrong_image"
+        if "away" in DEVICE[device.state].tags:
+            return "away"
+        return "under_repair" if device.result == "withdrawn" else "waiting"
 
     def write(self, name: str, request: Request) -> None:
-        """Ask Lifeguard, or let go of the device."""
-        {"ask_lifeguard": self._ask_lifeguard, "release": self._release}[name](request)
+        """Ask Lifeguard, follow the device to another task, or let go of it."""
+        {
+            "ask_lifeguard": self._ask_lifeguard,
+            "follow_device": self._follow_device,
+            "release": self._release,
+        }[name](request)
+
+    def _follow_device(self, request: Request) -> None:
+        device = self.store.holder_of(request.pk)
+        request.task_seq = device.task_seq if device is not None else request.task_seq
 
     def _ask_lifeguard(self, request: Request) -> None:
         device = self.store.holder_of(request.pk)
@@ -215,15 +227,22 @@ class Requests:
 
     # What a device's move tells.
 
-    def hear_of(self, device: Device, holder: int | None, old_state: str) -> bool:
+    def hear_of(self, device: Device, holder: int | None, old_state: str, event: str) -> bool:
         """Tell the holder of a device that moved, or offer a device that came free."""
         if holder is None:
             return device.state == "ready" and old_state != "ready" and self.match_device(device)
-        settled = device.state == "ready" or bool(device.result) or "steady" in DEVICE[device.state].tags
-        left = old_state == "ready" and device.state != "ready"
-        event, state = ("device_settled", "pending") if settled else ("device_left", "ready")
+        asked = event == "forced" or event in PLEASE_EVENTS
+        news: dict[str, str] = {}
+        if device.state == "ready" or device.result or "steady" in DEVICE[device.state].tags:
+            news["pending"] = "device_settled"
+        elif asked:
+            news["pending"] = "device_left"
+        if device.state != "ready" and (asked or old_state == "ready"):
+            news["ready"] = "device_left"
         request = self.store.requests.get(holder)
-        if request is None or request.state != state or not (settled or left):
+        if request is None or request.state not in news:
             return False
-        self.deliver(request, Event(event))
-        return True
+        own_task = device.task_seq == request.task_seq and event in PLEASE_EVENTS and old_state == "ready"
+        if not own_task:
+            self.deliver(request, Event(news[request.state]))
+        return not own_task

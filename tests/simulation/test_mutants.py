@@ -11,7 +11,7 @@ import pytest
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine import graph
 from mozpool_site.statemachine.machine import stale
-from mozpool_site.statemachine.spec import InvalidSpecError, Repeat, Retry, Spec
+from mozpool_site.statemachine.spec import InvalidSpecError, Retry, Spec
 from requests_app.states import REQUEST
 from tests.simulation import mutants, operations
 from tests.simulation.rows import Broken, Device, Request
@@ -191,7 +191,8 @@ def test_a_claim_that_does_not_ask_whether(condition: str, monkeypatch: pytest.M
 
 
 def counting_faults(event: str) -> Spec:
-    counted = Retry(200, again=Repeat(), exhausted=Repeat())
+    repeat = DEVICE.faults[event]
+    counted = Retry(200, again=repeat, exhausted=repeat)
     return replace(DEVICE, faults={**DEVICE.faults, event: counted})  # type: ignore[dict-item]  # the mistake
 
 

@@ -18,7 +18,7 @@ STEPS = 50_000
 LEAST = 1_000_000
 # A self-test that hung as the storm ended is waited for an hour.
 HEALTHY = timedelta(hours=2)
-# A dead relay is tried two hundred times, once a minute, before its device is given up.
+# A dead board is given up after the worst case of its task, and of the self-tests that follow it.
 DEAD = timedelta(hours=6)
 NEVER_REPAIRED = ("never_boots", "never_answers", "relay")
 
@@ -44,7 +44,12 @@ def test_a_storm_is_a_storm() -> None:
     """Most of what the device table declares really happens, faults included."""
     world = World(seed=77)
     world.run(STEPS)
-    declared = {(edge.state, edge.event, edge.target) for edge in edges(DEVICE) if edge.event}
+    # Giving up for faults of the infrastructure takes a day, and a storm is over sooner.
+    declared = {
+        (edge.state, edge.event, edge.target)
+        for edge in edges(DEVICE)
+        if edge.event and edge.target != "failed_unreachable"
+    }
     taken = declared & world.devices.taken
     assert len(taken) >= 0.6 * len(declared)
     for event in (

@@ -85,11 +85,11 @@ class World:
             self.invariants.check_all()
         return counted
 
-    def _announce(self, device: Device, old_state: str) -> None:
+    def _announce(self, device: Device, old_state: str, event: str) -> None:
         """Tell the requests after the commit, unless the process dies in between."""
         if self.storm.over or not self.store.chance(SIGNAL_LOST):
             pause = self.store.random.uniform(0.001, 0.02)
-            self.store.later(pause, self.requests.hear_of, device, device.held_by, old_state)
+            self.store.later(pause, self.requests.hear_of, device, device.held_by, old_state, event)
 
     def _build(self) -> None:
         store = self.store

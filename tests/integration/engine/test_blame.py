@@ -6,7 +6,7 @@ import pytest
 
 from devices.models import Device, Image
 from devices.models.device import Health, Result
-from lifeguard.facts import config_digest
+from lifeguard.blame import config_digest
 from lifeguard.machine import device_runner
 from lifeguard.models import Install
 from mozpool_site import clock

@@ -126,7 +126,7 @@ def test_one_batch_of_which_nothing_is_heard_makes_a_controller_suspect_and_no_d
     assert controller.last_contact is None
     assert "Connection refused" in controller.last_error
     device = Device.objects.get()
-    assert (device.state, device.counters, device.failures) == ("pc_power_cycling", {}, 0)
+    assert (device.state, device.counters, device.failures) == ("pc_power_cycling", {"repeats": 1}, 0)
     assert suspected == [controller.pk]
 
 

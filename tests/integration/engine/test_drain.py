@@ -105,7 +105,7 @@ def test_a_silent_board_raises_no_counter_and_is_tried_again_ten_seconds_later(l
         operations.TIMES[Kind.POWER_CYCLE] = normal
         lab.control.heal_relay_board("relay-0")
     device = Device.objects.get(pk=devices[0].pk)
-    assert (device.state, device.counters, device.failures) == ("pc_power_cycling", {}, 0)
+    assert (device.state, device.counters, device.failures) == ("pc_power_cycling", {"repeats": 1}, 0)
     first, second = Operation.objects.order_by("pk")
     assert (first.status, first.result) == (Status.FAILED, Answer.UNREACHABLE)
     assert second.not_before - second.created == timedelta(seconds=10)
@@ -130,7 +130,7 @@ def test_three_devices_of_one_board_that_fail_together_make_the_board_suspect(la
     assert controller.suspect_until > clock.now() + timedelta(minutes=9)
     results = Operation.objects.filter(status=Status.FAILED).values_list("result", flat=True)
     assert list(results) == [Answer.UNREACHABLE] * 3
-    assert [Device.objects.get(pk=device.pk).counters for device in devices] == [{}, {}, {}]
+    assert [Device.objects.get(pk=device.pk).counters for device in devices] == [{"repeats": 1}] * 3
 
 
 def test_a_board_that_is_suspect_takes_the_blame_for_the_next_one_too(lab: Lab) -> None:

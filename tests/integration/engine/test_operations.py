@@ -120,7 +120,7 @@ def test_an_operation_whose_runner_died_is_begun_again_and_counts_nothing_agains
     first, second = Operation.objects.order_by("pk")
     assert (first.status, first.result, first.running_on) == (Status.LOST, Answer.LOST, None)
     assert (second.status, second.state_seq) == (Status.QUEUED, device.state_seq)
-    assert (device.state, device.counters, device.failures) == ("pc_power_cycling", {}, 0)
+    assert (device.state, device.counters, device.failures) == ("pc_power_cycling", {"repeats": 1}, 0)
 
 
 def test_two_pulses_that_find_the_same_lost_operation_report_it_once() -> None:
@@ -182,7 +182,7 @@ def test_a_poll_that_nobody_came_for_any_more_counts_nothing_when_its_deadline_p
     # It was tried once, then its worker died: no attempt was made for most of the window.
     Operation.objects.update(attempts=1, not_before=now - timedelta(seconds=8))
     delivery = device_runner.deliver(device.pk, Event(TIMEOUT))
-    assert (delivery.row.state, delivery.row.counters) == ("pc_pinging", {})
+    assert (delivery.row.state, delivery.row.counters) == ("pc_pinging", {"repeats": 1})
 
 
 def test_a_poll_that_was_tried_to_the_end_counts_when_its_deadline_passes() -> None:
@@ -202,7 +202,7 @@ def test_a_poll_whose_runner_died_in_the_last_window_counts_nothing() -> None:
     # A ping is over within 3 s; this one has been running for 6, so nobody is there.
     Operation.objects.update(begun=now - timedelta(seconds=6), lease_until=now + timedelta(seconds=4))
     delivery = device_runner.deliver(device.pk, Event(TIMEOUT))
-    assert delivery.row.counters == {}
+    assert delivery.row.counters == {"repeats": 1}
 
 
 def test_a_claim_whose_answer_was_lost_on_the_way_is_ours_when_it_is_made_again() -> None:

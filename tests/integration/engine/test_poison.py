@@ -102,10 +102,10 @@ def test_a_request_whose_timer_crashes_is_parked_and_the_others_fire(
     poisoned, well = (make_request(image, deadline=past, environment="nowhere") for _ in range(2))
     load = request_runner.facts
 
-    def crash(self: RequestRunner, row: Request, now: object) -> object:
+    def crash(self: RequestRunner, row: Request, event: object, now: object) -> object:
         if row.pk == poisoned.pk:
             raise error
-        return load(row, now)  # type: ignore[arg-type]
+        return load(row, event, now)  # type: ignore[arg-type]
 
     monkeypatch.setattr(RequestRunner, "facts", crash)
     pool_beats().beat(clock.now())

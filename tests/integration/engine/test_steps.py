@@ -145,7 +145,7 @@ def test_a_deadline_that_passes_before_anybody_began_the_operation_counts_nothin
     assert (delivery.verdict, delivery.row.state, delivery.row.counters) == (
         Verdict.MOVED,
         "pc_power_cycling",
-        {},
+        {"repeats": 1},
     )
     assert [op.status for op in Operation.objects.order_by("pk")] == [Status.SUPERSEDED, Status.QUEUED]
 

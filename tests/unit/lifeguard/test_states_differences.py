@@ -2,9 +2,10 @@
 
 import pytest
 
-from lifeguard.states import DEVICE, DeviceFacts, canonical_event
+from lifeguard.boot_events import canonical_event
+from lifeguard.states import DEVICE, DeviceFacts
 from mozpool_site.statemachine.machine import Event, Verdict, stale, step
-from mozpool_site.statemachine.spec import TIMEOUT, Repeat
+from mozpool_site.statemachine.spec import TIMEOUT, UNHEARD
 from tests.unit.statemachine.life import NOON, Life
 
 WORKING = [state.name for state in DEVICE.states if state.work]
@@ -54,24 +55,48 @@ def test_4_no_passing_state_is_ever_stored() -> None:
             assert decision.state in DEVICE.stored()
 
 
-@pytest.mark.parametrize("state", WORKING)
-@pytest.mark.parametrize("fault", ["operation_lost", "hardware_unreachable"])
-def test_5_a_fault_of_the_infrastructure_raises_no_counter(state: str, fault: str) -> None:
-    life = device(state).happens(*[fault] * 1000)
-    assert (life.state, life.snapshot.counters) == (state, {})
+FAULTS = ("operation_lost", "hardware_unreachable")
 
 
 @pytest.mark.parametrize("state", WORKING)
-def test_5_work_that_no_worker_began_raises_no_counter(state: str) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_5_a_fault_of_the_infrastructure_raises_no_counter_of_failures(state: str, fault: str) -> None:
+    life = device(state).happens(*[fault] * 300)
+    assert (life.state, life.snapshot.counters) == (state, {"repeats": 300})
+
+
+@pytest.mark.parametrize("state", WORKING)
+def test_5_work_that_no_worker_began_raises_no_counter_of_failures(state: str) -> None:
     life = device(state).waits(300, unbegun=True)
-    assert (life.state, life.snapshot.counters) == (state, {})
+    assert (life.state, life.snapshot.counters) == (state, {"repeats": 300})
 
 
-def test_5_only_faults_are_repeated_uncounted() -> None:
-    assert dict(DEVICE.faults) == {"operation_lost": Repeat(), "hardware_unreachable": Repeat(after=10)}
+@pytest.mark.parametrize("state", WORKING)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_5_what_the_infrastructure_never_gets_done_ends_and_is_no_failure_of_the_device(
+    state: str, fault: str
+) -> None:
+    life = device(state).happens(*[fault] * 301)
+    assert (life.state, life.writes[-1]) == ("failed_unreachable", "report_unreachable")
+    assert "report_failure" not in life.writes
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, UNHEARD])
+def test_5_repeats_take_about_a_day(fault: str) -> None:
+    repeat = DEVICE.faults[fault]
+    hours = sum(repeat.pause(nth) for nth in range(1, repeat.limit + 1)) / 3600
+    assert 22 < hours < 25
+
+
+def test_5_a_lost_worker_is_replaced_at_once_and_a_dead_relay_board_asked_again_after_ten_seconds() -> None:
+    assert DEVICE.faults["operation_lost"].pause(1) == 0
+    assert DEVICE.faults[UNHEARD].pause(1) == 0
+    assert DEVICE.faults["hardware_unreachable"].pause(1) == 10
 
 
 FAILS_WITH_AN_IMAGE = [
+    "pxe_booting",
+    "mobile_init_started",
     "downloading",
     "extracting",
     "sut_verifying",

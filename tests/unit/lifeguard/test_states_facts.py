@@ -12,18 +12,18 @@ WAITING: dict[str, tuple[float | str | None, int | str | None]] = {
     "locked_out": (None, None),
     "troubleshooting": (None, None),
     "ready": (600, None),
-    "pc_power_cycling": (60, 200),
+    "pc_power_cycling": (60, "power_limit"),
     "pc_rebooting": ("settle_seconds", None),
     "pc_pinging": (10, 12),
-    "pxe_power_cycling": (60, 200),
-    "pxe_booting": (180, 30),
-    "mobile_init_started": (10, 10),
+    "pxe_power_cycling": (60, "power_limit"),
+    "pxe_booting": (180, 5),
+    "mobile_init_started": (10, 3),
     "downloading": ("download_timeout", "download_limit"),
     "extracting": ("install_timeout", "install_limit"),
     "sut_verifying": ("verify_timeout", "verify_limit"),
     "port_verifying": ("verify_timeout", "verify_limit"),
-    "sut_verify_power_cycle": (60, 3),
-    "sut_sdcard_verifying": (200, 2),
+    "sut_verify_power_cycle": (60, "repower_limit"),
+    "sut_sdcard_verifying": (60, 2),
     "maintenance_mode": (None, None),
     "self_test_running": (3600, None),
     "failed_downloading": (None, None),
@@ -36,6 +36,7 @@ WAITING: dict[str, tuple[float | str | None, int | str | None]] = {
     "failed_pxe_booting": (None, None),
     "failed_mobile_init_started": (None, None),
     "failed_self_test": (None, None),
+    "failed_unreachable": (None, None),
 }
 PROMISED = {"new", "locked_out", "troubleshooting", "ready", "maintenance_mode"}
 
@@ -57,12 +58,13 @@ def test_the_promised_names_and_every_failed_state_are_tagged_so() -> None:
     assert set(DEVICE.tagged("failed")) == failed
 
 
-def test_the_columns_of_an_image_default_to_the_old_numbers() -> None:
+def test_the_defaults_of_an_images_columns_and_of_power() -> None:
     facts = DeviceFacts()
     assert (facts.download_timeout, facts.download_limit) == (180, 3)
-    assert (facts.install_timeout, facts.install_limit) == (300, 10)
+    assert (facts.install_timeout, facts.install_limit) == (300, 3)
     assert (facts.verify_timeout, facts.verify_limit) == (45, 30)
     assert facts.settle_seconds == 120
+    assert (facts.power_limit, facts.repower_limit) == (14, 3)
 
 
 PLEASE = {"please_self_test", "please_start_maintenance", "please_power_cycle", "please_image"}

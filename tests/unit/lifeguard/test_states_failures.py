@@ -14,12 +14,12 @@ def device(state: str = "ready", **facts: object) -> Life:
 
 # state, limit, where a retry goes, where the end is (when a self-test may not help)
 GIVING_UP = [
-    ("pc_power_cycling", 200, "pc_power_cycling", "failed_power_cycling"),
-    ("pxe_power_cycling", 200, "pxe_power_cycling", "failed_power_cycling"),
-    ("pxe_booting", 30, "pxe_power_cycling", "failed_pxe_booting"),
-    ("mobile_init_started", 10, "pxe_power_cycling", "failed_mobile_init_started"),
+    ("pc_power_cycling", 14, "pc_power_cycling", "failed_power_cycling"),
+    ("pxe_power_cycling", 14, "pxe_power_cycling", "failed_power_cycling"),
+    ("pxe_booting", 5, "pxe_power_cycling", "failed_pxe_booting"),
+    ("mobile_init_started", 3, "pxe_power_cycling", "failed_mobile_init_started"),
     ("downloading", 3, "pxe_power_cycling", "failed_downloading"),
-    ("extracting", 10, "pxe_power_cycling", "failed_extracting"),
+    ("extracting", 3, "pxe_power_cycling", "failed_extracting"),
     ("sut_verify_power_cycle", 3, "sut_verify_power_cycle", "failed_sut_verifying"),
     ("sut_sdcard_verifying", 2, "sut_sdcard_verifying", "failed_sut_sdcard_verifying"),
 ]
@@ -47,11 +47,11 @@ def test_a_download_that_always_hangs_boots_four_times_and_then_gives_up() -> No
     assert (boots, life.state) == (4, "failed_downloading")
 
 
-@pytest.mark.parametrize("state", ["downloading", "extracting"])
+@pytest.mark.parametrize("state", ["downloading", "extracting", "pxe_booting", "mobile_init_started"])
 def test_a_self_test_follows_at_once_where_it_may_help(state: str) -> None:
-    life = device(state, download_limit=0, install_limit=0).waits()
+    life = device(download_limit=0, install_limit=0).put(state, pxe_booting=5, mobile_init_started=3).waits()
     assert life.state == "pxe_power_cycling"
-    assert life.writes == ["report_failure", "next_is_self_test", "netboot_on"]
+    assert life.writes == ["report_failure", "withdraw", "next_is_self_test", "netboot_on"]
     assert life.snapshot.counters == {}
 
 

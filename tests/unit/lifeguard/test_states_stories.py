@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from lifeguard.states import DEVICE, DeviceFacts, canonical_event
+from lifeguard.boot_events import canonical_event
+from lifeguard.states import DEVICE, DeviceFacts
 from mozpool_site.statemachine.machine import Verdict
 from tests.unit.statemachine.life import Life
 
@@ -92,7 +93,13 @@ def test_a_self_test_makes_a_device_ready_and_forgets_what_was_on_it() -> None:
         "please_self_test", "power_cycle_ok", "mobile_init_started", "self_test_running", "self_test_ok"
     )
     assert life.states[-2:] == ["self_test_running", "ready"]
-    assert life.writes[-4:] == ["netboot_off", "forget_image", "forget_next_image", "report_healthy"]
+    assert life.writes[-5:] == [
+        "netboot_off",
+        "forget_image",
+        "forget_next_image",
+        "withdraw",
+        "report_healthy",
+    ]
 
 
 def test_hardware_without_a_self_test_is_booted_instead() -> None:

@@ -12,7 +12,7 @@ from pages.device.road import INSTALLING, MAINTAINING, RESTARTING, SELF_TESTING,
 
 FACTS = known_facts({"verification": "agent"}, held=True)
 # Where a device is that nobody is bringing anywhere.
-OFF_THE_ROAD = {"unknown", "locked_out", "troubleshooting"}
+OFF_THE_ROAD = {"unknown", "locked_out", "troubleshooting", "failed_unreachable"}
 
 
 def standings(state: str, image: str | None) -> list[str]:
@@ -64,14 +64,14 @@ def test_a_device_that_tests_itself_is_on_another_road_than_one_in_maintenance()
 
 def test_ways_on_tell_the_time_and_how_often_it_is_tried_again() -> None:
     found = {way.state: way for way in ways("pxe_booting", FACTS, {"pxe_booting": 3})}
-    assert found["pxe_power_cycling"].reasons == ("after 3 min, retry 4 of 30",)
-    assert found["failed_pxe_booting"].reasons == ("after 3 min, past 30 retries",)
+    assert found["pxe_power_cycling"].reasons == ("after 3 min, retry 4 of 5",)
+    assert found["pxe_booting_failed"].reasons == ("after 3 min, past 5 retries",)
     assert found["mobile_init_started"].reasons == ("mobile_init_started",)
     assert not any(way.asked for way in found.values())
 
 
 def test_a_way_that_has_been_gone_too_often_is_left_out() -> None:
-    assert "pxe_power_cycling" not in {way.state for way in ways("pxe_booting", FACTS, {"pxe_booting": 30})}
+    assert "pxe_power_cycling" not in {way.state for way in ways("pxe_booting", FACTS, {"pxe_booting": 5})}
 
 
 def test_what_is_known_of_a_device_rules_ways_out() -> None:
@@ -129,14 +129,21 @@ def test_no_state_is_drawn_over_another_or_over_the_edge(state: str) -> None:
 def test_while_nothing_is_known_every_way_of_the_table_is_told() -> None:
     numbers = {name: value for name, value in FACTS.items() if name not in ("held", "verification")}
     for state in DEVICE.stored():
-        targets = {edge.target for edge in edges(DEVICE) if edge.state == state and not edge.stays}
-        repeats = {state} if DEVICE[state].work else set()
-        assert targets - repeats == {way.state for way in ways(state, numbers, {})} - repeats
+        own = [edge for edge in edges(DEVICE) if edge.state == state and edge.event not in DEVICE.faults]
+        told = {way.state for way in ways(state, numbers, {})}
+        assert told == {edge.target for edge in own if not edge.stays}
+
+
+def test_faults_of_the_infrastructure_are_told_once_there_have_been_some() -> None:
+    assert "failed_unreachable" not in {way.state for way in ways("pc_power_cycling", FACTS, {})}
+    found = {way.state: way.reasons for way in ways("pc_power_cycling", FACTS, {"repeats": 7})}
+    assert "power controller silent, retry 8 of 300" in found["pc_power_cycling"]
+    assert "power controller silent, past 300 retries" in found["failed_unreachable"]
 
 
 def test_the_drawing_says_in_words_what_it_shows() -> None:
     told = draw("pxe_booting", ["pxe_power_cycling"], ways("pxe_booting", FACTS, {})).told
     assert told.startswith("It came from pxe_power_cycling. It is in pxe_booting. May go to ")
-    assert "failed_pxe_booting: after 3 min, past 30 retries." in told
+    assert "pxe_booting_failed: after 3 min, past 5 retries." in told
     assert draw("locked_out", [], ()).told == "It is in locked_out. Only a forced change leads out."
     assert draw("locked_out", [], ()).is_end

@@ -7,7 +7,7 @@ from requests_app.states import ENDED_STATES, LIVE_STATES, REQUEST
 
 TIMEOUTS = {
     "finding_device": 10,
-    "pending": 60,
+    "pending": "device_patience",
     "ready": None,
     "closed": None,
     "failed_device_not_found": None,

@@ -1,9 +1,12 @@
 """The life of a request: found at once or late, prepared, handed over, returned; and every way in which it fails."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from lifeguard.bounds import patience, task_seconds
+from lifeguard.states import DeviceFacts
 from requests_app.states import LIVE_STATES, REQUEST, RequestFacts
 from tests.unit.statemachine.life import Life
 
@@ -91,18 +94,56 @@ def test_the_timer_finds_what_a_lost_signal_did_not_tell() -> None:
     assert request("pending", device_answer="bad_device").waits().state == "finding_device"
 
 
-def test_any_device_has_twenty_minutes_and_the_next_one_too() -> None:
-    life = request("pending").waits(20)
-    assert life.state == "pending"
+def test_a_device_is_waited_for_as_long_as_its_own_table_may_take_and_the_next_one_too() -> None:
+    life = request("pending").happens()
+    assert life.snapshot.deadline is not None
+    waited = (life.snapshot.deadline - life.now).total_seconds()
+    assert waited == patience(DeviceFacts())
+    assert waited > task_seconds(DeviceFacts()) > 2 * 3600
     assert life.waits().state == "finding_device"
-    life.happens("matched").waits(20)
-    assert life.state == "pending"
-    assert life.waits().snapshot.counters == {"bad_device": 2}
+    life.happens("matched")
+    assert life.snapshot.deadline is not None
+    assert (life.snapshot.deadline - life.now).total_seconds() == waited
 
 
-def test_a_named_device_is_waited_for_until_the_request_expires() -> None:
-    life = request("pending", named=True, pending_limit=1_000_000).waits(1000)
+def test_a_named_device_that_took_longer_than_it_can_take_is_given_up() -> None:
+    life = request("pending", named=True).waits()
+    assert (life.state, life.writes) == ("failed_bad_device", ["release"])
+
+
+@pytest.mark.parametrize("answer", ["away", "under_repair"])
+def test_a_device_that_is_taken_away_while_it_is_prepared_is_replaced_at_once(answer: str) -> None:
+    life = request("pending", device_answer=answer).happens("device_settled")
+    assert (life.state, life.writes) == ("finding_device", ["release"])
+
+
+def test_a_named_device_that_is_taken_away_fails_and_one_under_repair_is_waited_for() -> None:
+    assert request("pending", named=True, device_answer="away").happens("device_settled").state == (
+        "failed_bad_device"
+    )
+    life = request("pending", named=True, device_answer="under_repair").happens("device_settled")
     assert life.state == "pending"
+    assert life.knows(device_answer="complete").happens("device_settled").state == "ready"
+
+
+@pytest.mark.parametrize("answer", ["away", "under_repair", "bad_device"])
+def test_whoever_uses_a_device_is_told_when_it_is_taken_away(answer: str) -> None:
+    life = request("ready", device_answer=answer).happens("device_left")
+    assert (life.state, life.writes) == ("failed_bad_device", ["release"])
+
+
+def test_a_named_device_under_repair_is_handed_over_again_afterwards() -> None:
+    life = request("ready", named=True, device_answer="under_repair").happens("device_left")
+    assert (life.state, life.writes) == ("pending", ["follow_device"])
+
+
+def test_another_task_of_a_device_that_is_prepared_has_its_own_time() -> None:
+    life = request("pending")
+    before = life.snapshot.deadline
+    life.happens("device_left", after=600)
+    assert life.writes == ["follow_device"]
+    assert before is not None
+    assert life.snapshot.deadline == before + timedelta(seconds=600)
 
 
 def test_a_rack_that_is_down_sends_a_request_for_any_device_elsewhere_and_counts_nothing() -> None:
@@ -111,19 +152,11 @@ def test_a_rack_that_is_down_sends_a_request_for_any_device_elsewhere_and_counts
     assert request("pending", named=True).happens("rack_down").state == "pending"
 
 
-def test_a_device_that_is_repaired_while_held_is_waited_for_and_handed_over_again() -> None:
+def test_a_device_whose_power_is_cycled_while_held_is_waited_for_and_handed_over_again() -> None:
     life = request("ready").happens("device_left")
     assert life.state == "pending"
     assert life.knows(device_answer="complete").happens("device_settled").state == "ready"
-    assert life.writes == []
-
-
-def test_each_repair_of_a_held_device_has_its_own_twenty_minutes() -> None:
-    life = request("ready").happens("device_left").waits(20)
-    life.knows(device_answer="complete").happens("device_settled", "device_left").knows(
-        device_answer="waiting"
-    )
-    assert life.waits(20).state == "pending"
+    assert life.writes == ["follow_device"]
 
 
 def test_a_device_that_is_gone_is_replaced() -> None:

@@ -18,6 +18,7 @@ REQUEST_PREMISES = Premises(
     starts=("new",),
     rests=frozenset(REQUEST.tagged("steady")),
     dead_ends=frozenset(ENDED_STATES),
-    outside=frozenset({"return", "expire", "rack_down"}),
+    # That its device is given another task is somebody's wish each time.
+    outside=frozenset({"return", "expire", "rack_down", "device_left"}),
 )
 PREMISES = {"device": (DEVICE, DEVICE_PREMISES), "request": (REQUEST, REQUEST_PREMISES)}

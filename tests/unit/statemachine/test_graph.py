@@ -8,7 +8,7 @@ import pytest
 
 from mozpool_site.statemachine import graph
 from mozpool_site.statemachine.graph import Premises
-from mozpool_site.statemachine.spec import Choose, Goto, Repeat, Retry, Spec, State, Work
+from mozpool_site.statemachine.spec import UNHEARD, Choose, Goto, Repeat, Retry, Spec, State, Work
 from tests.unit.statemachine.premises import PREMISES
 
 Proof = Callable[[Spec, Premises], list[str]]
@@ -22,7 +22,7 @@ class Facts:
 PREMISE = Premises(
     starts=("home",), rests=frozenset({"home"}), dead_ends=frozenset(), outside=frozenset({"go"})
 )
-FAULTS = {"lost": Repeat()}
+FAULTS = {"lost": Repeat(3, Goto("home")), UNHEARD: Repeat(3, Goto("home"))}
 
 
 def table(*states: State, home: Goto | None = None) -> Spec:

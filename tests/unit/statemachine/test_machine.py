@@ -6,7 +6,18 @@ from datetime import timedelta
 import pytest
 
 from mozpool_site.statemachine.machine import Event, Snapshot, Verdict, enter, stale, step
-from mozpool_site.statemachine.spec import TIMEOUT, Choose, Goto, Repeat, Retry, Spec, State, Stay, Work
+from mozpool_site.statemachine.spec import (
+    TIMEOUT,
+    UNHEARD,
+    Choose,
+    Goto,
+    Repeat,
+    Retry,
+    Spec,
+    State,
+    Stay,
+    Work,
+)
 from tests.unit.statemachine.life import NOON, Life
 
 
@@ -21,7 +32,11 @@ KETTLE = Spec(
     name="kettle",
     facts=Facts,
     fallback="cold",
-    faults={"lost": Repeat(), "no_power": Repeat(after=10)},
+    faults={
+        "lost": Repeat(4, Goto("cold", writes=("give_up",)), at_once=1),
+        "no_power": Repeat(4, Goto("cold", writes=("give_up",)), after=10, longest=35),
+        UNHEARD: Repeat(4, Goto("cold", writes=("give_up",)), at_once=4),
+    },
     states=(
         State(name="cold", doc="", on={"please": Goto("fill", writes=("ask",))}),
         State(name="fill", doc="", forgets_failures=True, writes=("fill",), passes_to=Goto("heating")),
@@ -87,17 +102,36 @@ def test_a_state_without_a_deadline_has_no_timeout() -> None:
     assert decision.verdict is Verdict.IGNORED
 
 
-def test_work_that_nobody_began_costs_a_repeat_and_counts_nothing() -> None:
-    life = kettle().happens("please").waits(5, unbegun=True)
-    assert (life.state, life.snapshot.counters, life.works) == ("heating", {}, ["heat"] * 6)
+def test_work_that_nobody_began_is_begun_again_and_counted_apart_from_failures() -> None:
+    life = kettle().happens("please").waits(4, unbegun=True)
+    assert (life.state, life.snapshot.counters, life.works) == ("heating", {"repeats": 4}, ["heat"] * 5)
+    assert life.waits(unbegun=True).state == "cold"
+    assert life.writes[-1] == "give_up"
 
 
-def test_a_fault_repeats_the_state_after_its_pause_and_counts_nothing() -> None:
-    life = kettle().happens("please", "no_power")
-    assert life.last is not None
-    assert life.last.not_before == life.now + timedelta(seconds=10)
-    assert life.last.deadline == life.now + timedelta(seconds=15)
-    assert life.snapshot.counters == {}
+def test_a_fault_repeats_the_state_after_a_pause_that_grows() -> None:
+    life = kettle().happens("please")
+    pauses = []
+    for _ in range(4):
+        life.happens("no_power")
+        assert life.last is not None
+        assert life.last.not_before is not None
+        assert life.last.deadline == life.last.not_before + timedelta(seconds=5)
+        pauses.append((life.last.not_before - life.now).total_seconds())
+    assert pauses == [10, 20, 35, 35]
+    assert life.snapshot.counters == {"repeats": 4}
+
+
+def test_some_faults_are_made_good_at_once_before_there_are_pauses() -> None:
+    repeat = Repeat(1000, Goto("cold"), at_once=2, after=10, longest=300)
+    assert [repeat.pause(nth) for nth in (1, 2, 3, 4, 5, 1000)] == [0, 0, 10, 20, 40, 300]
+
+
+def test_repeats_end_past_their_limit_whatever_fault_comes_last() -> None:
+    life = kettle().happens("please", "lost", "lost", "no_power", "no_power")
+    assert (life.state, life.snapshot.counters) == ("heating", {"repeats": 4})
+    assert life.happens("lost").state == "cold"
+    assert life.writes[-1] == "give_up"
 
 
 def test_a_fault_of_somebody_elses_operation_does_not_move_a_state_without_one() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from mozpool_site.statemachine.spec import (
     TIMEOUT,
+    UNHEARD,
     Choose,
     Goto,
     InvalidSpecError,
@@ -88,7 +89,11 @@ WRONG: dict[str, tuple[Callable[[], Spec], str]] = {
         "kettle: pour is passing and can't stay",
     ),
     "a passing state that repeats": (
-        lambda: table(State(name="pour", doc="", passes_to=Choose("warm", {True: Repeat()}, Goto("home")))),
+        lambda: table(
+            State(
+                name="pour", doc="", passes_to=Choose("warm", {True: Repeat(1, Goto("home"))}, Goto("home"))
+            )
+        ),
         "kettle: pour is passing and can't stay",
     ),
     "passing states in a ring": (
@@ -121,6 +126,9 @@ def test_a_fault_concerns_states_that_work_unless_they_say_otherwise() -> None:
         name="deaf", doc="", timeout=1, on_timeout=Goto("home"), work=Work("heat"), on={"lost": Stay()}
     )
     states = (HOME, works, deaf)
-    spec = Spec(name="kettle", facts=Facts, fallback="home", states=states, faults={"lost": Repeat()})
-    assert [spec.outcome(state, "lost") for state in states] == [None, Repeat(), Stay()]
-    assert spec.events() == ("lost", TIMEOUT)
+    lost = Repeat(3, Goto("home"))
+    spec = Spec(
+        name="kettle", facts=Facts, fallback="home", states=states, faults={"lost": lost, UNHEARD: lost}
+    )
+    assert [spec.outcome(state, "lost") for state in states] == [None, lost, Stay()]
+    assert spec.events() == ("lost", UNHEARD, TIMEOUT)

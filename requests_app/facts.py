@@ -1,0 +1,85 @@
+"""Loads what the request table may ask, and only what it does ask."""
+
+from functools import cached_property
+
+from bmm import by_hand
+from devices.models import Device
+from devices.models.device import Result
+from lifeguard.bounds import facts_of, patience
+from lifeguard.states import DEVICE
+from mozpool_site.statemachine.machine import Event
+from requests_app.models import Request
+
+FAILED = frozenset(DEVICE.tagged("failed"))
+AWAY = frozenset(DEVICE.tagged("away"))
+# Of a task that the device was given for this very request.
+_OF_THE_TASK = {Result.BAD_IMAGE: "bad_image", Result.BAD_DEVICE: "bad_device"}
+
+
+class StoredFacts:
+    """The fields of RequestFacts for a locked row. Each is loaded when the table first asks: many steps ask little."""
+
+    def __init__(self, request: Request, event: Event) -> None:
+        self._request = request
+        self._event = event
+
+    @property
+    def named(self) -> bool:
+        """Whether a certain device was asked for."""
+        return self._request.requested_device_id is not None
+
+    @property
+    def named_device_failed(self) -> bool:
+        """Whether that one is out of the pool."""
+        return self.named and is_failed(self._request.requested_device)
+
+    @property
+    def search_limit(self) -> int:
+        """How many searches in vain are followed by another one."""
+        return 2 if self.named else 60
+
+    @property
+    def device_answer(self) -> str:
+        """What the device that it holds makes of its task."""
+        return answer_of(self._device, self._request)
+
+    @property
+    def device_patience(self) -> float:
+        """For how many seconds to wait for the device; who wants this very one waits out faults of the pool, too."""
+        device = self._matched or self._device
+        controller = device.power_controller if device is not None else None
+        switched_by_hand = controller is not None and by_hand.is_asked_for(controller)
+        images = {self._request.image, (device.next_image or device.image) if device is not None else None}
+        return max(
+            patience(facts_of(image, by_hand=switched_by_hand), with_faults=self.named) for image in images
+        )
+
+    @property
+    def _matched(self) -> Device | None:
+        found = self._event.arguments.get("device")
+        return found if isinstance(found, Device) else None
+
+    @cached_property
+    def _device(self) -> Device | None:
+        return Device.objects.filter(held_by=self._request.pk).first()
+
+
+def is_failed(device: Device | None) -> bool:
+    """Whether a device is out of the pool."""
+    return device is not None and device.state in FAILED
+
+
+def answer_of(device: Device | None, request: Request) -> str:
+    """Return what a device makes of the task that a request gave it; the words are those of RequestFacts."""
+    if device is None:
+        return "gone"
+    if device.task_seq == request.task_seq and device.result in _OF_THE_TASK:
+        return _OF_THE_TASK[Result(device.result)]
+    if is_failed(device):
+        return "bad_device"
+    if device.state == "ready":
+        has_image = (device.image_id, device.boot_config) == (request.image_id, request.boot_config)
+        return "complete" if has_image else "wrong_image"
+    if DEVICE[device.state].name in AWAY:
+        return "away"
+    return "under_repair" if device.result == Result.WITHDRAWN else "waiting"
