@@ -6,6 +6,7 @@ restarts, and ends with what wants it: the state's own deadlines (four hours, se
 hours where a person asked past Lifeguard.
 """
 
+import time
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -24,12 +25,32 @@ POLL_SECONDS = 5.0
 _PATIENCE = timedelta(hours=4)
 # A state that tries again begins a new operation; what was confirmed for the one before it counts for so long.
 _FRESH = timedelta(seconds=10)
+# Each filing would ask anew for what changes once in months.
+_REMEMBERED_SECONDS = 5.0
+
+_known: frozenset[int] = frozenset()
+_known_until = 0.0
 
 
-def is_asked_for(controller: PowerController) -> bool:
-    """Whether a person switches the outlets of a controller; not where its driver is not to be had."""
+def asks_people(controller_id: int | None) -> bool:
+    """Whether a person switches the outlets of a controller, as of some seconds ago at most."""
+    global _known, _known_until  # noqa: PLW0603 - one memory per process is the point
+    if time.monotonic() >= _known_until:
+        drivers = PowerController.objects.order_by().values_list("pk", "driver")
+        _known = frozenset(pk for pk, driver in drivers if _is_by_hand(driver))
+        _known_until = time.monotonic() + _REMEMBERED_SECONDS
+    return controller_id in _known
+
+
+def forget() -> None:
+    """Look anew the next time."""
+    global _known_until  # noqa: PLW0603 - see above
+    _known_until = 0.0
+
+
+def _is_by_hand(driver: str) -> bool:
     try:
-        return driver_class(controller.driver).by_hand
+        return driver_class(driver).by_hand
     except Misconfigured:
         return False
 

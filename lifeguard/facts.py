@@ -54,8 +54,7 @@ class StoredFacts:
 
     @cached_property
     def _power_limits(self) -> tuple[int, int]:
-        controller = self._device.power_controller
-        return power_limits(by_hand=controller is not None and by_hand.is_asked_for(controller))
+        return power_limits(by_hand=by_hand.asks_people(self._device.power_controller_id))
 
     @cached_property
     def _image(self) -> Image | DeviceFacts:

@@ -112,8 +112,8 @@ def _power_fails(state: str, limit: str, failure: str = "failed_power_cycling") 
     return Retry(limit, again=Goto(state), exhausted=Goto(failure))
 
 
-def _failed(step: str, doc: str) -> State:
-    return State(name=f"failed_{step}", doc=doc, writes=("report_failure",), on=_MEND, tags=FAILED)
+def _failed(step: str, doc: str, report: str = "report_failure") -> State:
+    return State(name=f"failed_{step}", doc=doc, writes=(report,), on=_MEND, tags=FAILED)
 
 
 # With pauses of five minutes that is a day. A deadline that passed unheard has been a pause already.
@@ -389,12 +389,10 @@ DEVICE = Spec(
         *_gives_up("pxe_booting"),
         *_gives_up("mobile_init_started"),
         _failed("self_test", "The device failed its self-test."),
-        State(
-            name="failed_unreachable",
-            doc="Its power controller, or the workers of its rack, did not serve it for about a day.",
-            writes=("report_unreachable",),
-            on=_MEND,
-            tags=FAILED,
+        _failed(
+            "unreachable",
+            "Its power controller, or the workers of its rack, did not serve it for about a day.",
+            report="report_unreachable",
         ),
     ),
 )

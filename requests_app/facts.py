@@ -47,12 +47,13 @@ class StoredFacts:
     def device_patience(self) -> float:
         """For how many seconds to wait for the device; who wants this very one waits out faults of the pool, too."""
         device = self._matched or self._device
-        controller = device.power_controller if device is not None else None
-        switched_by_hand = controller is not None and by_hand.is_asked_for(controller)
-        images = {self._request.image, (device.next_image or device.image) if device is not None else None}
-        return max(
-            patience(facts_of(image, by_hand=switched_by_hand), with_faults=self.named) for image in images
-        )
+        images = {self._request.image}
+        if device is not None and device is not self._matched:
+            # Somebody may have given it another one, or its own again.
+            images |= {image for image in (device.next_image or device.image,) if image is not None}
+        by_hands = device is not None and by_hand.asks_people(device.power_controller_id)
+        tasks = [facts_of(image, by_hand=by_hands) for image in images]
+        return max(patience(task, with_faults=self.named) for task in tasks)
 
     @property
     def _matched(self) -> Device | None:

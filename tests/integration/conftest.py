@@ -57,10 +57,12 @@ def django_db_modify_db_settings(
 @pytest.fixture(autouse=True)
 def nothing_remembered_of_racks() -> None:
     """Let no test see what the one before found: its racks had the same numbers."""
-    from devices import queues, snapshots  # noqa: PLC0415 - Django had to be set up first
+    from bmm import by_hand  # noqa: PLC0415 - Django had to be set up first
+    from devices import queues, snapshots  # noqa: PLC0415
     from mozpool_site.pulse import parking  # noqa: PLC0415
     from requests_app import outages  # noqa: PLC0415
 
+    by_hand.forget()
     queues.forget()
     snapshots.forget()
     outages.forget()
