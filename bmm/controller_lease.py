@@ -12,7 +12,7 @@ from bmm.runner_identity import runner_name
 from devices.models import PowerController
 from mozpool_site import clock
 from mozpool_site.errors import ConflictError
-from mozpool_site.transactions import patiently
+from mozpool_site.transactions import patiently, retrying, unlocked_soon
 
 # Longer than the longest batch (20 s), so that a lease never ends under somebody's hands.
 LEASE_SECONDS = 30.0
@@ -84,7 +84,10 @@ def holder(controller: PowerController) -> str:
     )
 
 
+@retrying
 def _claim(controller_id: int, now: datetime) -> bool:
+    if not unlocked_soon(PowerController.objects.filter(pk=controller_id).values_list("pk")):
+        return False
     # What is under our own name is a claim whose answer a dying database did not send: no thread drains twice.
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now) | Q(lease_owner=runner_name())
     claimed = PowerController.objects.filter(free, pk=controller_id).update(

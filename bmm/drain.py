@@ -22,7 +22,7 @@ from bmm.power_batch import carry_out, prepare
 from bmm.questions import ask
 from devices.models import PowerController
 from mozpool_site import clock
-from mozpool_site.transactions import patiently
+from mozpool_site.transactions import impatient, is_contention, is_impatient, patiently
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,12 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
             if not batch:
                 break
             deadline = Deadline.after(TIMES[Kind(batch[0].kind)].deadline)
-            for operation, outcome in _work(controller, driver, batch, deadline):
+            late = [
+                (operation, outcome)
+                for operation, outcome in _work(controller, driver, batch, deadline)
+                if not _told_at_once(report, operation, outcome)
+            ]
+            for operation, outcome in late:
                 _tell(report, operation, outcome)
             done += len(batch)
     return done
@@ -96,12 +101,21 @@ def _gather(controller_id: int) -> None:
         time.sleep(_GATHER_SECONDS)
 
 
-def _tell(report: Report, operation: Operation, outcome: Outcome) -> None:
+def _told_at_once(report: Report, operation: Operation, outcome: Outcome) -> bool:
+    """Report one operation of a batch; False when a lock is in the way, for which the others must not wait."""
+    with impatient():
+        return _tell(report, operation, outcome)
+
+
+def _tell(report: Report, operation: Operation, outcome: Outcome) -> bool:
     """Report one operation of a batch; one that can't be reported is given up with its lease, the rest are told."""
     try:
         report(operation, outcome)
-    except Exception:
+    except Exception as error:
+        if is_impatient() and is_contention(error):
+            return False
         logger.exception("the outcome of operation %s can't be reported: %s", operation.pk, outcome)
+    return True
 
 
 def _work(

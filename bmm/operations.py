@@ -18,7 +18,7 @@ from devices.models import Device, PowerController
 from devices.queues import queue_of
 from mozpool_site import clock, doorbell
 from mozpool_site.slices import delete_some
-from mozpool_site.transactions import retrying
+from mozpool_site.transactions import retrying, unlocked_soon
 
 RUN_TASK = "lifeguard.tasks.run_operation"
 
@@ -158,6 +158,8 @@ def claim(operation: Operation, now: datetime) -> bool:
     @retrying
     def transact() -> int:
         row = Operation.objects.filter(pk=operation.pk)
+        if not unlocked_soon(row.values_list("pk")):
+            return 0
         won = row.filter(status=Status.QUEUED, not_before__lte=now).update(
             status=Status.RUNNING,
             runner=runner,

@@ -1,5 +1,7 @@
 """Doorbells of Lifeguard: each carries an id, and one that finds nothing to do does nothing."""
 
+from contextlib import suppress
+
 from celery import Task, shared_task
 
 from bmm import bootfiles
@@ -11,6 +13,7 @@ from lifeguard.reports import report
 from mozpool_site import doorbell
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
+from mozpool_site.transactions import RowLockedError, impatient
 
 
 @shared_task
@@ -27,8 +30,9 @@ def fire_timer(self: "Task[[int, int], None]", device_id: int, state_seq: int) -
     leads to a health check, and a second message would double its cost.
     """
     queue = str((self.request.delivery_info or {}).get("routing_key"))
-    with doorbell.keeping_one(queue, RUN_TASK) as bell:
-        device_runner.deliver(device_id, Event(TIMEOUT), fence={"state_seq": state_seq})
+    # A row that is locked is left to the pulse: threads that wait for it would be missed by all others.
+    with doorbell.keeping_one(queue, RUN_TASK) as bell, suppress(RowLockedError), impatient():
+        device_runner.deliver_unless_locked(device_id, Event(TIMEOUT), fence={"state_seq": state_seq})
     for operation_id in bell.args or ():
         run_operation(int(operation_id))
 

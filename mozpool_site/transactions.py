@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,12 +33,26 @@ _GONE = {2006, 2013, 2055, 2002, 2003, 2005, 1040, 1053, 1927, 4031}
 # SQLite has no connection to lose, but its file may be gone.
 _FILE_GONE = ("unable to open database file", "disk I/O error")
 _LOOK_AGAIN_SECONDS = 0.5
+_MOMENTS = (0.02, 0.08, 0.2, 0.0)
 
 _here = threading.local()
 
 
 class RowLockedError(Exception):
     """Another transaction has locked a row, which is passed over and not waited for."""
+
+
+def unlocked_soon(rows: QuerySet[Any]) -> bool:
+    """Lock the rows for the open transaction; False when there are none, or while somebody else keeps them locked.
+
+    Who holds a lock only for a step is waited for; who keeps it longer has died, or hangs.
+    """
+    skipping = connection.features.has_select_for_update_skip_locked
+    for pause in _MOMENTS:
+        if rows.select_for_update(skip_locked=skipping).first() is not None:
+            return True
+        time.sleep(pause)
+    return False
 
 
 def is_gone(error: BaseException) -> bool:
@@ -105,7 +120,11 @@ def patiently(function: Callable[[], R], seconds: float) -> R:
         try:
             return function()
         except UNAVAILABLE as error:
-            if connection.in_atomic_block or time.monotonic() >= end:
+            if (
+                connection.in_atomic_block
+                or time.monotonic() >= end
+                or (is_impatient() and is_contention(error))
+            ):
                 raise
             connection.close()
             logger.warning("the database is away, what was done waits to be told: %s", error)

@@ -19,6 +19,7 @@ from tests.bench import (
     reading,
     relays,
     steps,
+    stuck_row,
     syslog,
     tftp,
     waiting,
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[bool], Section]] = {
     "relays": relays.measure,
     "tftp": tftp.measure,
     "pulse": pulse.measure,
+    "stuck_row": stuck_row.measure,
     "idle": idle.measure,
     "syslog": syslog.measure,
 }

@@ -48,6 +48,11 @@ class Child:
         """Start a process in which `module`, of tests.bench.inside, answers."""
         return cls(["-m", "tests.bench.child", f"tests.bench.inside.{module}"], variables, log)
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
     def told(self, **order: object) -> Order:
         """Send an order and wait for the answer."""
         self.tell(**order)
