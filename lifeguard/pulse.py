@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 
 from bmm import bootfiles, operations
@@ -191,7 +191,16 @@ class Heartbeat(Loop):
         )
         if behind:
             racks = racks.exclude(pk__in=behind)
-        racks.update(pulse_seen=now)
+        try:
+            racks.update(pulse_seen=now)
+        except OperationalError as error:
+            if not is_contention(error):
+                raise
+            # Somebody has locked one of them: the others are well.
+            with transaction.atomic():
+                skipping = connection.features.has_select_for_update_skip_locked
+                free = list(racks.select_for_update(skip_locked=skipping).values_list("pk", flat=True))
+                Rack.objects.filter(pk__in=free).update(pulse_seen=now)
 
 
 class Lost(Loop):

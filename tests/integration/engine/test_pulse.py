@@ -1,17 +1,22 @@
 """The pulse needs no worker and no broker: what nobody comes for it does itself, soon and for everybody."""
 
 import socket
+import threading
 import time
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
 from bmm import operations
 from bmm.models import Kind, Operation, Status
 from devices.models import Device, Rack
+from lifeguard.pulse import BootFiles, Heartbeat, Patience, Scope, Timers
+from lifeguard.pulse import loops as rack_loops
 from mozpool_site import clock
 from mozpool_site.errors import UnknownNameError
+from mozpool_site.pulse.loop import Loop, Pulse
+from mozpool_site.pulse.models import Parked
 from tests.beats import Beats, rack_beats
 from tests.factories import make_device, make_devices, make_image, make_rack
 
@@ -167,3 +172,85 @@ def test_more_timers_than_fit_into_a_beat_all_fire() -> None:
         assert Operation.objects.count() >= 520
     finally:
         pulse.stop()
+
+
+def timers_due(seconds_ago: float, rack: Rack, number: int = 1) -> None:
+    """Make devices of a rack whose timers nobody came for."""
+    deadline = clock.now() - timedelta(seconds=seconds_ago)
+    make_devices(number, state="mobile_init_started", deadline=deadline, rack=rack, power_controller=None)
+
+
+def test_a_heartbeat_tells_that_timers_are_met_and_not_that_a_thread_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_image()
+    slow, well = make_rack("p1"), make_rack("p2")
+    timers_due(20, slow, 3)
+    everything = Scope()
+    timers = Timers(everything, Patience(alone=True))
+    heart = Heartbeat(everything, timers)
+    heart.look(clock.now())
+    assert seen(slow, well) == [False, False]  # nobody has looked at any timer yet
+    monkeypatch.setattr(Timers, "budget", timedelta(0))  # one timer a look
+    timers.look(clock.now())
+    heart.look(clock.now())
+    assert seen(slow, well) == [False, True]  # two timers are left, and were due long ago
+    for _ in range(2):
+        timers.look(clock.now())
+    heart.look(clock.now())
+    assert seen(slow, well) == [True, True]
+    Rack.objects.update(pulse_seen=None)
+    moment = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: moment + 11)
+    heart.look(clock.now())
+    assert seen(slow, well) == [False, False]  # whoever looks at timers hangs
+
+
+def seen(*racks: Rack) -> list[bool]:
+    """Whether a pulse was seen at each of the racks."""
+    return [Rack.objects.get(pk=rack.pk).pulse_seen is not None for rack in racks]
+
+
+def test_a_chore_that_takes_for_ever_silences_no_rack_and_a_pulse_ends_in_time_all_the_same() -> None:
+    rack = make_rack("p1")
+    ended, stop = threading.Event(), threading.Event()
+
+    class Endless(Loop):
+        name = "endless"
+
+        def look(self, now: datetime) -> None:
+            ended.wait(60)
+
+    pulse = Pulse(*rack_loops(Scope(), Patience()), [Endless()])
+    told: list[bool] = []
+    thread = threading.Thread(target=lambda: told.append(pulse.run(stop, 1)))
+    thread.start()
+    try:
+        waits_for(lambda: seen(rack) == [True])
+    finally:
+        stop.set()
+        thread.join(10)
+        ended.set()
+    assert told == [False]  # it was left as it was, within the second that it had
+
+
+def test_a_loop_that_fails_as_a_whole_is_parked_alone_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    rack = make_rack("p1")
+
+    def broken(self: BootFiles, now: datetime) -> None:
+        raise ValueError("no folder")
+
+    monkeypatch.setattr(BootFiles, "look", broken)
+    rack_beats().beat()
+    assert list(Parked.objects.values_list("loop", "key", "error")) == [
+        ("boot files", "", "ValueError: no folder")
+    ]
+    assert seen(rack) == [True]
+
+
+def waits_for(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, for 20 s at most."""
+    ends = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.05)

@@ -1,0 +1,106 @@
+"""What can't be dealt with is passed over for a while, longer each time, by every process, and it can be seen."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+
+from mozpool_site import clock
+from mozpool_site.pulse import parking
+from mozpool_site.pulse.models import Parked
+from mozpool_site.pulse.parking import Parking
+from mozpool_site.transactions import RowLockedError
+from tests.factories import make_rack
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BROKEN = ValueError("no case for it")
+AWAY = OperationalError(2006, "Server has gone away")
+LOCK_WAIT = OperationalError(1205, "Lock wait timeout exceeded")
+
+
+def crash(error: Exception) -> None:
+    """Raise an error."""
+    raise error
+
+
+def fail(key: int, error: Exception = BROKEN, times: int = 1) -> Parking:
+    """Let a row of a loop fail so often; what was stored is all that is known afterwards."""
+    rows = Parking("timers")
+    for _ in range(times):
+        with rows.apart(key):
+            crash(error)
+    return rows
+
+
+def pause(key: int) -> float:
+    """Return the seconds for which a row is parked."""
+    row = Parked.objects.get(loop="timers", key=str(key))
+    return (row.until - row.last).total_seconds()
+
+
+def test_the_pause_doubles_with_each_failure_up_to_a_minute() -> None:
+    pauses = []
+    for _ in range(8):
+        fail(7)
+        pauses.append(pause(7))
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert Parked.objects.get().times == 8
+
+
+def test_what_one_process_has_parked_another_one_passes_over_and_goes_on_counting() -> None:
+    fail(7, times=3)
+    parking.forget()  # another process knows nothing but the table
+    other = Parking("timers")
+    assert other.numbers(clock.now()) == [7]
+    with other.apart(7):
+        crash(BROKEN)
+    assert (Parked.objects.get().times, pause(7)) == (4, 16)
+
+
+def test_a_row_that_succeeds_is_parked_no_more() -> None:
+    rows = fail(7)
+    with rows.apart(7):
+        pass
+    assert rows.numbers(clock.now()) == []
+    assert not Parked.objects.exists()
+
+
+def test_rows_of_one_loop_are_none_of_anothers_business() -> None:
+    fail(7)
+    assert Parking("expiry").numbers(clock.now()) == []
+
+
+def test_a_lock_parks_for_seconds_and_is_written_down_only_when_it_lasts() -> None:
+    rows = fail(7, RowLockedError("locked"), times=2)
+    assert rows.numbers(clock.now()) == [7]
+    assert not Parked.objects.exists()
+    fail(7, LOCK_WAIT)
+    fail(7, LOCK_WAIT)
+    assert (Parked.objects.get().error, pause(7)) == (f"OperationalError: {LOCK_WAIT}", 4)
+
+
+def test_a_connection_that_is_gone_parks_nothing() -> None:
+    with pytest.raises(OperationalError):
+        fail(7, AWAY)
+    assert Parking("timers").numbers(clock.now()) == []
+    assert not Parked.objects.exists()
+
+
+def test_what_nobody_has_tried_again_for_minutes_is_forgotten() -> None:
+    fail(7)
+    assert parking.prune(clock.now()) == 0
+    assert parking.prune(clock.now() + timedelta(minutes=3)) == 1
+    assert not Parked.objects.exists()
+
+
+def test_the_pulse_command_shows_what_is_parked(capsys: pytest.CaptureFixture[str]) -> None:
+    make_rack("p1")
+    call_command("pulse", "--status")
+    assert capsys.readouterr().out == "rack p1: no pulse was ever seen\nnothing is parked\n"
+    fail(7, times=2)
+    call_command("pulse", "--status")
+    told = capsys.readouterr().out.splitlines()[1]
+    assert told.startswith("parked: timers 7, failed 2 times since 0.")
+    assert told.endswith(": ValueError: no case for it")
