@@ -6,11 +6,13 @@ queues cannot be listed in the settings; `RackQueues` admits any name of the for
 
 import os
 import re
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP, Queues
 from celery.exceptions import QueueNotFound
+from celery.signals import worker_init
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mozpool_site.settings")
@@ -51,3 +53,15 @@ app: Celery = Celery("mozpool", amqp=RackAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_routes = (refuse_without_queue,)
 app.autodiscover_tasks(["devices", "bmm", "lifeguard", "requests_app"])
+
+
+@worker_init.connect
+def refuse_old_schema(**_: Any) -> None:
+    """End a worker whose database is older than its code, with one line that says so."""
+    from mozpool_site import schema  # noqa: PLC0415 - needs Django, which Celery sets up first
+
+    try:
+        schema.demand_schema_if_reachable()
+    except schema.OldSchemaError as error:
+        sys.stderr.write(f"worker: {error}\n")
+        raise SystemExit(error.exit_status) from None

@@ -20,13 +20,14 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mozpool_site.errors import MozpoolError
+from mozpool_site.schema import OldSchemaError, demand_schema
 from mozpool_site.statemachine.runner import Actor
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
@@ -89,8 +90,8 @@ class MozpoolCommand(BaseCommand):
             return super().execute(*args, **options)
         except MozpoolError as error:
             self.fail(error.detail, error.exit_status)
-        except (OperationalError, InterfaceError) as error:
-            self.fail(f"the database refuses or does not answer: {error}", 1)
+        except (DatabaseError, InterfaceError) as error:
+            self.fail(_about_database(error), 1)
         except KeyboardInterrupt:
             self.fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
@@ -211,6 +212,17 @@ def _prepare_process(*, verbose: bool) -> None:
         # A CI system's cancellation and a lost ssh connection end us as Ctrl-C does: whoever has switched a device
         # off switches it on again first.
         signal.signal(number, _interrupt)
+
+
+def _about_database(error: Exception) -> str:
+    """Return what is wrong with the database: it may only lack the migrations of this release."""
+    try:
+        demand_schema()
+    except OldSchemaError as older:
+        return older.detail
+    except (DatabaseError, InterfaceError):
+        pass
+    return f"the database refuses or does not answer: {error}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

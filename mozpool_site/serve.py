@@ -7,6 +7,7 @@ import argparse
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 from typing import Any
 
@@ -43,6 +44,8 @@ def main(words: list[str] | None = None) -> int:
     except ImproperlyConfigured as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if old_schema():
+        return 1
     server = Server(
         _APPLICATION,
         address=host,
@@ -63,6 +66,24 @@ def main(words: list[str] | None = None) -> int:
     )
     server.serve(target_loader=load, wrap_loader=False)
     return 0
+
+
+def old_schema() -> bool:
+    """Whether the database lacks migrations of this release; says so on stderr.
+
+    A child asks, since it needs Django: the process that only looks after the others is to stay small.
+    """
+    asked = (
+        "import django; django.setup(); from mozpool_site import schema; schema.demand_schema_if_reachable()"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", asked],
+        env={"DJANGO_SETTINGS_MODULE": "mozpool_site.settings", **os.environ},
+        stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    if told.returncode:
+        sys.stderr.write(f"web: {told.stderr.strip().splitlines()[-1].partition(': ')[2]}\n")
+    return bool(told.returncode)
 
 
 def load() -> Any:

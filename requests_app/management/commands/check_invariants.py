@@ -5,8 +5,8 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from mozpool_site.commands import MozpoolCommand
+from mozpool_site.schema import demand_schema
 from requests_app import invariants
 from requests_app.invariant_queries import LATE, LEFT_READY_TOLERANCE
 from requests_app.invariants import CHECKS, SETTLE_SECONDS, Finding
@@ -14,7 +14,7 @@ from requests_app.invariants import CHECKS, SETTLE_SECONDS, Finding
 _LONGEST_SETTLE = 60.0
 
 
-class Command(BaseCommand):
+class Command(MozpoolCommand):
     """Prints every row that breaks an invariant; exit status 0 when there is none, else 1."""
 
     help = (
@@ -37,6 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *, settle: float, json: bool, **_: Any) -> None:
         """Look, print, and leave with the exit status."""
+        demand_schema()
         found = invariants.findings(settle=settle)
         self.stdout.write(_as_json(found) if json else _as_table(found))
         if found:

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from lifeguard.pulse import Patience, Scope
 from mozpool_site import clock
 from mozpool_site.errors import MozpoolError
+from mozpool_site.schema import demand_schema_if_reachable
 from requests_app import pulse_status
 from requests_app.pulse import whole
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
     def handle(self, *, rack: list[str], once: bool, no_bells: bool, status: bool, **_: Any) -> None:
         """Beat until told to stop."""
         try:
+            demand_schema_if_reachable()
             scope = Scope.of_racks(rack)
         except MozpoolError as error:
             self.stderr.write(f"pulse: {error}")
