@@ -73,7 +73,7 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PYTEST) -q -n 4 --timeout 120 client/tests
 	$(PYTEST) -q $(BY_FILE) -n 4 -m "not on_mariadb" tests/simulation tests/integration tests/unit tests/architecture
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 4 -m "not on_sqlite" tests/integration
-	$(PYTEST) -q $(BY_FILE) -n 2 tests/real/test_one_machine.py tests/browser tests/fuzz tests/servers
+	$(PYTEST) -q $(BY_FILE) -n 2 tests/real/test_one_machine.py tests/browser tests/fuzz tests/servers tests/upgrade
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 2 tests/e2e
 
 .PHONY: test-real

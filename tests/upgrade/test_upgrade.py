@@ -51,7 +51,6 @@ def test_an_old_pool_is_refused_until_it_is_migrated_and_then_nothing_of_it_is_l
     for words in (
         ["manage.py", "check_invariants"],
         ["manage.py", "pulse", "--once"],
-        ["manage.py", "device_status"],
         ["-m", "mozpool_site.serve", "--bind", "127.0.0.1:9"],
         ["-m", "celery", "-A", "mozpool_site", "worker", "-Q", "rack.r1", "--pool", "threads"],
     ):
