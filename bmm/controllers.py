@@ -41,6 +41,15 @@ def secret_settings(driver: str, stored: Collection[str]) -> set[str]:
         return set(stored)
 
 
+def why_no_outlet(driver: str, outlet: str) -> str | None:
+    """Return what is wrong with an outlet's name, if its driver can tell."""
+    try:
+        driver_class(driver).check_outlet(outlet)
+    except Misconfigured as error:
+        return str(error)
+    return None
+
+
 def rest_after(driver: PowerDriver) -> float:
     """Give the seconds for which a controller is left alone after a connection, so that the next one staggers too."""
     return max(driver.rest_seconds, driver.stagger_seconds)

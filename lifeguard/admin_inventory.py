@@ -20,12 +20,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import render
 from django.urls import reverse
 
+from devices.inventory import contents
 from devices.inventory.declared import FILE_KINDS, Source, declared, find
 from devices.inventory.errors import NoAnswerError
 from devices.inventory.planning import Plan
 from devices.inventory.shown import counts, rows
 from lifeguard import inventory_readings
-from lifeguard.inventory import Done, carry_out, plan_for, plan_of
+from lifeguard.inventory import Done, carry_out, plan_of
 from lifeguard.inventory_readings import KEPT, records_of
 from lifeguard.models import InventoryReading
 from mozpool_site import clock
@@ -143,7 +144,8 @@ def _plan(request: HttpRequest) -> Plan:
     kept = _kept(request)
     if kept["content"] is not None:
         source = find(kept["word"], declared_in=None, name=kept["name"])
-        return plan_for(_scoped(source, kept), zlib.decompress(base64.b64decode(kept["content"])))
+        content = zlib.decompress(base64.b64decode(kept["content"]))
+        return plan_of(_scoped(source, kept), contents.read(source, content))
     reading = _reading(request)
     if reading.error:
         raise NoAnswerError(reading.error)

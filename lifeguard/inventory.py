@@ -9,16 +9,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from bmm.drivers.power import driver_class
-from bmm.errors import Misconfigured
+from bmm.controllers import why_no_outlet
 from bmm.models import OPEN, Operation
 from devices import journal
-from devices.inventory import sources
 from devices.inventory.declared import Source
 from devices.inventory.errors import RefusedError
 from devices.inventory.plan import make_plan
 from devices.inventory.planning import FEW, ONE_IN, Change, Changed, New, Plan
 from devices.inventory.records import Record
+from devices.inventory.stored import stored
 from devices.models import Device, HardwareType, PowerController, Rack
 from lifeguard.machine import device_runner
 from lifeguard.retiring import retire, take_back
@@ -58,17 +57,9 @@ class Done:
         }
 
 
-def plan_for(source: Source, content: bytes | None = None) -> Plan:
-    """Ask a source, and plan what it makes necessary; `content` is a file's that was sent to us. Changes nothing.
-
-    Raises NoAnswerError where the source gave no whole list of devices, RefusedError where no record of it can be used.
-    """
-    return plan_of(source, sources.read(source, content))
-
-
 def plan_of(source: Source, records: Sequence[Record]) -> Plan:
     """Plan what the records of a source make necessary. Raise RefusedError where none of them can be used."""
-    plan = make_plan(sources.stored(_check_outlet), records, source.scope)
+    plan = make_plan(stored(why_no_outlet), records, source.scope)
     if plan.refused and not (plan.new or plan.changed or plan.unchanged):
         first = plan.refused[0]
         raise RefusedError(
@@ -262,12 +253,3 @@ def _enter(batch: Sequence[New], source: str, names: _Names, by: Actor) -> None:
         audit.entry("inventory_add", "device", new.name, by=by, after={**new.record.values, "source": source})
         for new in batch
     )
-
-
-def _check_outlet(driver: str, outlet: str) -> str | None:
-    """Give what is wrong with an outlet's name, if its driver can tell."""
-    try:
-        driver_class(driver).check_outlet(outlet)
-    except Misconfigured as error:
-        return str(error)
-    return None

@@ -16,12 +16,12 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from bmm.admin import DeviceAdmin
-from devices.inventory import files
+from devices.inventory import contents, files
 from devices.inventory.declared import Source
 from devices.inventory.planning import Plan
 from devices.inventory.records import FIELDS
 from devices.models import Device
-from lifeguard.inventory import Done, carry_out, plan_for
+from lifeguard.inventory import Done, carry_out, plan_of
 from mozpool_site.access.admin_audit import actor_of
 from mozpool_site.errors import ConflictError, InvalidInputError, MozpoolError
 
@@ -135,7 +135,8 @@ def planned(content: bytes) -> Plan:
                 f"{column[:64]!r} is no column that can be brought in; there are: {known}"
             )
     fields = {name: name for name in FIELDS if name in columns}
-    plan = plan_for(Source(_NAME, "csv", fields=fields, complete=False), content)
+    source = Source(_NAME, "csv", fields=fields, complete=False)
+    plan = plan_of(source, contents.read(source, content))
     changed = []
     for item in plan.changed:
         changes = tuple(change for change in item.changes if change.field != "inventory_source")

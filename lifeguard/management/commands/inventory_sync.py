@@ -7,10 +7,11 @@ from typing import Any
 
 from django.conf import settings
 
+from devices.inventory import sources
 from devices.inventory.declared import find
 from devices.inventory.planning import Plan
 from devices.inventory.shown import counts, rows
-from lifeguard.inventory import Done, carry_out, plan_for
+from lifeguard.inventory import Done, carry_out, plan_of
 from mozpool_site.commands import MozpoolCommand, operator
 
 # Nobody reads more, and laying out a table takes a second for every thousand rows.
@@ -78,7 +79,7 @@ class Command(MozpoolCommand):
             ignore=(*found.ignore, *options["ignore"]),
             complete=found.complete and not options["add_only"],
         )
-        plan = plan_for(found)
+        plan = plan_of(found, sources.read(found))
         if not json:
             self._show(plan)
         if dry_run:

@@ -211,7 +211,7 @@ def test_a_relay_board_that_answers_its_rack_passes_its_test(operator: Client, a
     with RelayBoard() as board:
         PowerController.objects.filter(name="relay-1").update(address=board.address)
         assert operator.get("/api/relay/relay-1/test/").json() == {"success": True}
-        assert board.commands == [bytes((254, 33))]
+        assert set(board.commands) == {bytes((254, 33))}
     assert PowerController.objects.get(name="relay-1").lease_owner == "resting"
     assert Operation.objects.get().actor == "legacy@10.2.0.5"
 

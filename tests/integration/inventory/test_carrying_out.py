@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from devices.inventory import sources
 from devices.inventory.declared import find
 from devices.models import Device, Journal
 from lifeguard import services
-from lifeguard.inventory import carry_out, plan_for
+from lifeguard.inventory import carry_out, plan_of
 from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.access.models import AuditEntry
@@ -153,7 +154,8 @@ def test_a_plan_that_was_made_before_somebody_else_was_there_does_what_still_can
     sync: Sync, pool_csv: Write
 ) -> None:
     sync(pool_csv(1, 2))
-    late = plan_for(find(str(pool_csv(1, 2, 3, 4, environment="staging")), declared_in=None))
+    source = find(str(pool_csv(1, 2, 3, 4, environment="staging")), declared_in=None)
+    late = plan_of(source, sources.read(source))
     Device.objects.filter(name="panda-1").update(environment="try")
     Device.objects.filter(name="panda-2").delete()
     sync(pool_csv(3), "--add-only")
