@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
+from django.db.models import Q
 
 from devices import journal
 from devices.models import Device
@@ -21,7 +22,14 @@ from mozpool_site.transactions import retrying
 LONGEST = 300
 _OUT = "locked_out"
 _COLUMNS = ("health", "quarantine_reason", "quarantine_bug", "quarantine_by", "quarantine_since")
+# The condition of the devices that a person has quarantined, as `is_quarantined` says.
+QUARANTINED = Q(health=Health.BAD) & ~Q(quarantine_by="")
 _is_url = URLValidator(schemes=["http", "https"])
+
+
+def is_quarantined(health: str, quarantine_by: str) -> bool:
+    """Whether a person has quarantined a device; what Lifeguard itself distrusts has failed, or is being tested."""
+    return health == Health.BAD and quarantine_by != ""
 
 
 def quarantine(device_id: int, *, reason: str, bug: str = "", by: Actor) -> Device:

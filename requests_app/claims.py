@@ -19,10 +19,10 @@ from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.transactions import retrying
+from requests_app.free_devices import free_devices
 from requests_app.machine import request_runner
 from requests_app.matching import Demand, Offer, fits, has_image, in_turn, ranked
 from requests_app.models import Request
-from requests_app.outages import racks_down
 from requests_app.planning.pool import ANY
 
 # How many of the best free devices are looked at in one go; about as many rivals get by without waiting.
@@ -74,19 +74,19 @@ def try_to_match(request: Request, now: datetime) -> bool:
 def _claim_one(demand: Demand, now: datetime) -> Device | None:
     """Claim the best device that no rival has locked; wait for the rivals only when they have locked all."""
     offered: list[int] = []
+    free = _free_for(demand, now)
     for group in candidates(demand, now):
         keys = [offer.device_id for offer in group]
         # The very best first; where rivals are after that one too, any of its equals will do.
         for wanted in (keys[:1], keys[1:]):
-            free = Device.objects.filter(pk__in=wanted, state="ready", held_by__isnull=True)
-            device = device_runner.lock_one_of(free) if wanted else None
+            device = device_runner.lock_one_of(free.filter(pk__in=wanted)) if wanted else None
             if device is not None:
                 # It is locked and free; the UPDATE of its step, in this transaction, says whose it is now.
                 device.held_by = demand.request_id
                 return device
         offered += keys
     for device_id in offered:
-        if claim(demand.request_id, device_id):
+        if free.filter(pk=device_id).update(held_by=demand.request_id, idle_since=None):
             return device_runner.lock(device_id)[0]
     return None
 
@@ -95,12 +95,6 @@ def could_match(request: Request) -> bool:
     """Whether any device is free that fits."""
     demand = demand_of(request)
     return any(True for _ in candidates(demand, clock.now()))
-
-
-def claim(request_id: int, device_id: int) -> bool:
-    """Take a free device for a request; False when it is free no longer."""
-    free = Device.objects.filter(pk=device_id, state="ready", held_by__isnull=True)
-    return free.update(held_by=request_id, idle_since=None) == 1
 
 
 def candidates(demand: Demand, now: datetime) -> Iterator[Sequence[Offer]]:
@@ -126,10 +120,20 @@ def match_request(request_id: int) -> bool:
     return transact()
 
 
+def let_go(request_id: int, state_seq: int) -> bool:
+    """Take a request from a device that is out of reach, and try for another one at once; True when it got one.
+
+    One that names its device keeps it, and waits. Raises RowLockedError.
+    """
+    out = Event("device_out_of_reach")
+    # Who has been let go meanwhile keeps what it got instead.
+    told = request_runner.deliver_unless_locked(request_id, out, fence={"state_seq": state_seq})
+    return told.row.state == "finding_device" and match_request(request_id)
+
+
 def match_device(device_id: int) -> bool:
     """Give a device that came free to the first waiting request that it fits; True when one took it."""
-    free = Device.objects.filter(pk=device_id, idle_since__isnull=False)
-    device = free.exclude(rack_id__in=racks_down(clock.now()))
+    device = free_devices(clock.now()).filter(pk=device_id)
     for offer in _offers(device):
         for demand in waiting_demands(offer):
             served = fits(demand, offer) and match_request(demand.request_id)
@@ -141,7 +145,7 @@ def match_device(device_id: int) -> bool:
 
 def match_waiting() -> int:
     """Try for every waiting request, in turn; give how many got a device."""
-    if not Device.objects.filter(idle_since__isnull=False).exists():
+    if not free_devices(clock.now(), by_name=True).exists():
         return 0  # where most have to wait, mostly
     matched = 0
     in_vain: set[tuple[object, ...]] = set()
@@ -181,14 +185,16 @@ def rivals_waiting(environment: str, turn: datetime) -> QuerySet[Request]:
     return rivals if environment == ANY else rivals.filter(environment__in=(ANY, environment))
 
 
+def _free_for(demand: Demand, now: datetime) -> QuerySet[Device]:
+    return free_devices(now, by_name=demand.device_id is not None)
+
+
 def _sources(demand: Demand, now: datetime) -> Iterator[QuerySet[Device]]:
     """Give the searches to make, each in the order of an index."""
-    free = Device.objects.filter(state="ready", held_by__isnull=True, idle_since__isnull=False)
+    free = _free_for(demand, now)
     if demand.device_id is not None:
         yield free.filter(pk=demand.device_id)
         return
-    if down := racks_down(now):
-        free = free.exclude(rack_id__in=down)
     if demand.environment != ANY:
         free = free.filter(environment=demand.environment)
     free = _tagged(free, demand.tags).filter(hardware_type_id__in=demand.hardware).order_by("idle_since")

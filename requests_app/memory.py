@@ -21,6 +21,7 @@ class Memory(Generic[T]):
         self._known: T | None = None
         self._until = 0.0
         self._reading = threading.Lock()
+        self._forgotten = 0
 
     def get(self, now: datetime) -> T:
         """Give what is remembered, or read anew; while another thread reads, what was known before will do."""
@@ -38,12 +39,15 @@ class Memory(Generic[T]):
 
     def anew(self, now: datetime) -> T:
         """Read, and remember it."""
-        begin = time.monotonic()
+        begin, forgotten = time.monotonic(), self._forgotten
         known = self._read(now)
         end = time.monotonic()
-        self._known, self._until = known, end + max(self._seconds, _REST * (end - begin))
+        # What was forgotten while it was read may be what has changed since.
+        fresh = forgotten == self._forgotten
+        self._known, self._until = known, end + max(self._seconds, _REST * (end - begin)) if fresh else 0.0
         return known
 
     def forget(self) -> None:
         """Read anew the next time."""
+        self._forgotten += 1
         self._until = 0.0

@@ -28,11 +28,11 @@ from mozpool_site.pulse import parking
 from mozpool_site.pulse.loop import Loop, Pulse
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from requests_app.claims import match_waiting
+from requests_app.claims import let_go, match_waiting
 from requests_app.daily import add_up_next
+from requests_app.free_devices import stranded
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
-from requests_app.outages import racks_down
 from requests_app.webhooks import queue
 from requests_app.webhooks.courier import Courier
 
@@ -145,13 +145,13 @@ class Sweep(_RequestLoop):
         self._tell("pending", held.filter(settled), "device_settled", now)
         self._tell("pending", held.exclude(settled).filter(_GIVEN_ANOTHER_TASK), "device_left", now)
         self._tell("ready", held.exclude(state="ready"), "device_left", now)
-        if down := racks_down(now):
-            self._tell("pending", held.filter(rack_id__in=down), "rack_down", now)
+        unreachable = self._unparked(stranded(now), now).values_list("pk", "state_seq")
+        for pk, seq in self.within_budget(unreachable):
+            with self.parking.apart(pk), suppress(Request.DoesNotExist):
+                let_go(pk, seq)
 
     def _tell(self, state: str, held: QuerySet[Device], event: str, now: datetime) -> None:
         concerned = Request.objects.filter(state=state, pk__in=held.values("held_by"))
-        if event == "rack_down":
-            concerned = concerned.filter(requested_device=None)
         self._deliver(self._unparked(concerned, now).values_list("pk", "state_seq"), event)
 
 

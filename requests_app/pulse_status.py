@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from devices.models import Rack
+from devices.models.rack import pulse_is_silent
 from lifeguard.pulse import Scope
 from mozpool_site.commands import shown, span
 from mozpool_site.pulse import parking
 from requests_app.models import PoolLease
-from requests_app.outages import RACK_DOWN_AFTER
 
 
 def lines(scope: Scope, now: datetime) -> Iterator[str]:
@@ -18,7 +18,7 @@ def lines(scope: Scope, now: datetime) -> Iterator[str]:
         if seen is None:
             yield f"rack {name}: no pulse was ever seen"
         else:
-            silent = " (silent: its devices are offered to nobody)" if now - seen > RACK_DOWN_AFTER else ""
+            silent = " (silent: its devices are offered to nobody)" if pulse_is_silent(seen, now) else ""
             yield f"rack {name}: timers served {_ago(seen, now)}{silent}"
     for lease in PoolLease.objects.order_by("name"):
         over = lease.until is None or lease.until < now

@@ -5,12 +5,16 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from bmm.signals import controller_suspected
 from devices.models import Device
 from lifeguard.signals import device_entering, device_moved
 from lifeguard.states import DEVICE, PLEASE_EVENTS
+from mozpool_site import clock
+from mozpool_site.contained import contained
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import MACHINE, Actor
-from requests_app.claims import match_device, match_request
+from requests_app.claims import let_go, match_device, match_request
+from requests_app.free_devices import outages, stranded
 from requests_app.machine import asking, request_runner
 from requests_app.models import Request
 from requests_app.signals import device_released
@@ -38,6 +42,17 @@ def on_device_entering(device: Device, old_state: str, now: datetime, **_: Any) 
 def on_device_released(device_id: int, **_: Any) -> None:
     """Offer a device that was given back to the next in turn."""
     match_device(device_id)
+
+
+@receiver(controller_suspected)
+def on_controller_suspected(controller_id: int, **_: Any) -> None:
+    """Take those who may have any device from what hangs on a power controller that is to blame for its failures."""
+    outages.forget()
+    held = Device.objects.filter(power_controller=controller_id, held_by__isnull=False).values("held_by")
+    there = stranded(clock.now()).filter(pk__in=held)
+    for request_id, state_seq in there.values_list("pk", "state_seq"):
+        with contained("request %s can't be let go; the pulse tries in seconds", request_id):
+            let_go(request_id, state_seq)
 
 
 def _tell_holder(request_id: int, device: Device, old_state: str, by: Actor, *, asked: bool) -> None:

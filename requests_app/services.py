@@ -20,13 +20,13 @@ from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
 from requests_app import quota
-from requests_app.chances import demand_possible
 from requests_app.claims import could_match, match_waiting, rivals_waiting, try_to_match
 from requests_app.facts import is_failed
 from requests_app.machine import request_runner
 from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY, turn
 from requests_app.models import Request
 from requests_app.planning.pool import ANY
+from requests_app.snapshot import refuse_impossible
 from requests_app.states import REQUEST
 from requests_app.webhooks import outbox
 from requests_app.webhooks.services import attach
@@ -156,14 +156,14 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
     if order.device is not None:
         _file_for_device(request, order.device, filing, now)
     elif not (first_in_turn and try_to_match(request, now)) and filing.refuse_impossible:
-        demand_possible(request, now)
+        refuse_impossible(request, now)
     return request
 
 
 def _file_for_device(request: Request, device: Device, filing: Filing, now: datetime) -> None:
     """Try to give a request the device that it names; fail it at once where that one is taken or out of the pool."""
     if filing.refuse_impossible:
-        demand_possible(request, now)
+        refuse_impossible(request, now)
     if try_to_match(request, now):
         return
     device = Device.objects.get(pk=device.pk)

@@ -113,7 +113,7 @@ REQUEST = Spec(
                     "device_answer", {**_ANSWERS, "under_repair": _UNDER_REPAIR}, otherwise=Stay()
                 ),
                 "device_left": _FOLLOWS,
-                "rack_down": Choose("named", {True: Stay()}, otherwise=_ANOTHER),
+                "device_out_of_reach": Choose("named", {True: Stay()}, otherwise=_ANOTHER),
                 **_END,
             },
             tags=LIVE_API,

@@ -135,7 +135,7 @@ def _lock_out(ask: Ask) -> Asked:
 def _return_to_pool(ask: Ask) -> Asked:
     """Bring a device back by way of a self-test: nothing returns without one that it has passed."""
     now_in = _state(ask.device)
-    if now_in == "ready":
+    if now_in == "ready" and not quarantine.is_quarantined(ask.device.health, ask.device.quarantine_by):
         raise ConflictError(f"{ask.device.name} is ready: it is in the pool", field="state")
     if now_in != "locked_out":
         return _on_its_way(services.please(ask.device.pk, "self_test", by=ask.by))

@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from devices.models.power_controller import ControllerHealth, controller_health
 from devices.models.rack import pulse_is_silent
+from lifeguard.quarantine import is_quarantined
+from lifeguard.states import DEVICE
 from mozpool_site.access.roles import Role
 from pages.attention import findings as kinds
 from pages.attention.findings import Act, Finding
@@ -110,9 +112,9 @@ def of_builds(rows: Iterable[Row]) -> Iterator[Finding]:
 
 def of_device(row: Row) -> Finding:
     """A device that is out of the pool, or distrusted by a person."""
-    if row["health"] == "bad" and row["quarantine_by"]:
+    if is_quarantined(row["health"], row["quarantine_by"]):
         return _quarantined(row)
-    if row["state"].startswith("failed_"):
+    if "failed" in DEVICE[row["state"]].tags:
         why = row["quarantine_reason"] or words(row["state"])
         if row["failures"] > 1:
             why = f"{why}. {row['failures']} tasks failed in a row"
@@ -129,7 +131,7 @@ def of_device(row: Row) -> Finding:
 def _quarantined(row: Row) -> Finding:
     why = f"{row['quarantine_by']}: {row['quarantine_reason']}"
     if row["state"] == "ready":
-        why = f"{why} (it is ready, and could be given to somebody)"
+        why = f"{why} (it is ready, but nobody gets it until it has passed a self-test)"
     return _of(row, kinds.QUARANTINED, why, row["quarantine_since"], row["quarantine_bug"])
 
 

@@ -13,10 +13,10 @@ from django.db.models.functions import Coalesce
 from bmm.by_hand import with_need
 from bmm.models import HandTask, Kind, Operation, Status
 from devices.models import Device, Image, PowerController, Rack
-from devices.models.device import Health
 from devices.models.power_controller import SILENT, suspect
 from devices.models.rack import pulse_silent
 from lifeguard.models import Install
+from lifeguard.quarantine import QUARANTINED
 from lifeguard.states import DEVICE, EVIDENCE_FOR
 from pages.attention import findings as kinds
 from requests_app.models import PoolLease, Request
@@ -38,29 +38,27 @@ _WAITING_FOR, _PREPARING_FOR = timedelta(minutes=10), timedelta(minutes=30)
 _LONG, _ENDS_WITHIN = timedelta(hours=4), timedelta(hours=1)
 
 _FAILED = DEVICE.tagged("failed")
-_HANDS_ON = ("maintenance_mode", "troubleshooting")
-# Not quarantined by a person; what Lifeguard itself distrusts has failed, or is being tested.
-_TRUSTED = ~Q(health=Health.BAD) | Q(quarantine_by="")
+_HANDS_ON, _LOCKED_OUT = DEVICE.tagged("hands_on"), DEVICE.tagged("locked_out")
 
 
 def failed(_: datetime) -> QuerySet[Device]:
     """Select devices that gave up, unless a person has said more."""
-    return Device.objects.filter(_TRUSTED, state__in=_FAILED)
+    return Device.objects.filter(~QUARANTINED, state__in=_FAILED)
 
 
 def quarantined(_: datetime) -> QuerySet[Device]:
     """Select devices that a person has quarantined."""
-    return Device.objects.filter(~_TRUSTED)
+    return Device.objects.filter(QUARANTINED)
 
 
 def out(now: datetime) -> QuerySet[Device]:
     """Select devices that have been out of the pool for long by somebody's will, or in a state nobody knows."""
     forgotten = (
         Q(state__in=_HANDS_ON, state_since__lt=now - _HANDS_ON_FOR)
-        | Q(state="locked_out", state_since__lt=now - _LOCKED_FOR)
-        | Q(state="unknown")
+        | Q(state__in=_LOCKED_OUT, state_since__lt=now - _LOCKED_FOR)
+        | Q(state=DEVICE.fallback)
     )
-    return Device.objects.filter(_TRUSTED, forgotten)
+    return Device.objects.filter(~QUARANTINED, forgotten)
 
 
 def flapping(now: datetime) -> QuerySet[Any]:
@@ -69,7 +67,7 @@ def flapping(now: datetime) -> QuerySet[Any]:
     installs = Install.objects.filter(finished__gte=since, succeeded=False)
     checks = Operation.objects.filter(status=Status.FAILED, kind=Kind.CHECK_HEALTH, finished__gte=since)
     suspects = Q(pk__in=installs.values("device")) | Q(pk__in=checks.values("device"))
-    ready = Device.objects.filter(suspects, _TRUSTED, state="ready")
+    ready = Device.objects.filter(suspects, ~QUARANTINED, state="ready")
     return ready.annotate(failed=_number(installs) + _number(checks)).filter(failed__gte=_FLAPS)
 
 

@@ -44,6 +44,7 @@ class Standing:
     mine: bool = False
     has_outlet: bool = True
     netboot: bool = False
+    quarantined: bool = False
     can_self_test: bool = True
     suspect_controller: str = ""
     rack_down: bool = False
@@ -136,7 +137,7 @@ def _not_in_this_state(verb: Verb, standing: Standing) -> str:
     if _LEADS_TO.get(verb.name) == standing.state:
         return f"it is {words(standing.state)} already"
     if verb.name == "return_to_pool":
-        return _not_returned(standing.state)
+        return _not_returned(standing)
     event = _EVENTS.get(verb.name)
     if event is None or event in state.on:
         return ""
@@ -147,7 +148,10 @@ def _not_in_this_state(verb: Verb, standing: Standing) -> str:
     return f"not from {words(standing.state)}: have it tested or repaired first"
 
 
-def _not_returned(state: str) -> str:
+def _not_returned(standing: Standing) -> str:
+    state = standing.state
+    if state == "ready" and standing.quarantined:
+        return ""
     if state in ("ready", "new"):
         return "it is in the pool" if state == "ready" else "it is tested by itself, in a moment"
     declared = DEVICE[state]

@@ -16,6 +16,7 @@ from devices.models.power_controller import ControllerHealth
 from devices.models.rack import pulse_is_silent
 from devices.names import HOSTNAME
 from lifeguard.models import Install
+from lifeguard.quarantine import is_quarantined
 from lifeguard.states import DEVICE
 from mozpool_site import clock
 from mozpool_site.access.roles import Role
@@ -29,6 +30,8 @@ from pages.device.story import Day, Entry, by_day, folded, steps, with_durations
 from pages.families import family
 from requests_app.api.ownership import owns, shown
 from requests_app.models import Request
+from requests_app.planning.availability import Availability
+from requests_app.snapshot import availability_of, row_of
 
 PAGE = 80
 # A page that has been open for hours has grown; beyond this it says so.
@@ -90,6 +93,7 @@ class Detail:
     installs: Mapping[str, Any]
     rack_down: bool
     controller_suspect: bool
+    availability: Availability
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -154,6 +158,7 @@ def detail(name: str, caller: Caller) -> Detail:
         _installs(device),
         rack_down,
         suspect,
+        availability_of(row_of(device), now, holder.expires if holder else None),
     )
 
 
@@ -170,6 +175,7 @@ def _standing(device: Device, caller: Caller, holder: Request | None, *, mine: b
         mine=mine,
         has_outlet=device.power_controller_id is not None and bool(device.outlet),
         netboot=device.netboot_id is not None,
+        quarantined=is_quarantined(device.health, device.quarantine_by),
         can_self_test=_can_self_test(device),
     )
 

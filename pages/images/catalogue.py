@@ -18,10 +18,10 @@ from devices.models import Image, ImageBootConfig
 from devices.models.image import OWN_IMAGES
 from lifeguard.models import Install
 from mozpool_site.api.access import Caller, Role
-from requests_app.conditions import Condition
 from requests_app.memory import Memory
 from requests_app.models import Request
-from requests_app.stock import stock
+from requests_app.planning.availability import Reason
+from requests_app.snapshot import stock
 
 DAYS = 30
 # Times and examples are taken from so many of the newest installs and requests: enough for a median, and bounded.
@@ -91,7 +91,7 @@ def _hardware(now: datetime) -> dict[int, list[Hardware]]:
     free: defaultdict[int, int] = defaultdict(int)
     for kind, counted in stock.get(now).items():
         devices[kind.hardware_type_id] += counted.total()
-        free[kind.hardware_type_id] += counted[Condition.FREE]
+        free[kind.hardware_type_id] += counted[Reason.FREE]
     found: defaultdict[int, list[Hardware]] = defaultdict(list)
     matrix = ImageBootConfig.objects.filter(boot_config__active=True)
     columns = ("image_id", "hardware_type_id", "hardware_type__kind", "hardware_type__model")

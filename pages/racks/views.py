@@ -7,6 +7,7 @@ from bmm import services
 from bmm.models import Kind
 from bmm.readings import reading_of
 from devices.models import PowerController
+from devices.models.rack import pulse_is_silent
 from mozpool_site import clock
 from mozpool_site.access.roles import Role
 from mozpool_site.api.values import row_id
@@ -17,7 +18,6 @@ from pages.racks.queries import board, boards, cells_in, rack_named, racks_in_or
 from pages.shell.answers import is_part
 from pages.shell.pool import pool
 from pages.tables import page_of
-from requests_app.outages import racks_down
 
 # Some 4,000 devices; more racks than that are on a page of their own.
 _RACKS_A_PAGE = 50
@@ -31,8 +31,9 @@ def rack_list(request: HttpRequest, person: Person) -> HttpResponse:
     version = pool.get(now).version
     racks = page_of(request, racks_in_order(), _RACKS_A_PAGE)
     cells = cells_in(None if racks.pages == 1 else racks.rows)
+    silent = frozenset(one.pk for one in racks.rows if pulse_is_silent(one.pulse_seen, now))
     context = {
-        "maps": maps(racks.rows, cells, racks_down(now)),
+        "maps": maps(racks.rows, cells, silent),
         "legend": legend(cells),
         "racks": racks,
         "number": len(cells),
@@ -50,7 +51,7 @@ def rack(request: HttpRequest, person: Person, name: str) -> HttpResponse:
     cells = cells_in([found])
     context = {
         "rack": found,
-        "silent": found.pk in racks_down(now),
+        "silent": pulse_is_silent(found.pulse_seen, now),
         "boards": boards(found, cells, now),
         "legend": legend(cells),
         "number": len(cells),

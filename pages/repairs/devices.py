@@ -17,6 +17,7 @@ from bmm.admin import DeviceAdmin
 from devices.admin_base import KeysFirst, LongList, Tool, machine_columns
 from devices.models import Device
 from devices.models.device import Health
+from lifeguard.quarantine import is_quarantined
 from mozpool_site import commands
 from mozpool_site.access.backend import known_role
 from pages import texts
@@ -209,6 +210,7 @@ def _standing(request: HttpRequest, device: Device) -> Standing:
         held_by=device.held_by,
         has_outlet=device.power_controller_id is not None and bool(device.outlet),
         netboot=device.netboot_id is not None,
+        quarantined=is_quarantined(device.health, device.quarantine_by),
     )
 
 

@@ -23,7 +23,7 @@ from pages.requests.outlook import outlook
 from requests_app import services
 from requests_app.api.ownership import owns
 from requests_app.models import Request
-from requests_app.stock import stock
+from requests_app.snapshot import stock
 
 _SUGGESTED = 20
 _ASKED_FOR = ("image", "device", "environment", "hardware", "tags")

@@ -18,8 +18,8 @@ from pages.requests.left import urgency
 from requests_app.api.ownership import owns
 from requests_app.api.v2.rendering import COLUMNS, Entry, entries
 from requests_app.models import Request
+from requests_app.snapshot import stock
 from requests_app.states import ENDED_STATES, REQUEST
-from requests_app.stock import stock
 
 # The columns to sort by: each has an index, and is never null. The newest are first unless something else is asked for.
 ORDERINGS = ("id", "created", "expires")

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from mozpool_site.errors import ImpossibleError
-from requests_app.chances import demand_possible
 from requests_app.facts import is_failed
 from requests_app.matching import turn
 from requests_app.models import Request
 from requests_app.services import Order
+from requests_app.snapshot import refuse_impossible, row_of
 from requests_app.waiting import why
 from requests_app.waiting.why import Waiting
 
@@ -44,7 +44,7 @@ def outlook(order: Order, now: datetime) -> Outlook:
         turn=turn(now, order.priority),
     )
     try:
-        demand_possible(request, now)
+        refuse_impossible(request, now)
     except ImpossibleError as error:
         return Outlook(error.detail, error.field or "")
     waiting = why.explain([_row(request)], {}, now)[_LAST]
@@ -67,9 +67,7 @@ def _row(request: Request) -> dict[str, Any]:
         "hardware_id": request.hardware_id,
         "requested_device_id": request.requested_device_id,
         "requested_device__name": device and device.name,
-        "requested_device__state": device and device.state,
-        "requested_device__held_by": device and device.held_by,
-        "requested_device__rack_id": device and device.rack_id,
+        **{f"requested_device__{one}": value for one, value in (row_of(device) if device else {}).items()},
         "requested_device__environment": device and device.environment,
         "requested_device__hardware_type_id": device and device.hardware_type_id,
         "requested_device__tags": device and device.tags,

@@ -14,6 +14,7 @@ from mozpool_site import clock
 from mozpool_site.live import Progress
 from requests_app.models import PoolLease, Request
 from requests_app.pulse import Expiry, Matching, RequestTimers
+from requests_app.waiting.why import COLUMNS, explain
 
 # A pulse deals with a request that is due within a second or so.
 _PATIENCE = timedelta(seconds=3)
@@ -86,10 +87,8 @@ class RequestWatch:
             yield state or "finding_device", max(0.0, (when - self.since).total_seconds())
 
     def _place(self) -> str:
-        """Say how many are served before a request that waits; nothing of one that does not."""
-        request = Request.objects.filter(pk=self.request_id, state="finding_device").first()
-        if request is None:
+        """Say how many of its rivals are served before a request that waits; nothing of one that does not."""
+        row = Request.objects.filter(pk=self.request_id, state="finding_device").values(*COLUMNS).first()
+        if row is None:
             return ""
-        before = Q(turn__lt=request.turn) | Q(turn=request.turn, pk__lt=request.pk)
-        ahead = Request.objects.filter(before, state="finding_device").count()
-        return f", place {ahead + 1} in the queue"
+        return f", place {explain([row], {}, clock.now())[self.request_id].place} in the queue"

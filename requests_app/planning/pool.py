@@ -1,6 +1,7 @@
-"""What the pool is made of, to those who decide about it: devices that no request can tell apart, and wishes."""
+"""What the pool is made of, to those who decide about it: devices, the kinds of them, and wishes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 ANY = "any"
 
@@ -23,3 +24,20 @@ class Wish:
     tags: frozenset[str] = frozenset()
     device_id: int | None = None
     kind: Kind | None = None
+
+
+@dataclass(frozen=True)
+class DeviceSnapshot:
+    """What decides whether a device serves anybody, as it was at a moment.
+
+    `held_until` is when the lease of its holder ends, where that is known; `suspect_until` until when its power
+    controller is to blame for what fails on it. `quarantined`: by a person. `gone`: from its inventory.
+    """
+
+    state: str
+    held: bool = False
+    held_until: datetime | None = None
+    rack_silent: bool = False
+    suspect_until: datetime | None = None
+    quarantined: bool = False
+    gone: bool = False

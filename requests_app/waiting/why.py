@@ -6,29 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from requests_app.conditions import AT_WORK, Condition, Stock, condition
+from requests_app import snapshot
 from requests_app.matching import suits
-from requests_app.outages import racks_down
-from requests_app.stock import stock
+from requests_app.planning.availability import Availability, Reason, Stock
+from requests_app.snapshot import availability_of, stock
 from requests_app.waiting import queue as queues
 from requests_app.waiting.history import History, history
 
+_NAMED = "requested_device__"
 COLUMNS = (
-    *queues.COLUMNS, "state", "matched_at", "requested_device__name", "requested_device__state",
-    "requested_device__held_by", "requested_device__rack_id",
+    *queues.COLUMNS, "state", "matched_at", f"{_NAMED}name", *(f"{_NAMED}{one}" for one in snapshot.COLUMNS),
 )  # fmt: skip
-# What keeps every device that fits from work, the most hopeful first.
-_OUT_OF_WORK = (
-    (Condition.RACK_DOWN, "rack_down"),
-    (Condition.MAINTENANCE, "device_in_maintenance"),
-    (Condition.FAILED, "out_of_order"),
-    (Condition.LOCKED_OUT, "locked_out"),
-)
+# The columns of a device that is held, for those who explain.
+HELD = ("name", *snapshot.COLUMNS)
+_BUSY = (Reason.IN_USE, Reason.PREPARING, Reason.FREE)
 REASONS = (
-    "all_busy", "being_prepared", "being_matched", "ahead_in_queue", "no_such_device",
-    *(code for _, code in _OUT_OF_WORK),
+    *(one.code for one in _BUSY), "ahead_in_queue", "no_such_device",
+    *(one.code for one in Reason if one not in _BUSY),
 )  # fmt: skip
-Counts = Counter[Condition]
+Counts = Counter[Reason]
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,14 @@ def explain(
 
 
 def _prepared(row: Mapping[str, Any], device: Mapping[str, Any], lately: History, now: datetime) -> Waiting:
+    found = availability_of(device, now)
+    if found.reason.out_of_reach:
+        return Waiting(found.reason.code, _of_one(device["name"], found), 1, None)
     takes = lately.preparation.get(row["image_id"])
     passed = (now - row["matched_at"]).total_seconds() if row["matched_at"] else 0.0
     estimate = None if takes is None else max(0, round(takes - passed))
-    return Waiting("being_prepared", f"{device['name']} is being prepared: {device['state']}", 1, estimate)
+    told = f"{device['name']} is being prepared: {device['state']}"
+    return Waiting(Reason.PREPARING.code, told, 1, estimate)
 
 
 def _searching(
@@ -74,34 +74,29 @@ def _searching(
     place = line.place(wish, (row["turn"], row["pk"]), there)
     if row["requested_device_id"] is None:
         counts = sum((counted for kind, counted in there.items() if suits(wish, kind)), Counts())
+        told = _of_many(counts)
     else:
-        counts = Counts([_condition_of_named(row, now)])
+        found = availability_of({one: row[f"{_NAMED}{one}"] for one in snapshot.COLUMNS}, now)
+        counts = Counts([found.reason])
+        told = _of_one(row[f"{_NAMED}name"], found)
     takes = lately.preparation.get(row["image_id"])
     return Waiting(
         reason_code(counts, place),
-        _sentence(counts, place, row["requested_device__name"]),
+        _with_place(told, place),
         place,
         estimate(counts, place, takes, lately.use),
     )
 
 
-def _condition_of_named(row: Mapping[str, Any], now: datetime) -> Condition:
-    return condition(
-        row["requested_device__state"],
-        held=row["requested_device__held_by"] is not None,
-        rack_down=row["requested_device__rack_id"] in racks_down(now),
-    )
-
-
 def reason_code(counts: Counts, place: int) -> str:
-    """Give the code of why somebody at this place waits for devices that are in these conditions."""
-    if not any(counts[one] for one in AT_WORK):
-        return next((code for one, code in _OUT_OF_WORK if counts[one]), "no_such_device")
-    if counts[Condition.FREE]:
-        return "being_matched" if place <= counts[Condition.FREE] else "ahead_in_queue"
-    if counts[Condition.PREPARING]:
-        return "being_prepared" if place <= counts[Condition.PREPARING] else "ahead_in_queue"
-    return "all_busy"
+    """Give the code of why somebody at this place waits for devices that are this."""
+    there = [one for one in Reason if counts[one]]
+    if not there:
+        return "no_such_device"
+    hopeful = there[0]
+    if hopeful in (Reason.FREE, Reason.PREPARING) and place > counts[hopeful]:
+        return "ahead_in_queue"
+    return hopeful.code
 
 
 def estimate(counts: Counts, place: int, preparation: float | None, use: float | None) -> int | None:
@@ -110,26 +105,30 @@ def estimate(counts: Counts, place: int, preparation: float | None, use: float |
     Of n devices in use one comes free every `use` / n seconds. Who may have one that is being prepared already
     waits for that as long as for its own preparation.
     """
-    if preparation is None or not any(counts[one] for one in AT_WORK):
+    if preparation is None or not any(counts[one] for one in _BUSY):
         return None
-    behind = place - counts[Condition.FREE]
+    behind = place - counts[Reason.FREE]
     if behind <= 0:
         return round(preparation)
-    behind -= counts[Condition.PREPARING]
+    behind -= counts[Reason.PREPARING]
     if behind <= 0:
         return round(2 * preparation)
-    turning_over = counts[Condition.IN_USE] + counts[Condition.PREPARING] + counts[Condition.FREE]
+    turning_over = counts[Reason.IN_USE] + counts[Reason.PREPARING] + counts[Reason.FREE]
     return None if use is None else round(behind * use / turning_over + preparation)
 
 
-def _sentence(counts: Counts, place: int, name: str | None) -> str:
-    if name is not None:
-        (only,) = counts
-        told = f"{name} is {only.value.replace('racks that are', 'a rack that is')}"
-    elif counts.total() == 0:
-        told = "no device that there is fits"
-    else:
-        parts = ", ".join(f"{counts[one]} {one.value}" for one in Condition if counts[one])
-        told = f"{counts.total()} device{'s fit' if counts.total() > 1 else ' fits'}: {parts}"
+def _of_one(name: str, found: Availability) -> str:
+    until = "" if found.reason_ends is None else f" until {found.reason_ends:%H:%M:%S} UTC"
+    return f"{name} is {found.reason.one}{until}"
+
+
+def _of_many(counts: Counts) -> str:
+    if counts.total() == 0:
+        return "no device that there is fits"
+    parts = ", ".join(f"{counts[one]} {one.many}" for one in Reason if counts[one])
+    return f"{counts.total()} device{'s fit' if counts.total() > 1 else ' fits'}: {parts}"
+
+
+def _with_place(told: str, place: int) -> str:
     ahead = place - 1
     return told if not ahead else f"{told}; {ahead} request{'s come' if ahead > 1 else ' comes'} first"

@@ -60,7 +60,7 @@ def nothing_remembered_of_racks() -> None:
     from bmm import by_hand  # noqa: PLC0415 - Django had to be set up first
     from devices import queues, snapshots  # noqa: PLC0415
     from mozpool_site.pulse import parking  # noqa: PLC0415
-    from requests_app import outages  # noqa: PLC0415
+    from requests_app.free_devices import outages  # noqa: PLC0415
 
     by_hand.forget()
     queues.forget()

@@ -164,5 +164,5 @@ class Pulses:
         elif another_task or (request.state == "ready" and device.state != "ready"):
             moved = self.requests.deliver(request, Event("device_left"))
         if request.state == "pending" and self.requests.is_down(device.rack):
-            moved = self.requests.deliver(request, Event("rack_down")) or moved
+            moved = self.requests.deliver(request, Event("device_out_of_reach")) or moved
         return moved

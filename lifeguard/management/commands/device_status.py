@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from bmm.management.naming import find_devices
 from bmm.models import OPEN, Operation
 from devices.models import Device, Journal, Rack
+from devices.models.rack import pulse_is_silent
 from lifeguard.states import DEVICE
 from mozpool_site import clock
 from mozpool_site.commands import MozpoolCommand, moment, span
@@ -147,8 +148,9 @@ def _described(device: Device, now: datetime, operations: dict[int | None, list[
         "address": device.address,
         "mac": device.mac,
         "rack": device.rack.name,
+        "rack_silent": pulse_is_silent(device.rack.pulse_seen, now),
         "hardware": str(device.hardware_type),
-        "power": _outlet(device),
+        "power": _outlet(device, now),
         "environment": device.environment,
         "tags": device.tags,
         "comments": device.comments,
@@ -159,9 +161,9 @@ def _holder(device: Device) -> str | None:
     return f"request {device.held_by}" if device.held_by is not None else None
 
 
-def _outlet(device: Device) -> str | None:
+def _outlet(device: Device, now: datetime) -> str | None:
     board = device.power_controller
-    return f"{board.name} ({board.address}) {device.outlet}" if board else None
+    return f"{board.name} ({board.address}, {board.health(now).label}) {device.outlet}" if board else None
 
 
 def _operations(rows: list[Device]) -> dict[int | None, list[str]]:

@@ -28,7 +28,7 @@ COLUMNS = (
     *why.COLUMNS, "state_seq", "state_since", "created", "expires", "ready_at", "ended", "image__name", "boot_config",
     "last_device__name", "hardware__kind", "hardware__model", "assignee", "owner", "priority",
 )  # fmt: skip
-_HELD = ("held_by", "name", "fqdn", "address", "state")
+_SHOWN = ("name", "fqdn", "address", "state")
 
 Row = Mapping[str, Any]
 Entry = dict[str, Any]
@@ -91,7 +91,7 @@ def whole_entries(rows: Iterable[Row]) -> list[Entry]:
     """Write rows of COLUMNS with all that is in them; nobody but their owners and operators sees them so."""
     rows = list(rows)
     live = [row["pk"] for row in rows if row["ended"] is None]
-    devices = Device.objects.filter(held_by__in=live).values(*_HELD) if live else ()
+    devices = Device.objects.filter(held_by__in=live).values(*why.HELD, "fqdn", "address") if live else ()
     held = {device["held_by"]: device for device in devices}
     now = clock.now()
     waiting = why.explain(rows, held, now)
@@ -140,7 +140,7 @@ def _entry(row: Row, held: Row | None, waiting: why.Waiting | None, now: datetim
 def _device(held: Row | None) -> Entry | None:
     if held is None:
         return None
-    shown = {name: held[name] for name in _HELD[1:]}
+    shown = {name: held[name] for name in _SHOWN}
     return {**shown, "url": link("devices", held["name"])}
 
 

@@ -17,7 +17,7 @@ from pages import attention, live
 from pages.home import glance
 from pages.shell import pool
 from pages.statistics import report
-from requests_app import outages
+from requests_app.free_devices import outages
 from requests_app.memory import Memory
 from tests.large_pool import Size, fill
 

@@ -16,7 +16,7 @@ from pages.home.glance import at_a_glance, shares
 from pages.home.shapes import Share
 from pages.shell.pool import pool
 from requests_app.models import Request
-from requests_app.stock import stock
+from requests_app.snapshot import stock
 from requests_app.waiting.queue import queue
 from tests.factories import make_controller, make_device, make_devices, make_image, make_rack, make_request
 from tests.integration.pages.conftest import Person

@@ -13,7 +13,7 @@ from devices.models import Device, Image
 from lifeguard.models import Install
 from mozpool_site import clock
 from pages.images.catalogue import medians, records
-from requests_app.stock import stock
+from requests_app.snapshot import stock
 from tests.factories import make_device, make_devices, make_image, make_request
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from mozpool_site import clock
 from pages import attention
 from pages.racks.places import counted
 from pages.shell import pool
-from requests_app import outages
+from requests_app.free_devices import outages
 from tests.factories import make_controller, make_device, make_devices, make_rack
 from tests.integration.pages.conftest import Person
 from tests.unit.bmm.power.twins import Twin

@@ -25,7 +25,7 @@ from pages.images.catalogue import records
 from pages.requests.stages import STEPS, Life, Status, stages
 from requests_app.models import Request
 from requests_app.services import Order, file_request, renew, return_request
-from requests_app.stock import stock
+from requests_app.snapshot import stock
 from requests_app.waiting.history import history
 from requests_app.waiting.queue import queue
 from requests_app.webhooks.models import Attempt, Delivery, Webhook

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django import Settings
 
-from requests_app.stock import stock
+from requests_app.snapshot import stock
 from requests_app.waiting.history import history
 from requests_app.waiting.queue import queue
 

@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from requests_app.conditions import Condition
 from requests_app.matching import competes
 from requests_app.memory import Memory
+from requests_app.planning.availability import Reason
 from requests_app.planning.pool import Kind, Wish
 from requests_app.waiting.queue import Queue
 from requests_app.waiting.why import estimate, reason_code
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-FREE, USED, COMING = Condition.FREE, Condition.IN_USE, Condition.PREPARING
+FREE, USED, COMING = Reason.FREE, Reason.IN_USE, Reason.PREPARING
 PANDAS = frozenset({1})
 
 
@@ -26,14 +26,14 @@ PANDAS = frozenset({1})
         ({USED: 3, COMING: 1}, 2, "ahead_in_queue"),
         ({FREE: 1}, 1, "being_matched"),
         ({FREE: 1, USED: 3}, 2, "ahead_in_queue"),
-        ({Condition.FAILED: 9, Condition.RACK_DOWN: 1}, 1, "rack_down"),
-        ({Condition.FAILED: 9, Condition.MAINTENANCE: 1}, 1, "device_in_maintenance"),
-        ({Condition.LOCKED_OUT: 1}, 1, "locked_out"),
+        ({Reason.OUT_OF_ORDER: 9, Reason.RACK_SILENT: 1}, 1, "rack_down"),
+        ({Reason.OUT_OF_ORDER: 9, Reason.MAINTENANCE: 1}, 1, "device_in_maintenance"),
+        ({Reason.LOCKED_OUT: 1}, 1, "locked_out"),
         ({}, 1, "no_such_device"),
     ],
 )
 def test_the_reason_is_what_keeps_this_place_from_a_device(
-    counts: dict[Condition, int], place: int, expected: str
+    counts: dict[Reason, int], place: int, expected: str
 ) -> None:
     assert reason_code(Counter(counts), place) == expected
 
@@ -46,10 +46,10 @@ def test_the_reason_is_what_keeps_this_place_from_a_device(
         ({USED: 4}, 1, 250),
         ({USED: 4}, 4, 700),
         ({USED: 3, COMING: 1}, 3, 400),
-        ({Condition.FAILED: 4}, 1, None),
+        ({Reason.OUT_OF_ORDER: 4}, 1, None),
     ],
 )
-def test_the_estimate_grows_with_the_place(counts: dict[Condition, int], place: int, expected: int) -> None:
+def test_the_estimate_grows_with_the_place(counts: dict[Reason, int], place: int, expected: int) -> None:
     assert estimate(Counter(counts), place, preparation=100.0, use=600.0) == expected
 
 

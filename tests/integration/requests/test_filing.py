@@ -233,7 +233,7 @@ def test_devices_that_are_all_locked_out_are_refused_and_those_that_may_be_repai
 ) -> None:
     make_image()
     devices = make_devices(2, state="locked_out", deadline=None)
-    assert refused(alice, 422)["detail"] == "all devices that fit are locked out (2)"
+    assert refused(alice, 422)["detail"] == "no device that fits is in the pool any more: 2 locked out"
     Device.objects.filter(pk=devices[0].pk).update(state="failed_pxe_booting")
     waiting = filed(alice)
     assert (waiting["state"], waiting["waiting"]["reason"]) == ("finding_device", "out_of_order")

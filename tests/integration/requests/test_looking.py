@@ -13,7 +13,7 @@ from devices.journal import append, line
 from devices.models import Device
 from mozpool_site import clock
 from requests_app.models import Request
-from requests_app.stock import stock
+from requests_app.snapshot import stock
 from requests_app.waiting.history import history
 from requests_app.waiting.queue import queue
 from tests.factories import file_order, make_device, make_devices, make_image, make_request

@@ -147,9 +147,9 @@ def test_another_task_of_a_device_that_is_prepared_has_its_own_time() -> None:
 
 
 def test_a_rack_that_is_down_sends_a_request_for_any_device_elsewhere_and_counts_nothing() -> None:
-    life = request("pending").happens("rack_down")
+    life = request("pending").happens("device_out_of_reach")
     assert (life.state, life.writes, life.snapshot.counters) == ("finding_device", ["release"], {})
-    assert request("pending", named=True).happens("rack_down").state == "pending"
+    assert request("pending", named=True).happens("device_out_of_reach").state == "pending"
 
 
 def test_a_device_whose_power_is_cycled_while_held_is_waited_for_and_handed_over_again() -> None:

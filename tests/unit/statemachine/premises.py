@@ -19,6 +19,6 @@ REQUEST_PREMISES = Premises(
     rests=frozenset(REQUEST.tagged("steady")),
     dead_ends=frozenset(ENDED_STATES),
     # That its device is given another task is somebody's wish each time.
-    outside=frozenset({"return", "expire", "rack_down", "device_left"}),
+    outside=frozenset({"return", "expire", "device_out_of_reach", "device_left"}),
 )
 PREMISES = {"device": (DEVICE, DEVICE_PREMISES), "request": (REQUEST, REQUEST_PREMISES)}

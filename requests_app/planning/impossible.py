@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from requests_app.conditions import Condition, Stock
 from requests_app.matching import Demand, suits
+from requests_app.planning.availability import Reason, Stock
 from requests_app.planning.pool import ANY, Kind
 
 _MOST_NAMED = 8
+# Whoever is so comes back by a decision alone, not by a repair.
+_FOR_GOOD = (Reason.LOCKED_OUT, Reason.LEFT_INVENTORY)
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,20 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Reason:
+class Impossible:
     """Why nothing can ever meet a request: a sentence, and the field to change."""
 
     detail: str
     field: str
 
 
-def reason(demand: Demand, asked: Asked, stock: Stock) -> Reason | None:
+def impossible(demand: Demand, asked: Asked, stock: Stock) -> Impossible | None:
     """Give why no device that there is can ever meet a request; None when one may."""
     if not asked.installable:
-        return Reason(f"image {asked.image} has no active boot config for any hardware", "image")
+        return Impossible(f"image {asked.image} has no active boot config for any hardware", "image")
     if asked.hardware is not None and asked.hardware not in asked.installable:
         wanted, can = asked.hardware_names[asked.hardware], _hardware(asked, asked.installable)
-        return Reason(
+        return Impossible(
             f"image {asked.image} has no active boot config for {wanted}; it has for {can}", "hardware"
         )
     if asked.kind is not None:
@@ -48,53 +50,56 @@ def reason(demand: Demand, asked: Asked, stock: Stock) -> Reason | None:
     return _any(demand, asked, stock)
 
 
-def _named(demand: Demand, asked: Asked, kind: Kind) -> Reason | None:
+def _named(demand: Demand, asked: Asked, kind: Kind) -> Impossible | None:
     """Compare with the one device that will do."""
     if demand.environment not in (ANY, kind.environment):
         told = f"device {asked.device} is of environment {kind.environment}, not {demand.environment}"
-        return Reason(told, "environment")
+        return Impossible(told, "environment")
     if missing := demand.tags - kind.tags:
-        return Reason(f"device {asked.device} does not have the tag {_listed(missing)}", "tags")
+        return Impossible(f"device {asked.device} does not have the tag {_listed(missing)}", "tags")
     if kind.hardware_type_id not in demand.hardware:
         its = asked.hardware_names[kind.hardware_type_id]
         if asked.hardware is not None:
-            return Reason(
+            return Impossible(
                 f"device {asked.device} is {its}, not {asked.hardware_names[asked.hardware]}", "hardware"
             )
-        return Reason(
+        return Impossible(
             f"image {asked.image} has no active boot config for {its}, the hardware of {asked.device}",
             "image",
         )
     return None
 
 
-def _any(demand: Demand, asked: Asked, stock: Stock) -> Reason | None:
+def _any(demand: Demand, asked: Asked, stock: Stock) -> Impossible | None:
     """Narrow the pool down step by step, and tell the step that leaves nothing."""
     if not stock:
-        return Reason("the pool has no devices yet", "device")
+        return Impossible("the pool has no devices yet", "device")
     left = _only(stock, lambda kind: demand.environment in (ANY, kind.environment))
     if not left:
         there = _listed({kind.environment for kind in stock})
-        return Reason(f"no device is of environment {demand.environment}; there are: {there}", "environment")
+        return Impossible(
+            f"no device is of environment {demand.environment}; there are: {there}", "environment"
+        )
     of = "" if demand.environment == ANY else f" of environment {demand.environment}"
     tagged = _only(left, lambda kind: demand.tags <= kind.tags)
     if not tagged:
         there = _listed({tag for kind in left for tag in kind.tags}) or "none"
-        return Reason(
+        return Impossible(
             f"no device{of} has the tags {_listed(demand.tags)} together; tags there: {there}", "tags"
         )
     fitting = _only(tagged, lambda kind: suits(demand, kind))
     if not fitting:
         having = f" with the tags {_listed(demand.tags)}" if demand.tags else ""
         there = _hardware(asked, {kind.hardware_type_id for kind in tagged})
-        return Reason(
+        return Impossible(
             f"none of the devices{of}{having} has hardware that will do ({_hardware(asked, demand.hardware)}); "
             f"they have {there}",
             "image" if asked.hardware is None else "hardware",
         )
-    counted = sum(fitting.values(), Counter[Condition]())
-    if counted.total() == counted[Condition.LOCKED_OUT]:
-        return Reason(f"all devices that fit are locked out ({counted.total()})", "device")
+    counted = sum(fitting.values(), Counter[Reason]())
+    if all(reason in _FOR_GOOD for reason in counted):
+        parts = ", ".join(f"{counted[one]} {one.many}" for one in Reason if counted[one])
+        return Impossible(f"no device that fits is in the pool any more: {parts}", "device")
     return None
 
 
