@@ -60,7 +60,9 @@ _QUERIES = {
     "devices_bootconfig_preview": "?preview_of=1&preview_device=panda-0001",
     "devices_device_act": "?device=panda-0001&device=panda-0002",
 }
-_OF_MODEL = re.compile(r"(?P<app>access|auth|bmm|devices|lifeguard|requests_app)_(?P<model>[a-z]+)_[a-z_]+")
+_OF_MODEL = re.compile(
+    r"(?P<app>access|auth|bmm|devices|lifeguard|pulse|requests_app)_(?P<model>[a-z]+)_[a-z_]+"
+)
 
 
 def _arguments(route: Route, world: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def _arguments(route: Route, world: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": "p1" if route.name.startswith("rack") else "panda-0004",
         "number": number,
+        "controller": "relay-1-1",
         "object_id": key,
         "id": key,
         "verb": "please_image",

@@ -19,6 +19,7 @@ from lifeguard.models import Install
 from mozpool_site import clock
 from mozpool_site.access import tokens
 from mozpool_site.access.models import Failures
+from mozpool_site.pulse.models import Parked
 from mozpool_site.statemachine.runner import Actor
 from requests_app.daily import add_up
 from requests_app.models import PoolLease
@@ -71,6 +72,11 @@ def _rows(device: Device, image: Image) -> None:
     now = clock.now()
     add_up((now - timedelta(days=1)).date())
     PoolLease.objects.get_or_create(name="pulse")
+    Parked.objects.get_or_create(
+        loop="sweep",
+        key="1",
+        defaults={"times": 1, "until": now, "error": "locked", "first": now, "last": now},
+    )
     Failures.objects.create(key="user:mallory", count=2, last=now)
     LogPattern.objects.create(name="fan_failed", regex="fan [0-9]+ failed", comments=SCRIPT)
     tokens.create(User.objects.get(username="requester"), SCRIPT[:64], by=_OLGA)

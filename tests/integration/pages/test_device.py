@@ -103,8 +103,9 @@ def test_it_tells_state_place_facts_and_who_has_it_for_how_long(vera: Client, de
     request = make_request(image, state="ready", device=device, assignee="ci@build")
     told = text_of(page(vera, f"/devices/{device.name}/"))
     assert f"Request {request.pk} of ci@build has it, with android" in told
-    assert re.search(r"59 min left|1 h 0 min left", told)
+    assert re.search(r"59 min( \d+ s)? left|1 h 0 min left", told)
     assert "Up and well." in told
+    assert re.search(r"Offered no: in use; again in (59 min|1 h 0 min|1 h) at the latest", told)
     assert "bank1:relay1" in told
     assert f"{device.name} in its machine" in told
     assert "May go to start_self_test: asked for: self test; check_health_failed." in told
