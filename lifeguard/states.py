@@ -46,8 +46,6 @@ FAILED = frozenset({"api", "failed", "steady"})
 INSTALLING = frozenset({"installing"})
 # Where a device is of no use to its request although nothing has failed: it rests there until a person leads it out.
 AWAY = frozenset({"away", "steady"})
-# Whom a device in a state serves: somebody at once; nobody while people work on it; nobody until it is let in again.
-SERVING, HANDS_ON, LOCKED_OUT = frozenset({"serving"}), frozenset({"hands_on"}), frozenset({"locked_out"})
 # That all is still well is no news: neither entering the state again nor its good answers are journalled.
 QUIET = frozenset({"quiet"})
 
@@ -149,13 +147,13 @@ DEVICE = Spec(
         State(
             name="locked_out",
             doc="Lifeguard keeps its hands off; only a forced change leads out.",
-            tags=API | AWAY | LOCKED_OUT,
+            tags=API | AWAY | {"locked_out"},
         ),
         State(
             name="troubleshooting",
             doc="Somebody works on the device; no checks, no end.",
             on=_PLEASE,
-            tags=API | AWAY | HANDS_ON,
+            tags=API | AWAY | {"hands_on"},
         ),
         State(
             name="ready",
@@ -177,7 +175,7 @@ DEVICE = Spec(
                 "operation_lost": Stay(),
                 "hardware_unreachable": Stay(),
             },
-            tags=API | QUIET | SERVING,
+            tags=API | QUIET | {"serving"},
         ),
         # Power cycling into the device's own storage.
         State(
@@ -366,7 +364,7 @@ DEVICE = Spec(
             doc="The live image is up and lets administrators in by SSH.",
             writes=("netboot_stays_on", "forget_image"),
             on=_PLEASE,
-            tags=API | AWAY | HANDS_ON,
+            tags=API | AWAY | {"hands_on"},
         ),
         State(
             name="self_test_running",
