@@ -5,11 +5,23 @@ Tables of requests and operations keep years of history, so every query starts f
 
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, Max, Model, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+)
+from django.db.models.functions import Cast, Coalesce
 
 from bmm.models import OPEN, Operation, Status
-from devices.models import Device, Journal, PowerController, Rack
+from devices.models import Device, DeviceKind, Journal, PowerController, Rack
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.spec import Goto, Spec, unfold
 from requests_app.models import PoolLease, Request
@@ -96,6 +108,28 @@ def idle_but_busy(_: datetime) -> QuerySet[Device]:
 def free_but_unlisted(_: datetime) -> QuerySet[Device]:
     """Devices that could serve somebody, but that no search would find."""
     return Device.objects.filter(idle_since=None, state="ready", held_by=None)
+
+
+# What is searched for along an index must say what the columns say that it follows from.
+
+
+def of_another_kind(_: datetime) -> QuerySet[Device]:
+    """Devices that are searched for as what they are not."""
+    tags = Cast("tags", TextField())
+    right = DeviceKind.objects.annotate(tags_text=tags).filter(
+        pk=OuterRef("kind"),
+        environment=OuterRef("environment"),
+        hardware_type=OuterRef("hardware_type"),
+        tags_text=OuterRef("tags_text"),
+    )
+    return Device.objects.annotate(tags_text=tags).exclude(Exists(right))
+
+
+def waiting_unnumbered(_: datetime) -> QuerySet[Request]:
+    """Requests that wait where nobody looks for them."""
+    named = ExpressionWrapper(-F("requested_device_id"), BigIntegerField())
+    wrong = Q(wish__lt=named) | Q(wish__gt=named) | Q(requested_device=None, wish__lte=0)
+    return Request.objects.filter(wrong, state="finding_device")
 
 
 # I5: states and deadlines.

@@ -1,7 +1,8 @@
 """What must hold in the database at any moment, each as one query for the rows that break it.
 
 The numbers are those of the promises that Mozpool makes: I1 to I8, and I12 for what is late (I9 to I11 are about
-what happened, which no row tells); `idle` is the list of free devices. Every query goes along an index, so that all
+what happened, which no row tells); `idle` is the list of free devices, `kind` and
+`wish` what they and who waits are found by. Every query goes along an index, so that all
 together take well under a second at 80,000 devices; and each sees one moment, so a running pool breaks none of them.
 """
 
@@ -110,6 +111,18 @@ CHECKS = (
         queries.free_but_unlisted,
         _DEVICE,
         "{name} is ready and held by nobody, but not listed as idle",
+    ),
+    Check(
+        "kind",
+        queries.of_another_kind,
+        ("name", "kind__environment", "kind__tags"),
+        "{name} is searched for in {kind__environment} with the tags {kind__tags}, which is not what it is",
+    ),
+    Check(
+        "wish",
+        queries.waiting_unnumbered,
+        (*_REQUEST, "wish"),
+        "request {id} waits as one of the wish {wish}, which is not what it asked for",
     ),
     Check(
         "I6",

@@ -1,5 +1,7 @@
 """Which device for which request, decided purely: a waiting request is a demand, a free device an offer."""
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,6 +45,17 @@ class Offer:
 def turn(filed: datetime, priority: int) -> datetime:
     """Give the moment by which a request is in line: when it was filed, set back by its priority."""
     return filed - priority * AGEING
+
+
+def wish_number(
+    *, image_id: int, environment: str, hardware_id: int | None, tags: Iterable[str], device_id: int | None
+) -> int:
+    """Return the number that requests have in common that the same devices can serve; below zero: one named device."""
+    if device_id is not None:
+        return -device_id
+    wanted = json.dumps([image_id, environment, hardware_id, sorted(tags)])
+    # As much of a digest as a column of a signed whole number takes; two wishes in 2**63 look alike, and 0 is none.
+    return int.from_bytes(hashlib.sha256(wanted.encode()).digest()[:8]) >> 1 or 1
 
 
 def fits(demand: Demand, offer: Offer) -> bool:

@@ -1,11 +1,35 @@
 """A request for a device with an image, for a time."""
 
+from typing import Any, cast
+
 from django.db import models
 from django.utils import timezone
 
 from devices.models import Device, HardwareType, Image
 from mozpool_site.statemachine.models import MachineColumns
+from requests_app.matching import wish_number
 from requests_app.webhooks.models import Attempt, Delivery, Webhook  # noqa: F401 - Django finds models here only
+
+
+class WishField(models.BigIntegerField):  # type: ignore[type-arg]
+    """The number of what a request wants, which never changes: set where its row is stored."""
+
+    def deconstruct(self) -> Any:
+        """Return it as migrations have it: a plain number."""
+        name, _, arguments, options = super().deconstruct()
+        return name, "django.db.models.BigIntegerField", arguments, options
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> int:
+        """Return the number, and keep it in the request."""
+        request = cast("Request", model_instance)
+        request.wish = wish_number(
+            image_id=request.image_id,
+            environment=request.environment,
+            hardware_id=request.hardware_id,
+            tags=request.tags,
+            device_id=request.requested_device_id,
+        )
+        return int(request.wish)
 
 
 class Request(MachineColumns):
@@ -27,6 +51,7 @@ class Request(MachineColumns):
         help_text="The type of hardware that was asked for; empty: any that the image can be put on.",
     )
     tags = models.JSONField(default=list, blank=True)
+    wish = WishField(default=0, editable=False, help_text="The same for all that the same devices can serve.")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="requests")
     boot_config = models.TextField(default="{}", help_text="JSON: a value for each of the image's keys.")
     assignee = models.CharField(max_length=100)
@@ -80,7 +105,7 @@ class Request(MachineColumns):
         indexes = (
             models.Index(fields=("ended", "expires"), name="request_expiry"),
             models.Index(fields=("ended", "deadline"), name="request_due"),
-            models.Index(fields=("state", "turn", "id"), name="request_queue"),
+            models.Index(fields=("state", "wish", "turn", "id"), name="request_line"),
             models.Index(fields=("ready_at",), name="request_history"),
             models.Index(fields=("owner", "id"), name="request_owner"),
             models.Index(fields=("assignee", "id"), name="request_assignee"),

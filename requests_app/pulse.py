@@ -28,11 +28,11 @@ from mozpool_site.pulse import parking
 from mozpool_site.pulse.loop import Loop, Pulse
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from requests_app.claims import let_go, match_waiting
 from requests_app.daily import add_up_next
 from requests_app.free_devices import stranded
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
+from requests_app.serving import let_go, match_waiting
 from requests_app.webhooks import queue
 from requests_app.webhooks.courier import Courier
 

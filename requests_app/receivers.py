@@ -13,10 +13,10 @@ from mozpool_site import clock
 from mozpool_site.contained import contained
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import MACHINE, Actor
-from requests_app.claims import let_go, match_device, match_request
 from requests_app.free_devices import outages, stranded
 from requests_app.machine import asking, request_runner
 from requests_app.models import Request
+from requests_app.serving import let_go, match_device, match_request
 from requests_app.signals import device_released
 from requests_app.webhooks import outbox
 

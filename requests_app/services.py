@@ -20,12 +20,13 @@ from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
 from requests_app import quota
-from requests_app.claims import could_match, match_waiting, rivals_waiting, try_to_match
+from requests_app.claims import could_match, reserve, try_to_match
 from requests_app.facts import is_failed
 from requests_app.machine import request_runner
 from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY, turn
 from requests_app.models import Request
 from requests_app.planning.pool import ANY
+from requests_app.serving import IN_PASSING, match_waiting
 from requests_app.snapshot import refuse_impossible
 from requests_app.states import REQUEST
 from requests_app.webhooks import outbox
@@ -115,7 +116,7 @@ def file_once(order: Order, *, by: Actor, filing: Filing) -> tuple[Request, bool
         return before, bool(filing.digest)
     if request.state == "finding_device" and order.device is None and could_match(request):
         # Something is free, but others were here first.
-        match_waiting()
+        match_waiting(IN_PASSING)
         request.refresh_from_db()
     return request, False
 
@@ -123,9 +124,10 @@ def file_once(order: Order, *, by: Actor, filing: Filing) -> tuple[Request, bool
 @retrying
 @journal.gathered()
 def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
+    if order.device is not None:
+        reserve(order.device.pk)
     now = clock.now()
     in_line = turn(now, order.priority)
-    first_in_turn = not rivals_waiting(order.environment, in_line).exists()
     request = Request.objects.create(
         state="finding_device",
         deadline=now + timedelta(seconds=float(str(REQUEST["finding_device"].timeout))),
@@ -155,7 +157,7 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
     journal.append([filed])
     if order.device is not None:
         _file_for_device(request, order.device, filing, now)
-    elif not (first_in_turn and try_to_match(request, now)) and filing.refuse_impossible:
+    elif not try_to_match(request, now, overtaking=False) and filing.refuse_impossible:
         refuse_impossible(request, now)
     return request
 

@@ -2,6 +2,7 @@
 
 from devices.models.boot_config import BootConfig, ImageBootConfig
 from devices.models.device import Device
+from devices.models.device_kind import DeviceKind
 from devices.models.hardware import HardwareType
 from devices.models.image import Image
 from devices.models.journal import Journal
@@ -11,6 +12,7 @@ from devices.models.rack import Rack
 __all__ = [
     "BootConfig",
     "Device",
+    "DeviceKind",
     "HardwareType",
     "Image",
     "ImageBootConfig",

@@ -1,10 +1,14 @@
 """A device: what it is, where it hangs, what is on it, and what state it is in."""
 
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
 from devices.models.boot_config import BootConfig
+from devices.models.device_kind import KIND_COLUMNS, DeviceKind, DeviceQuerySet, assign_kinds
 from devices.models.hardware import HardwareType
 from devices.models.image import Image
 from devices.models.power_controller import PowerController
@@ -51,6 +55,9 @@ class Device(MachineColumns):
     )
     environment = models.CharField(max_length=64, validators=[validate_slug])
     tags = models.JSONField(default=list, blank=True)
+    kind = models.ForeignKey(
+        DeviceKind, on_delete=models.PROTECT, editable=False, related_name="devices", db_index=False
+    )
     comments = models.TextField(null=True, blank=True, max_length=10_000)  # noqa: DJ001 - old clients see null
 
     image = models.ForeignKey(
@@ -115,6 +122,8 @@ class Device(MachineColumns):
     )
     quarantine_since = models.DateTimeField(null=True, editable=False)
 
+    objects: ClassVar[models.Manager["Device"]] = DeviceQuerySet["Device"].as_manager()
+
     class Meta:
         ordering = ("name",)
         constraints = (
@@ -122,8 +131,8 @@ class Device(MachineColumns):
         )
         indexes = (
             models.Index(fields=("idle_since",), name="device_idle"),
-            models.Index(fields=("environment", "idle_since"), name="device_idle_env"),
-            models.Index(fields=("image", "idle_since"), name="device_idle_image"),
+            models.Index(fields=("kind", "idle_since"), name="device_idle_kind"),
+            models.Index(fields=("kind", "image", "idle_since"), name="device_idle_kind_image"),
             models.Index(fields=("rack", "deadline"), name="device_due"),
             models.Index(fields=("deadline",), name="device_due_anywhere"),
             # The lists of the API and the admin: each filter in the order of names, and the longest in its state.
@@ -139,6 +148,15 @@ class Device(MachineColumns):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Store it, with the kind that follows from its environment, hardware and tags."""
+        if update_fields is None:
+            assign_kinds([self])
+        elif KIND_COLUMNS.intersection(update_fields):
+            assign_kinds([self])
+            update_fields = {*update_fields, "kind", "tags"}
+        super().save(update_fields=update_fields, **options)
 
     def clean(self) -> None:
         """Refuse what fits its columns and still can't be; the message stands beside the field."""

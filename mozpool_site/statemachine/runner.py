@@ -84,12 +84,11 @@ class Runner(ABC, Generic[RowT]):
 
         @retrying
         def transact() -> Delivery[RowT]:
-            rows = self._rows().filter(pk=pk).annotate(db_now=clock.DB_NOW)
-            row = self.lock_one_of(rows)  # type: ignore[arg-type]  # annotated
-            if row is None:
+            locked = self.lock_one_of(self._rows().filter(pk=pk))
+            if locked is None:
                 self._rows().values_list("pk").get(pk=pk)  # raises DoesNotExist
                 raise RowLockedError(f"another transaction has locked {self.spec.name} {pk}")
-            now = clock.aware(getattr(row, "db_now"))  # noqa: B009 - as in `lock`
+            row, now = locked
             return self.deliver_locked(row, event, now, fence=fence, by=by)
 
         return transact()
@@ -98,12 +97,20 @@ class Runner(ABC, Generic[RowT]):
         """Lock the row with a primary key, or that another unique column finds; tell the time in the same trip."""
         rows = self._rows().select_for_update().annotate(db_now=clock.DB_NOW)
         row = rows.get(pk=pk) if pk is not None else rows.get(**lookup)
-        return row, clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type
+        return row, self._told(row)
 
-    def lock_one_of(self, rows: QuerySet[RowT]) -> RowT | None:
-        """Lock one of some rows that nobody else has locked, without waiting; None says nothing about the rows."""
+    def _told(self, row: RowT) -> datetime:
+        return clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type
+
+    def lock_one_of(self, rows: QuerySet[RowT]) -> tuple[RowT, datetime] | None:
+        """Lock the first of some rows that nobody else has locked, without waiting; tell the time in the same trip.
+
+        None does not mean that there are no such rows: others may have them all locked.
+        """
         skipping = connection.features.has_select_for_update_skip_locked
-        return next(iter(rows.order_by().select_for_update(skip_locked=skipping)[:1]), None)
+        for row in rows.annotate(db_now=clock.DB_NOW).select_for_update(skip_locked=skipping)[:1]:
+            return row, self._told(row)
+        return None
 
     def deliver_locked(
         self,

@@ -1,4 +1,4 @@
-"""The queue as it stands: who waits for what, in turn. Read whole in two queries, and remembered for a moment."""
+"""The queue as it stands: who waits for what, in turn. Read in few columns and queries, and remembered for a moment."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from devices.models import ImageBootConfig
 from requests_app.matching import competes
 from requests_app.memory import Memory
-from requests_app.models import Request
 from requests_app.planning.pool import Kind, Wish
+from requests_app.waiting.wishes import installable, waiting, wishes
 
 # Those of whom a Wish is made; rows of `Row` have them, too.
 COLUMNS = (
@@ -54,15 +53,17 @@ class Queue:
 
 
 def _read(now: datetime) -> Queue:
-    installable: defaultdict[int, set[int]] = defaultdict(set)
-    matrix = ImageBootConfig.objects.filter(boot_config__active=True).order_by()
-    for image, hardware in matrix.values_list("image_id", "hardware_type_id"):
-        installable[image].add(hardware)
-    found = Queue({image: frozenset(types) for image, types in installable.items()}, defaultdict(list))
-    waiting: defaultdict[Wish, list[Key]] = defaultdict(list)
-    for row in Request.objects.filter(state="finding_device").order_by("turn", "pk").values(*COLUMNS):
-        waiting[found.wish(row)].append((row["turn"], row["pk"]))
-    return Queue(found.installable, waiting)
+    found = Queue(installable(), defaultdict(list))
+    line: defaultdict[int, list[Key]] = defaultdict(list)
+    # In the order of an index; most of a long queue want one of few things, and no more is read of them.
+    in_line = ("wish", "turn", "pk")
+    for number, turn, pk in waiting().filter(wish__gt=0).order_by(*in_line).values_list(*in_line):
+        line[number].append((turn, pk))
+    for number, wish in wishes({number: keys[0][1] for number, keys in line.items()}).items():
+        found.waiting[wish] += line[number]
+    for row in waiting().filter(wish__lt=0).order_by(*in_line).values(*COLUMNS):
+        found.waiting[found.wish(row)].append((row["turn"], row["pk"]))
+    return Queue(found.installable, {wish: sorted(keys) for wish, keys in found.waiting.items()})
 
 
 def _number(value: object) -> int:

@@ -55,6 +55,14 @@ def make_devices(number: int, **columns: Any) -> list[Device]:
     return devices
 
 
+def change(*devices: Device, **columns: Any) -> None:
+    """Change columns of devices as whoever edits one does, with what follows from them."""
+    for device in devices:
+        for name, value in columns.items():
+            setattr(device, name, value)
+        device.save(update_fields=columns)
+
+
 def _named(number: int) -> dict[str, str]:
     name = f"panda-{number:05d}"
     return {"name": name, "fqdn": f"{name}.lab.example", "mac": f"02{number:010x}"}

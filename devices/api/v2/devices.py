@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from django.db.models import CharField, Q, QuerySet
-from django.db.models.functions import Cast
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers
@@ -23,6 +22,7 @@ from devices.api.v2.names import HardwareFilter, HardwareName, hardware_name
 from devices.listing import device_named
 from devices.models import Device, HardwareType, Image, Journal, PowerController, Rack
 from devices.models.device import Health
+from devices.models.device_kind import kinds_with
 from devices.names import HOSTNAME, MAC
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2 import keyset
@@ -140,8 +140,8 @@ class DeviceFilters(FilterSet):  # type: ignore[misc]
         return narrowed
 
     def having_tag(self, queryset: QuerySet[Device], name: str, value: str) -> QuerySet[Device]:
-        """Select by a tag. Tags are plain names, so one in its quotes is found as text; SQLite knows no JSON search."""
-        return queryset.alias(tags_text=Cast("tags", CharField())).filter(tags_text__contains=f'"{value}"')
+        """Select by a tag: by the kinds of devices that have it."""
+        return queryset.filter(kind__in=kinds_with([value]))
 
     def searched(self, queryset: QuerySet[Device], name: str, value: str) -> QuerySet[Device]:
         """Select by the start of the name, or by the MAC address however it is written."""

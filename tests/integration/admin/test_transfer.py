@@ -11,6 +11,7 @@ from django.test import Client
 from devices.models import Device, HardwareType
 from mozpool_site.access.models import AuditEntry
 from pages.repairs import bringing
+from tests.factories import change
 from tests.integration.access.people import somebody
 
 EXPORT, IMPORT = "/admin/devices/device/export/", "/admin/devices/device/import/"
@@ -42,9 +43,7 @@ def rewritten(rows: list[dict[str, str]]) -> list[str]:
 
 
 def test_what_the_filters_leave_goes_out_and_a_formula_stays_text(admin: Client, pool: list[Device]) -> None:
-    Device.objects.filter(pk=pool[2].pk).update(
-        comments='=HYPERLINK("http://evil")\nsecond, line', tags=["a", "b"]
-    )
+    change(pool[2], comments='=HYPERLINK("http://evil")\nsecond, line', tags=["a", "b"])
     rows = exported(admin, "?rack=p2")
     assert [row["name"] for row in rows] == ["panda-0003", "panda-0004"]
     assert rows[0]["comments"] == '\'=HYPERLINK("http://evil")\nsecond, line'
@@ -71,7 +70,7 @@ def test_a_filter_that_cannot_be_is_no_error_page(admin: Client, pool: list[Devi
 
 
 def test_what_went_out_comes_in_as_nothing_to_do(admin: Client, pool: list[Device]) -> None:
-    Device.objects.filter(pk=pool[0].pk).update(comments="-1\n=2", tags=["b", "a"], inventory_source="netbox")
+    change(pool[0], comments="-1\n=2", tags=["b", "a"], inventory_source="netbox")
     page = upload(admin, *rewritten(exported(admin)))
     plan = page.context["plan"]
     assert (plan.new, plan.changed, plan.gone, plan.refused, plan.unchanged) == ((), (), (), (), 4)

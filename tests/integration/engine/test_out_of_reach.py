@@ -12,9 +12,9 @@ from lifeguard.reports import report
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from requests_app import invariants
-from requests_app.claims import match_waiting
 from requests_app.free_devices import outages
 from requests_app.models import Request
+from requests_app.serving import match_waiting
 from requests_app.snapshot import stock
 from requests_app.waiting.queue import queue
 from requests_app.waiting.why import COLUMNS, HELD, Waiting, explain

@@ -17,10 +17,9 @@ from bmm.drain import _due
 from bmm.models import Kind, Operation, Status
 from devices.journal import append, line
 from devices.listing import lines_of_device, lines_of_request
-from devices.models import Device, Image, PowerController
+from devices.models import Device, PowerController
 from mozpool_site import clock
-from requests_app import claims
-from requests_app.matching import Demand
+from requests_app import serving
 from requests_app.models import Request
 from requests_app.waiting.queue import queue
 from tests.beats import pool_beats, rack_beats
@@ -114,21 +113,6 @@ def scans(action: Callable[[], object]) -> list[str]:
     return found
 
 
-def demand(**columns: Any) -> Demand:
-    """Make what a request for the reusable image would want."""
-    image = Image.objects.get(name="android")
-    hardware = frozenset(Device.objects.values_list("hardware_type_id", flat=True)[:1])
-    ordinary: dict[str, Any] = {
-        "request_id": 1,
-        "turn": clock.now(),
-        "image_id": image.pk,
-        "boot_config": "{}",
-        "reusable": True,
-        "hardware": hardware,
-    }
-    return Demand(**{**ordinary, **columns})
-
-
 def hot() -> dict[str, Callable[[], object]]:
     """Name what runs for every request, every operation or every second."""
     now = clock.now()
@@ -138,17 +122,8 @@ def hot() -> dict[str, Callable[[], object]]:
     queued = operations.queue(busy, Kind.PING, now)
     controller = PowerController.objects.get()
     return {
-        "free, any environment, with the image": lambda: next(claims.candidates(demand(), now)),
-        "free, any environment": lambda: next(claims.candidates(demand(reusable=False), now)),
-        "free in production, with the image": lambda: next(
-            claims.candidates(demand(environment="production"), now)
-        ),
-        "free in production": lambda: next(
-            claims.candidates(demand(environment="production", reusable=False), now)
-        ),
-        "free by name": lambda: next(claims.candidates(demand(device_id=idle.pk), now)),
-        "who waits before": lambda: claims.rivals_waiting(waiting.environment, now).exists(),
-        "matching whoever waits": claims.match_waiting,
+        "a device that came free": lambda: serving.match_device(idle.pk),
+        "matching whoever waits": serving.match_waiting,
         "the queue": lambda: queue.anew(now),
         "a relay board's queue": lambda: list(_due(controller.pk, now)),
         "a claim": lambda: operations.claim(queued, now),

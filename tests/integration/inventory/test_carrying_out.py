@@ -18,7 +18,7 @@ from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
 from requests_app.services import return_request
-from tests.factories import file_order, make_image
+from tests.factories import change, file_order, make_image
 from tests.integration.inventory.conftest import Sync
 
 pytestmark = pytest.mark.django_db
@@ -156,7 +156,7 @@ def test_a_plan_that_was_made_before_somebody_else_was_there_does_what_still_can
     sync(pool_csv(1, 2))
     source = find(str(pool_csv(1, 2, 3, 4, environment="staging")), declared_in=None)
     late = plan_of(source, sources.read(source))
-    Device.objects.filter(name="panda-1").update(environment="try")
+    change(Device.objects.get(name="panda-1"), environment="try")
     Device.objects.filter(name="panda-2").delete()
     sync(pool_csv(3), "--add-only")
     done = carry_out(late, by=ME)

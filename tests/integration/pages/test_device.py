@@ -29,7 +29,7 @@ from mozpool_site.statemachine.runner import Actor
 from pages.device import detail, marks, streams
 from pages.device.marks import read_mark
 from requests_app.models import Request
-from tests.factories import make_controller, make_device, make_image, make_request
+from tests.factories import change, make_controller, make_device, make_image, make_request
 
 pytestmark = pytest.mark.django_db
 Person = Callable[..., Client]
@@ -387,7 +387,7 @@ def test_an_open_page_is_told_of_changes_and_of_nothing_else(ada: Client, device
     )
     status, tag = ask(tag)
     assert status == 200
-    Device.objects.filter(pk=device.pk).update(environment="staging")
+    change(device, environment="staging")
     assert ask(tag)[0] == 200
     tag = ask("")[1]
     with CaptureQueriesContext(connection) as queries:

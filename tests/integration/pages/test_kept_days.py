@@ -16,7 +16,7 @@ from pages.statistics.report import Key, read
 from requests_app import daily
 from requests_app.models import DailyFigures, Request
 from tests.beats import pool_beats
-from tests.factories import make_devices, make_image, make_rack, make_request
+from tests.factories import change, make_devices, make_image, make_rack, make_request
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +87,7 @@ def test_a_day_that_has_been_added_up_stays_as_it_was_then() -> None:
     with CaptureQueriesContext(connection) as asked:
         outcomes, use, *_ = told(WEEK, "production")
     assert len(asked) == 9
-    Device.objects.update(environment="moved")
+    change(*Device.objects.all(), environment="moved")
     Request.objects.filter(ended__lt=datetime(2026, 11, 22, tzinfo=UTC)).update(last_device=None)
     moved = told(WEEK, "production")
     assert moved[0][:6] == outcomes[:6]

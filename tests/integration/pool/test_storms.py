@@ -9,10 +9,10 @@ from bmm.models import Operation
 from devices.models import Device
 from devices.models.image import Verification
 from mozpool_site.errors import ConflictError
-from requests_app.claims import match_waiting
 from requests_app.invariants import findings
 from requests_app.models import Request
 from requests_app.services import return_request
+from requests_app.serving import match_waiting
 from tests.factories import file_order, make_device, make_devices, make_image, make_request
 from tests.factories.requests import CLIENT
 from tests.integration.threads import in_threads

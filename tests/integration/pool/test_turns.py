@@ -8,10 +8,10 @@ from devices.models import Device, Rack
 from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
-from requests_app.claims import match_device, match_waiting
 from requests_app.free_devices import outages
 from requests_app.models import Request
 from requests_app.services import return_request
+from requests_app.serving import match_device, match_waiting
 from tests.factories import file_order, make_device, make_devices, make_image, make_rack, make_request
 from tests.factories.requests import CLIENT
 

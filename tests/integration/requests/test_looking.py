@@ -184,6 +184,10 @@ def test_without_a_server_that_can_wait_streams_end_and_long_polls_answer_at_onc
 def test_a_page_costs_the_same_queries_however_many_requests_wait(alice: Client) -> None:
     image = make_image()
     make_devices(5, image=image, held_by=None, state="troubleshooting", deadline=None)
+    for tags in ([], ["gpu"]):
+        file_order(image, tags=tags)
+    # The process learns what these two want, for good.
+    numbers(alice)
     counts = []
     for number in (3, 60):
         while Request.objects.count() < number:

@@ -8,10 +8,10 @@ from django.test import Client
 
 from devices.models import Device, Rack
 from mozpool_site import clock
-from requests_app.claims import match_device
 from requests_app.free_devices import outages
 from requests_app.models import Request
 from requests_app.services import return_request
+from requests_app.serving import match_device
 from requests_app.snapshot import stock
 from requests_app.waiting.history import history
 from requests_app.waiting.queue import queue

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from devices.models import BootConfig, Device, Journal, PowerController
 from mozpool_site.access.models import AuditEntry
 from requests_app.api.v2_devices import DeviceViewSet
-from tests.factories import make_devices, make_request
+from tests.factories import change, make_devices, make_request
 from tests.integration.api.pool import at, person
 from tests.integration.api.v2.calls import get, names, problem, send
 
@@ -68,7 +68,7 @@ def test_the_list_tells_each_device_as_it_is_told_alone(operator: Client) -> Non
     ],
 )
 def test_the_list_is_narrowed_down(operator: Client, query: str, found: list[str]) -> None:
-    Device.objects.filter(name="device2").update(tags=["usb", "hdmi"])
+    change(Device.objects.get(name="device2"), tags=["usb", "hdmi"])
     Device.objects.filter(name="device3").update(held_by=7, idle_since=None)
     assert names(get(operator, f"devices/?{query}")) == found
 

@@ -1,0 +1,134 @@
+"""Serves those who wait, in turn: when a device comes free, when the pulse looks, and in passing of somebody's call.
+
+The first of each wish is tried. What one wants in vain, all who want the same want in vain, so a pass costs as much as
+there are wishes and free devices, however many wait behind the first.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from enum import Enum, auto
+from heapq import heapify, heappop, heappush
+
+from mozpool_site import clock
+from mozpool_site.statemachine.machine import Event
+from mozpool_site.transactions import impatient, is_contention, is_gone, retrying
+from requests_app.claims import try_to_match
+from requests_app.free_devices import free_devices
+from requests_app.free_kinds import free_kinds, kind_of
+from requests_app.machine import request_runner
+from requests_app.matching import suits
+from requests_app.planning.pool import Kind
+from requests_app.waiting.wishes import Turn, firsts, next_of, waiting, wishes
+
+logger = logging.getLogger(__name__)
+
+# Attempts of one pass of the pulse, for one device that came free, and in passing of somebody's call.
+_OF_A_PASS, _OF_A_DEVICE, IN_PASSING = 200, 5, 8
+# Rivals serve them at this moment, mostly; more that are locked for long, or broken, wait for the next pass.
+_PASSED_OVER = 100
+
+
+class _Outcome(Enum):
+    SERVED = auto()
+    IN_VAIN = auto()
+    # It waits no longer, or somebody has locked it, or it is broken: who stands behind it may fare better.
+    PASSED_OVER = auto()
+
+
+def match_request(request_id: int) -> bool:
+    """Try again for a request that waits; return whether it got a device."""
+    return _attempt(request_id) is _Outcome.SERVED
+
+
+def let_go(request_id: int, state_seq: int) -> bool:
+    """Take a request from a device that is out of reach, and try for another at once; return whether it got one.
+
+    One that names its device keeps it, and waits. Raise RowLockedError.
+    """
+    out = Event("device_out_of_reach")
+    # Who has been let go meanwhile keeps what it got instead.
+    told = request_runner.deliver_unless_locked(request_id, out, fence={"state_seq": state_seq})
+    return told.row.state == "finding_device" and match_request(request_id)
+
+
+def match_device(device_id: int) -> bool:
+    """Offer a device that came free to those who wait and whom it fits; return whether anybody was served."""
+    device = free_devices(clock.now()).filter(pk=device_id)
+    first = next_of(-device_id)
+    # Who is served may have found a better one; then this one is still there for the next.
+    return _serve(lambda: kind_of(device), [] if first is None else [(first, -device_id)], _OF_A_DEVICE) > 0
+
+
+def match_waiting(most: int = _OF_A_PASS) -> int:
+    """Give what is free to those who wait, in turn, trying for so many at most; return how many got a device."""
+    named = waiting().filter(wish__lt=0, requested_device__idle_since__isnull=False).order_by()
+    first = [(Turn(turn, pk), wish) for turn, pk, wish in named.values_list("turn", "pk", "wish")[:most]]
+    return _serve(lambda: free_kinds(clock.now()), first, most)
+
+
+def _serve(read_free: Callable[[], dict[int, Kind]], line: list[tuple[Turn, int]], most: int) -> int:
+    """Serve the first of each wish that free devices suit, and of the wishes for one device that are in `line`."""
+    waits = firsts()
+    if not waits and not line:
+        return 0
+    free, taken = read_free(), set[int]()
+    wanted = wishes({wish: place.request_id for wish, place in waits.items()}) if free else {}
+    line += [(waits[wish], wish) for wish in wanted]
+    line = [(Turn(place.turn, place.request_id - 1), wish) for place, wish in line]
+    heapify(line)
+
+    def suiting(wish: int) -> set[int]:
+        return {pk for pk, kind in free.items() if pk not in taken and suits(wanted[wish], kind)}
+
+    counted = Counter[_Outcome]()
+    while (
+        counted[_Outcome.SERVED] + counted[_Outcome.IN_VAIN] < most
+        and counted[_Outcome.PASSED_OVER] < _PASSED_OVER
+    ):
+        found = _first_in_line(line, lambda wish: wish < 0 or bool(suiting(wish)))
+        if found is None:
+            break
+        place, wish = found
+        outcome = _attempt(place.request_id)
+        counted[outcome] += 1
+        if outcome is _Outcome.IN_VAIN:
+            taken |= suiting(wish) if wish > 0 else set()
+        else:
+            heappush(line, found)
+            free = read_free()
+    return counted[_Outcome.SERVED]
+
+
+def _first_in_line(line: list[tuple[Turn, int]], hopeful: Callable[[int], bool]) -> tuple[Turn, int] | None:
+    """Take who is first out of a heap of hopeful wishes, each with the place behind which its own first stands."""
+    while line:
+        behind, wish = heappop(line)
+        first = next_of(wish, behind) if hopeful(wish) else None
+        if first is None:
+            continue
+        if not line or first <= line[0][0]:
+            return first, wish
+        # Who stood there has been served meanwhile: now others come before the next.
+        heappush(line, (Turn(first.turn, first.request_id - 1), wish))
+    return None
+
+
+def _attempt(request_id: int) -> _Outcome:
+    try:
+        with impatient():
+            return _match(request_id)
+    except Exception as error:
+        if is_gone(error):
+            raise
+        if not is_contention(error):
+            logger.exception("request %s can't be matched; the next in turn is tried", request_id)
+        return _Outcome.PASSED_OVER
+
+
+@retrying
+def _match(request_id: int) -> _Outcome:
+    locked = request_runner.lock_one_of(waiting().filter(pk=request_id))
+    if locked is None:
+        return _Outcome.PASSED_OVER
+    return _Outcome.SERVED if try_to_match(*locked) else _Outcome.IN_VAIN

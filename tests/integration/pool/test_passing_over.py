@@ -1,0 +1,152 @@
+"""One row that is locked or broken, or whose device a rival has taken, holds up nobody who stands behind it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
+
+from devices.models import Device
+from requests_app.models import Request
+from requests_app.serving import match_device, match_waiting
+from tests.factories import file_order, make_device, make_devices, make_image, make_request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def locked(row: QuerySet[Request] | QuerySet[Device]) -> Iterator[None]:
+    """Hold a row's lock from another connection, as a client that hangs in its transaction does."""
+    has_it, may_go = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        try:
+            with transaction.atomic():
+                row.select_for_update().get()
+                has_it.set()
+                may_go.wait(60)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    assert has_it.wait(10)
+    try:
+        yield
+    finally:
+        may_go.set()
+        thread.join()
+
+
+@pytest.fixture
+def mariadb() -> None:
+    if connection.vendor != "mysql":
+        pytest.skip("SQLite locks its whole file, and no rows")
+
+
+def state(request: Request) -> str:
+    return Request.objects.get(pk=request.pk).state
+
+
+@pytest.mark.usefixtures("mariadb")
+def test_a_request_that_somebody_has_locked_is_passed_over_and_served_later() -> None:
+    image = make_image()
+    first, second = make_request(image), make_request(image)
+    device = make_device(image=image)
+    with locked(Request.objects.filter(pk=first.pk)):
+        assert match_device(device.pk)
+        assert state(second) == "pending"
+        make_device(image=image)
+        assert match_waiting() == 0
+    assert match_waiting() == 1
+    assert state(first) == "pending"
+
+
+@pytest.mark.usefixtures("mariadb")
+def test_a_free_device_that_somebody_has_locked_is_left_for_one_that_nobody_has() -> None:
+    image = make_image()
+    best, other = make_device(image=image), make_device()
+    with locked(Device.objects.filter(pk=best.pk)):
+        assert file_order(image).state == "pending"
+        assert file_order(image).state == "finding_device"
+    assert Device.objects.get(pk=other.pk).held_by is not None
+    assert match_waiting() == 1
+    assert Device.objects.get(pk=best.pk).held_by is not None
+
+
+@pytest.mark.parametrize("serve", ["a pass", "a device that came free", "somebody else's call"])
+def test_a_request_that_raises_is_passed_over(serve: str) -> None:
+    image = make_image()
+    broken, second = make_request(image), make_request(image)
+    Request.objects.filter(pk=broken.pk).update(counters="no counters")
+    device = make_device(image=image)
+    if serve == "a pass":
+        assert match_waiting() == 1
+    elif serve == "a device that came free":
+        assert match_device(device.pk)
+    else:
+        make_device(image=image)
+        assert file_order(image).state == "pending"
+    assert (state(broken), state(second)) == ("finding_device", "pending")
+
+
+def test_a_device_that_a_rival_has_taken_meanwhile_ends_the_search() -> None:
+    image = make_image()
+    for number in range(200):
+        make_request(image, boot_config=f'{{"build": {number}}}')
+    device = make_device(image=image, held_by=7, idle_since=None)
+    with CaptureQueriesContext(connection) as asked:
+        assert not match_device(device.pk)
+    assert len(asked) <= 5
+
+
+def test_what_one_wants_in_vain_nobody_who_wants_the_same_tries_again() -> None:
+    image = make_image()
+    staging = [make_request(image, environment="staging", boot_config=f'{{"build": {n}}}') for n in range(50)]
+    production = make_request(image, environment="production")
+    device = make_device(environment="production")
+    with CaptureQueriesContext(connection) as asked:
+        assert match_waiting() == 1
+    assert Device.objects.get(pk=device.pk).held_by == production.pk
+    assert {state(request) for request in staging} == {"finding_device"}
+    # One claim, and a look at what is left.
+    assert len(asked) <= 30
+
+
+def test_wishes_take_turns_by_the_first_of_each() -> None:
+    """Two wishes for the same devices, their requests filed by turns, are served by turns."""
+    image, other = make_image(), make_image("b2g")
+    filed = [
+        make_request((image, other)[number % 2], boot_config=f'{{"n": {number}}}') for number in range(8)
+    ]
+    make_devices(5)
+    assert match_waiting() == 5
+    assert [state(request) for request in filed] == ["pending"] * 5 + ["finding_device"] * 3
+
+
+def test_a_pass_serves_no_more_than_it_is_told_to() -> None:
+    image = make_image()
+    filed = [make_request(image) for _ in range(5)]
+    make_devices(5)
+    assert match_waiting(2) == 2
+    assert [state(request) for request in filed] == ["pending"] * 2 + ["finding_device"] * 3
+
+
+def test_a_pass_serves_who_named_a_device_that_came_free_unseen() -> None:
+    image = make_image()
+    device = make_device()
+    make_request(image, environment="staging")
+    named = make_request(image, requested_device=device)
+    later = make_request(image)
+    assert match_waiting() == 1
+    assert (Device.objects.get(pk=device.pk).held_by, state(later)) == (named.pk, "finding_device")
+
+
+def test_a_new_request_is_served_at_once_although_others_wait_for_what_it_does_not_want() -> None:
+    image = make_image()
+    make_request(image, tags=["gpu"])
+    make_device(tags=["usb"])
+    assert file_order(image, tags=["usb"]).state == "pending"
