@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -54,8 +55,22 @@ def sync(device_id: int) -> bool:
     return changed
 
 
+def withheld(device: Device) -> list[str]:
+    """Say which loaders have no boot file for the device's next boot from the network, and why; a sentence each."""
+    if device.netboot is None or netboot.GRUB not in settings.MOZPOOL_BOOT_LOADERS:
+        return []
+    try:
+        _grub(device)
+    except loaders.NotUnderstoodError as error:
+        return [f"no boot file for GRUB, which cannot be told boot config {device.netboot}: {error}"]
+    return []
+
+
 def _texts(device: Device) -> dict[str, str]:
-    """Give what each loader's boot file says, by its folder; nothing when the device boots from its own storage."""
+    """Return what each loader's boot file says, by its folder; nothing when the device boots from its own storage.
+
+    A loader that cannot be told what the boot config asks for has none; those of the others are as good as ever.
+    """
     if device.netboot is None:
         return {}
     text = fill_in(device.netboot.contents, device)
@@ -64,9 +79,15 @@ def _texts(device: Device) -> dict[str, str]:
         # The script itself comes from the web process; the way to it is told to the rack's network only.
         texts[netboot.IPXE] = f"#!ipxe\nchain --autofree {base_url(device)}/ipxe ||\nexit\n"
     if netboot.GRUB in settings.MOZPOOL_BOOT_LOADERS:
-        # As a whole: GRUB before 2.12 fetches nothing by HTTP from a port other than 80.
-        texts[netboot.GRUB] = loaders.grub(loaders.read(text), device.rack.address)
+        with suppress(loaders.NotUnderstoodError):
+            texts[netboot.GRUB] = _grub(device)
     return texts
+
+
+def _grub(device: Device) -> str:
+    # As a whole: GRUB before 2.12 fetches nothing by HTTP from a port other than 80.
+    text = fill_in(device.netboot.contents, device) if device.netboot else ""
+    return loaders.grub(loaders.read(text), device.rack.address)
 
 
 def reconcile(rack_ids: Collection[int] | None) -> int:
@@ -75,16 +96,21 @@ def reconcile(rack_ids: Collection[int] | None) -> int:
     Files of devices of other racks and of strangers are left alone: several racks may share a folder.
     """
     root = Path(settings.MOZPOOL_TFTP_ROOT)
-    present = {mac for folder in netboot.FOLDERS for mac in netboot.present_boot_files(root, folder)}
+    present = {folder: netboot.present_boot_files(root, folder) for folder in netboot.FOLDERS}
     devices = Device.objects.all() if rack_ids is None else Device.objects.filter(rack_id__in=rack_ids)
-    wanted = set(devices.filter(netboot__isnull=False).values_list("pk", flat=True))
-    on_disk = set(devices.filter(mac__in=present).values_list("pk", flat=True)) if present else set()
+    booting = list(devices.filter(netboot__isnull=False).select_related("rack", "netboot"))
+    over = {mac for files in present.values() for mac in files} - {device.mac for device in booting}
+    if over:
+        booting += devices.filter(mac__in=over).select_related("rack", "netboot")
     changed = 0
-    for device_id in wanted | on_disk:
+    for device in booting:
         try:
-            changed += sync(device_id)
+            texts = _texts(device)
+            if any(present[folder].get(device.mac) != texts.get(folder) for folder in netboot.FOLDERS):
+                # From the row as it is by now: another process may have moved the device and written the next file.
+                changed += sync(device.pk)
         except (Misconfigured, OSError) as error:
-            logger.warning("boot file of device %s is not as it should be: %s", device_id, error)
+            logger.warning("boot file of device %s is not as it should be: %s", device.pk, error)
     return changed
 
 

@@ -5,7 +5,7 @@ Whoever holds the controller's lease works for everybody; the others go home.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from functools import partial
 
@@ -17,7 +17,7 @@ from bmm.deadline import Deadline
 from bmm.drivers.power import PowerDriver
 from bmm.errors import Misconfigured
 from bmm.models import QUESTIONS, Kind, Operation, Status
-from bmm.operations import TIMES, Answer, Outcome, claim, ring
+from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim, claim_all, ring
 from bmm.power_batch import carry_out, prepare
 from bmm.questions import ask
 from devices.models import PowerController
@@ -74,7 +74,8 @@ def drain(controller_id: int, report: Report) -> int:
 
 def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline, report: Report) -> int:
     done = 0
-    _gather(controller.pk)
+    if not driver.takes_late:
+        _gather(controller.pk)
     with driver.connected():
         while not enough.expired and controller_lease.keep(controller.pk):
             # Power first: a device waits for it. What is only asked is asked one by one, each with its own time.
@@ -82,19 +83,18 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
             if not batch:
                 break
             deadline = Deadline.after(TIMES[Kind(batch[0].kind)].deadline)
-            late = [
-                (operation, outcome)
-                for operation, outcome in _work(controller, driver, batch, deadline)
-                if not _told_at_once(report, operation, outcome)
-            ]
+            late = []
+            for operation, outcome in _work(controller, driver, batch, deadline):
+                done += 1
+                if not _told_at_once(report, operation, outcome):
+                    late.append((operation, outcome))
             for operation, outcome in late:
                 _tell(report, operation, outcome)
-            done += len(batch)
     return done
 
 
 def _gather(controller_id: int) -> None:
-    """Wait while more and more operations come."""
+    """Wait while more and more operations come, for a controller whose cycles take none that come late."""
     seen, enough = 0, Deadline.after(_LONGEST_GATHERING)
     while not enough.expired and (waiting := _due(controller_id, clock.now()).count()) > seen:
         seen = waiting
@@ -124,7 +124,8 @@ def _work(
     first = Kind(batch[0].kind)
     if first in QUESTIONS:
         return iter([(batch[0], ask(first, controller, driver, deadline))])
-    return carry_out(controller, driver, batch, deadline)
+    late = partial(_claim_batch, controller.pk, None, (Kind.POWER_CYCLE,))
+    return carry_out(controller, driver, batch, deadline, late)
 
 
 def _most_at_once(driver: PowerDriver) -> int | None:
@@ -149,22 +150,27 @@ def _ask_people(controller: PowerController, driver: PowerDriver, report: Report
     return len(batch) + asked
 
 
-def _claim_batch(controller_id: int, most: int | None = None) -> list[Operation]:
+def _claim_batch(
+    controller_id: int,
+    most: int | None = None,
+    kinds: Collection[Kind] = POWER_KINDS,
+    busy: Collection[str] = (),
+) -> list[Operation]:
+    """Claim what is due, at most so many; of an outlet that is busy, or of two that share one, none or the first."""
     now = clock.now()
-    batch: list[Operation] = []
-    outlets: set[str] = set()
-    waiting = _due(controller_id, now).exclude(kind__in=QUESTIONS).select_related("device__next_image")
+    first: dict[str, Operation] = {}
+    waiting = (
+        _due(controller_id, now)
+        .filter(kind__in=kinds)
+        .select_related("device__next_image", "device__netboot", "device__rack")
+    )
     for operation in waiting.order_by("pk"):
-        if len(batch) == most:
-            break
         # Two operations of one outlet can't share a batch; the device's own lock refuses the second anyway.
-        if operation.of_device.outlet in outlets:
-            continue
-        # What was claimed before it must not wait for its lease's end because the database restarts now.
-        if patiently(partial(claim, operation, now), _PATIENCE_SECONDS):
-            outlets.add(operation.of_device.outlet)
-            batch.append(operation)
-    return batch
+        if operation.of_device.outlet not in busy:
+            first.setdefault(operation.of_device.outlet or f"none of {operation.pk}", operation)
+    if not first:
+        return []
+    return patiently(partial(claim_all, list(first.values())[:most], now), _PATIENCE_SECONDS)
 
 
 def _claim_question(controller_id: int) -> list[Operation]:

@@ -4,7 +4,7 @@ Every claim is one conditional UPDATE; its row count says who won. The machine's
 means) is not here: whoever started an operation delivers its result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,7 @@ from devices.models import Device, PowerController
 from devices.queues import queue_of
 from mozpool_site import clock, doorbell
 from mozpool_site.slices import delete_some
-from mozpool_site.transactions import retrying, unlocked_soon
+from mozpool_site.transactions import retrying, unlocked, unlocked_soon
 
 RUN_TASK = "lifeguard.tasks.run_operation"
 
@@ -44,6 +44,10 @@ TIMES = {
     Kind.TEST_CONTROLLER: Times(8, 20),
     Kind.READ_OUTLETS: Times(15, 25),
 }
+# Between two looks at a device that comes up: a twentieth of the time that it has taken until now, from here up to the
+# state's own `poll`. So what looking adds is small beside the wait, and slow devices are not asked more often.
+_SHORTEST_PAUSE = timedelta(seconds=0.2)
+_POLLS_OF_A_WAIT = 20
 # A poll that is due for so long is heard by nobody; a runner that is alive tells what it found within so long.
 _UNHEARD = timedelta(seconds=3)
 _TELLING = timedelta(seconds=2)
@@ -152,15 +156,23 @@ def call_off(operation: Operation) -> bool:
 
 def claim(operation: Operation, now: datetime) -> bool:
     """Try to become the runner of a queued operation; False when somebody else is, or the device is busy."""
+    return bool(claim_all([operation], now))
+
+
+def claim_all(wanted: Sequence[Operation], now: datetime) -> list[Operation]:
+    """Try to become the runner of queued operations with one lease; return those that are ours now."""
     runner = runner_name()
-    lease_until = now + timedelta(seconds=TIMES[Kind(operation.kind)].lease)
+    lease_until = now + timedelta(seconds=min(TIMES[Kind(operation.kind)].lease for operation in wanted))
 
     @retrying
-    def transact() -> int:
-        row = Operation.objects.filter(pk=operation.pk)
-        if not unlocked_soon(row.values_list("pk")):
-            return 0
-        won = row.filter(status=Status.QUEUED, not_before__lte=now).update(
+    def transact() -> set[int]:
+        rows = Operation.objects.filter(pk__in=[operation.pk for operation in wanted])
+        if len(wanted) == 1 and not unlocked_soon(rows.values_list("pk")):
+            return set()
+        if len(wanted) > 1:
+            # What somebody keeps locked is left for the next time.
+            rows = rows.filter(pk__in=unlocked(rows.order_by("pk").values_list("pk", flat=True)))
+        won = rows.filter(status=Status.QUEUED, not_before__lte=now).update(
             status=Status.RUNNING,
             runner=runner,
             running_on=F("device_id"),
@@ -168,15 +180,20 @@ def claim(operation: Operation, now: datetime) -> bool:
             begun=now,
             lease_until=lease_until,
         )
+        if won == len(wanted):
+            return {operation.pk for operation in wanted}
         # A database that died after our commit and before its answer has us start over: the claim is ours already.
-        return won or row.filter(status=Status.RUNNING, runner=runner, begun=now).count()
+        return set(rows.filter(status=Status.RUNNING, runner=runner, begun=now).values_list("pk", flat=True))
 
     try:
         won = transact()
     except IntegrityError:
-        return False
-    operation.runner = runner
-    return won == 1
+        # A device of them is busy: the others are claimed without it.
+        return [operation for operation in wanted if len(wanted) > 1 and claim(operation, now)]
+    ours = [operation for operation in wanted if operation.pk in won]
+    for operation in ours:
+        operation.runner = runner
+    return ours
 
 
 def finish(operation: Operation, outcome: Outcome, now: datetime) -> bool:
@@ -199,13 +216,21 @@ def finish(operation: Operation, outcome: Outcome, now: datetime) -> bool:
 @retrying
 def try_again_later(operation: Operation, now: datetime) -> bool:
     """Put a polling operation back for its next try; False when it was called off meanwhile."""
-    pause = timedelta(seconds=operation.poll or 0)
+    pause = _pause(operation, now)
     requeued = _ours(operation).update(
         status=Status.QUEUED, not_before=now + pause, runner="", running_on=None, lease_until=None
     )
     if not requeued:
         let_go(operation)
     return requeued == 1
+
+
+def _pause(operation: Operation, now: datetime) -> timedelta:
+    """Return how long a polling operation waits: less at first, so that little is added to a short wait."""
+    longest = timedelta(seconds=operation.poll or 0)
+    if operation.kind in POWER_KINDS:
+        return longest
+    return min(longest, max(_SHORTEST_PAUSE, (now - operation.created) / _POLLS_OF_A_WAIT))
 
 
 @retrying

@@ -5,6 +5,8 @@ The hardware's errors are outcomes; what nobody foresaw in one operation is one,
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from typing import Protocol
 
 from bmm import bootfiles
 from bmm.controllers import blame, note_health
@@ -15,7 +17,8 @@ from bmm.errors import Garbled, HardwareError, Misconfigured, Unreachable
 from bmm.models import Kind, Operation
 from bmm.operations import Answer, Outcome
 from bmm.perform import outcome_of
-from devices.models import PowerController
+from devices import journal
+from devices.models import Device, PowerController
 from mozpool_site import clock
 from mozpool_site.transactions import patiently
 
@@ -26,22 +29,53 @@ _PATIENCE_SECONDS = 5.0
 Found = Mapping[str, HardwareError | None]
 
 
+class Late(Protocol):
+    """Claims operations that have come since."""
+
+    def __call__(self, *, busy: Collection[str]) -> list[Operation]:
+        """Return those that are ours now."""
+
+
 def carry_out(
-    controller: PowerController, driver: PowerDriver, batch: Collection[Operation], deadline: Deadline
+    controller: PowerController,
+    driver: PowerDriver,
+    batch: Collection[Operation],
+    deadline: Deadline,
+    claim_late: Late,
 ) -> Iterator[tuple[Operation, Outcome]]:
-    """Switch for a whole batch, then give each operation its outcome."""
+    """Switch for a whole batch, then give each operation its outcome.
+
+    `claim_late` claims the power cycles that have come since, but of none of the outlets that it is given.
+    """
     cycles: dict[str, Operation] = {}
     offs: dict[str, Operation] = {}
-    for operation in batch:
-        refusal = prepare(operation)
-        if refusal:
-            yield operation, refusal
-        else:
-            (cycles if operation.kind == Kind.POWER_CYCLE else offs)[operation.of_device.outlet] = operation
+    refused: list[tuple[Operation, Outcome]] = []
+
+    def take(operations: Collection[Operation]) -> list[str]:
+        taken = []
+        for operation in operations:
+            refusal = prepare(operation)
+            if refusal:
+                refused.append((operation, refusal))
+                continue
+            outlet = operation.of_device.outlet
+            (cycles if operation.kind == Kind.POWER_CYCLE else offs)[outlet] = operation
+            taken.append(outlet)
+        return taken
+
+    def late() -> list[str]:
+        try:
+            return take(claim_late(busy=[*cycles, *offs]))
+        except Exception:
+            logger.exception("what came late for %s can't be claimed", controller.name)
+            return []
+
+    take(batch)
     results = {
         **_switched(driver.power_off, offs, controller, deadline),
-        **_switched(driver.cycle, cycles, controller, deadline),
+        **_switched(partial(driver.cycle, late=late), cycles, controller, deadline),
     }
+    yield from refused
     suspect = _remembered(controller, driver, results, deadline)
     for operation, error in results.items():
         yield operation, outcome_of(error, suspect=suspect)
@@ -57,6 +91,8 @@ def prepare(operation: Operation) -> Outcome | None:
     try:
         # Claimed already: to give up for a database that restarts would cost the operation its whole lease.
         patiently(lambda: bootfiles.sync(device.pk), _PATIENCE_SECONDS)
+        if operation.arguments.get("netboot"):
+            _tell_what_is_withheld(device)
     except Misconfigured as error:
         return Outcome(Answer.MISCONFIGURED, str(error))
     except OSError as error:
@@ -65,6 +101,17 @@ def prepare(operation: Operation) -> Outcome | None:
         logger.exception("the boot file of %s can't be written", device.name)
         return Outcome(Answer.UNREACHABLE, f"boot file of {device.name}: {type(error).__name__}, see the log")
     return None
+
+
+def _tell_what_is_withheld(device: Device) -> None:
+    """Tell in the device's journal which loader would not boot it from the network; it may have another."""
+    now = clock.now()
+    lines = [
+        journal.line(reason, now, device_id=device.pk, event="boot_file")
+        for reason in bootfiles.withheld(device)
+    ]
+    if lines:
+        journal.append(lines)
 
 
 def _switched(

@@ -55,6 +55,11 @@ def unlocked_soon(rows: QuerySet[Any]) -> bool:
     return False
 
 
+def unlocked(rows: QuerySet[Any]) -> list[Any]:
+    """Lock those of the rows that nobody else keeps locked, for the open transaction, and return them."""
+    return list(rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked))
+
+
 def is_gone(error: BaseException) -> bool:
     """Whether the connection to the database is gone: nothing can be done until there is another."""
     if not isinstance(error, UNAVAILABLE):

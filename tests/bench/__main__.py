@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from tests.bench import (
+    dead_board,
     filing,
     idle,
     overhead,
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[bool], Section]] = {
     "steps": steps.measure,
     "overhead": overhead.measure,
     "relays": relays.measure,
+    "dead_board": dead_board.measure,
     "tftp": tftp.measure,
     "pulse": pulse.measure,
     "stuck_row": stuck_row.measure,

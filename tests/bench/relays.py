@@ -13,7 +13,7 @@ from tests.bench.ground import Sql, ground, looking, seeded
 from tests.bench.tables import Line, Section, at_most
 
 _RELAYS = 32
-_LIMIT_SECONDS = 4.0
+_LIMIT_SECONDS = 1.6
 _PATIENCE_SECONDS = 60.0
 _OLD = {"lifeguard": "204 s", "bmm": "14 cycled, 18 silently lost"}
 _NAMES = {"lifeguard": "through Lifeguard", "bmm": "through BMM alone"}

@@ -12,6 +12,7 @@ from typing import Self
 from bmm.deadline import Deadline
 from bmm.drivers.guard import guarded
 from bmm.drivers.power.contract import OFF_SECONDS, Power, PowerContract
+from bmm.drivers.power.cycle import Cycle, Late
 from bmm.drivers.power.sweep import Results, Sweep, Turn
 from bmm.errors import HardwareError, OutOfTime, Refused
 
@@ -67,18 +68,32 @@ class PowerDriver(PowerContract):
         """Switch the outlets off; as `switch`."""
         return self.switch(dict.fromkeys(outlets, False), deadline)
 
-    def cycle(self, outlets: Collection[str], deadline: Deadline) -> Results:
+    def cycle(self, outlets: Collection[str], deadline: Deadline, late: Late | None = None) -> Results:
         """Take the power from all outlets, rest once for `off_seconds`, and give it back, in one connection.
 
         Gives None only for an outlet that was read back off and then on. Otherwise the error that it met; an
         outlet that could not be seen on again says "may have been left off". Two thirds of the time are kept
         for switching on: whatever was, or may have been, switched off is switched on again, over new
         connections if need be, until the deadline.
+
+        Where the driver `takes_late`, `late` is asked for outlets that came meanwhile, during the rest: they join, each
+        with a rest of its own, and are among the results.
         """
         results, sound = self._sort(outlets)
+
+        def joining() -> list[str]:
+            failed, able = self._sort(late() if late else ())
+            results.update(failed)
+            return able
+
         with self._line():
-            results.update(self._cycle(sound, deadline))
-        return {outlet: results[outlet] for outlet in outlets}
+            results.update(self._cycle(sound, deadline, joining if late and self.takes_late else None))
+        return results
+
+    @property
+    def takes_late(self) -> bool:
+        """Whether a cycle can take outlets that come during its rest without keeping the others waiting."""
+        return self.stagger_seconds <= 0 and self.settle_seconds <= 0
 
     def read(self, outlets: Collection[str], deadline: Deadline) -> dict[str, Power]:
         """Ask for the power of each outlet in one connection: True for on, or the error that it met.
@@ -244,7 +259,7 @@ class PowerDriver(PowerContract):
             self._pause(_LOOK_AGAIN_SECONDS, settled)
         return True
 
-    def _cycle(self, outlets: Collection[str], deadline: Deadline) -> Results:
+    def _cycle(self, outlets: Collection[str], deadline: Deadline, late: Late | None) -> Results:
         spendable = deadline.remaining() - self.off_seconds - self.rest_seconds
         if spendable <= 0:
             short = (
@@ -256,24 +271,20 @@ class PowerDriver(PowerContract):
             }
         # Switching on costs as much as switching off, and more where the board has to be found again.
         early = deadline.sooner(spendable / 3)
-        all_off, all_on = dict.fromkeys(outlets, False), dict.fromkeys(outlets, True)
-        off = Sweep(self, self._switching(all_off, early), early)
-        on = Sweep(self, self._switching(all_on, deadline), deadline, insist=True)
-        # In a finally, so that even an interrupt in the middle gives the devices their power back.
-        try:
-            self._run(outlets, all_off, off)
-            if off.tried:
-                self._pause(self.off_seconds, deadline)
-        finally:
-            self._run(off.tried, all_on, on)
-        return {outlet: _verdict(outlet, off.results[outlet], on.results.get(outlet)) for outlet in outlets}
+
+        def off(some: Collection[str], touched: list[str]) -> Results:
+            wanted = dict.fromkeys(some, False)
+            return self._run(some, wanted, Sweep(self, self._switching(wanted, early), early, tried=touched))
+
+        def on(some: Collection[str]) -> Results:
+            wanted = dict.fromkeys(some, True)
+            sweep = Sweep(self, self._switching(wanted, deadline), deadline, insist=True)
+            return self._run(some, wanted, sweep)
+
+        return Cycle(off, on, lambda seconds: self._pause(seconds, deadline), self.off_seconds, late).run(
+            outlets
+        )
 
     def _pause(self, seconds: float, deadline: Deadline) -> None:
         if seconds > 0:
             self._sleep(min(seconds, deadline.remaining()))
-
-
-def _verdict(outlet: str, off: HardwareError | None, on: HardwareError | None) -> HardwareError | None:
-    if on is not None:
-        return type(on)(f"{outlet} may have been left off: {on}")
-    return off

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from bmm import bootfiles
@@ -62,6 +64,19 @@ def test_a_pulse_writes_what_is_missing_mends_what_was_changed_and_removes_what_
     assert file_of(folder, missing).read_text().startswith("DEFAULT install\n")
     assert file_of(folder, changed).read_text().startswith("DEFAULT install\n")
     assert not file_of(folder, over).exists()
+
+
+def test_a_pulse_that_finds_all_boot_files_right_asks_the_database_once_for_all_of_them(folder: Path) -> None:
+    config = boot_config()
+    for device in [make_device(netboot=config) for _ in range(5)]:
+        bootfiles.sync(device.pk)
+    with CaptureQueriesContext(connection) as queries:
+        assert bootfiles.reconcile(None) == 0
+    assert len(queries) == 1
+    gone = make_device()
+    file_of(folder, gone).write_text("DEFAULT install\n")
+    assert bootfiles.reconcile(None) == 1
+    assert not file_of(folder, gone).exists()
 
 
 def test_files_of_another_rack_and_of_strangers_are_left_alone(folder: Path) -> None:

@@ -70,6 +70,22 @@ def test_what_is_queued_while_a_board_is_being_drained_is_served_by_the_same_dra
     assert lab.control.relay_board("relay-0").off == (devices[0].outlet,)
 
 
+def test_a_power_cycle_that_comes_while_others_rest_joins_them(lab: Lab) -> None:
+    controller, devices = power_cycled(lab, 5)
+    late = devices[-1]
+    Operation.objects.filter(device=late).update(not_before=clock.now() + timedelta(seconds=0.6))
+    began = time.monotonic()
+    assert drain.drain(controller.pk, report) == 5
+    took = time.monotonic() - began
+    assert lab.control.relay_board("relay-0").counters.connections == 1
+    assert states(devices) == {"port_verifying"}
+    # Two cycles one after the other would take two rests.
+    moves = {entry.what: entry.time for entry in lab.control.board(lab.board_name(0, 4)).history}
+    firsts = {entry.what: entry.time for entry in lab.control.board(lab.board_name(0, 0)).history}
+    assert moves["power_off"] < firsts["power_on"]
+    assert took < 5
+
+
 def _queue_off(device: Device) -> None:
     operations.queue(device, Kind.POWER_OFF, clock.now(), actor="ada")
 
@@ -248,7 +264,7 @@ def test_a_batch_in_which_something_unforeseen_happens_gives_each_operation_an_o
         Operation.objects.exclude(status=Status.QUEUED).order_by("device_id").values_list("result", flat=True)
     )
     assert list(results) == [Answer.UNREACHABLE, Answer.OK, Answer.OK]
-    assert Device.objects.get(pk=devices[0].pk).counters == {}
+    assert Device.objects.get(pk=devices[0].pk).failures == 0
 
 
 @pytest.mark.parametrize("fault", [KeyError("outlet"), SystemError("interpreter")])
@@ -257,7 +273,7 @@ def test_a_driver_that_breaks_as_a_whole_is_the_controllers_fault_and_each_opera
 ) -> None:
     controller, devices = power_cycled(lab, 2)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise fault
 
     monkeypatch.setattr(ProXRDriver, "cycle", fail)
@@ -272,7 +288,7 @@ def test_what_a_driver_says_nothing_of_is_told_to_be_unknown(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     controller, devices = power_cycled(lab, 2)
-    monkeypatch.setattr(ProXRDriver, "cycle", lambda *_: {devices[0].outlet: None})
+    monkeypatch.setattr(ProXRDriver, "cycle", lambda *_, **__: {devices[0].outlet: None})
     assert drain.drain(controller.pk, report) == 2
     results = (
         Operation.objects.exclude(status=Status.QUEUED).order_by("device_id").values_list("result", flat=True)

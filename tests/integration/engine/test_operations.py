@@ -96,8 +96,32 @@ def test_a_poll_that_missed_is_put_back_for_its_next_try_and_moves_nothing() -> 
         None,
         1,
     )
-    assert 0.5 < (operation.not_before - now).total_seconds() < 3
+    assert operation.not_before > now
     assert (device.state, device.state_seq) == ("pc_pinging", 3)
+
+
+@pytest.mark.parametrize(("waited", "pause"), [(0, 0.2), (3, 0.2), (10, 0.5), (20, 1), (300, 1)])
+def test_a_device_that_comes_up_is_looked_at_less_often_the_longer_it_takes(
+    waited: float, pause: float
+) -> None:
+    now = clock.now()
+    operation = operations.queue(make_device(), Kind.PING, now, poll=1)
+    assert operations.claim(operation, now)
+    later = now + timedelta(seconds=waited)
+    assert operations.try_again_later(operation, later)
+    operation.refresh_from_db()
+    assert operation.not_before - later == timedelta(seconds=pause)
+
+
+def test_of_several_that_are_claimed_at_once_those_of_busy_devices_wait() -> None:
+    devices = make_devices(3)
+    now = clock.now()
+    assert operations.claim(operations.queue(devices[0], Kind.POWER_OFF, now), now)
+    waiting = [operations.queue(device, Kind.POWER_OFF, now) for device in devices]
+    assert operations.claim_all(waiting, now) == waiting[1:]
+    assert operations.claim_all(waiting[1:], now + timedelta(seconds=1)) == []
+    rows = Operation.objects.filter(pk__in=[operation.pk for operation in waiting]).order_by("pk")
+    assert [row.status for row in rows] == [Status.QUEUED, Status.RUNNING, Status.RUNNING]
 
 
 def test_a_poll_that_was_called_off_while_it_missed_is_not_put_back() -> None:

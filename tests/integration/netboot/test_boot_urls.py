@@ -7,12 +7,12 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from bmm import bootfiles
-from bmm.errors import Misconfigured
+from bmm import bootfiles, operations, power_batch
+from bmm.models import Kind
 from devices.models import BootConfig, Device, Journal, Rack
 from lifeguard import device_log
 from mozpool_site import clock
-from tests.factories import make_device, make_image
+from tests.factories import make_controller, make_device, make_image
 from tests.integration.api import pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,13 +174,36 @@ def test_all_boot_files_go_when_the_device_shall_boot_its_disk_whatever_is_set_n
     assert list(root.rglob("01-*")) == []
 
 
-def test_a_boot_config_that_grub_cannot_be_told_is_a_fault_of_the_configuration(
-    device: Device, settings: Settings
+def test_a_boot_config_that_grub_cannot_be_told_withholds_grubs_file_alone_and_says_why(
+    device: Device, root: Path, settings: Settings
+) -> None:
+    settings.MOZPOOL_BOOT_LOADERS = ("ipxe", "grub")
+    bootfiles.sync(device.pk)
+    assert (root / "grub" / FILE).exists()
+    BootConfig.objects.update(contents="LABEL a\nKERNEL k\nFDT omap.dtb\n")
+    assert bootfiles.sync(device.pk)
+    assert (root / "pxelinux.cfg" / FILE).read_text() == "LABEL a\nKERNEL k\nFDT omap.dtb\n"
+    assert (root / "ipxe" / FILE).exists()
+    assert not (root / "grub" / FILE).exists()
+    device.refresh_from_db()
+    (why,) = bootfiles.withheld(device)
+    assert why.startswith("no boot file for GRUB, which cannot be told boot config ")
+    assert why.endswith(": FDT is for U-Boot only")
+    # Nor does a pulse take it for something to be mended.
+    assert bootfiles.reconcile(None) == 0
+
+
+def test_of_what_is_withheld_the_devices_journal_tells_at_each_boot_from_the_network(
+    device: Device, root: Path, settings: Settings
 ) -> None:
     settings.MOZPOOL_BOOT_LOADERS = ("grub",)
     BootConfig.objects.update(contents="LABEL a\nKERNEL k\nFDT omap.dtb\n")
-    with pytest.raises(Misconfigured, match="FDT is for U-Boot only"):
-        bootfiles.sync(device.pk)
+    Device.objects.update(power_controller=make_controller(), outlet="bank1:relay1")
+    device.refresh_from_db()
+    operation = operations.queue(device, Kind.POWER_CYCLE, clock.now(), arguments={"netboot": True})
+    assert power_batch.prepare(operation) is None
+    assert Journal.objects.filter(device_id=device.pk, event="boot_file").count() == 1
+    assert (root / "pxelinux.cfg" / FILE).exists()
 
 
 def told() -> list[str]:

@@ -198,7 +198,7 @@ def test_a_board_that_dies_in_the_rest_and_comes_back_late_gets_its_devices_on_a
     comeback = threading.Timer(0.7, board.start)
 
     def die(seconds: float) -> None:
-        if seconds == 0.05:
+        if 0.04 < seconds <= 0.05:
             board.stop()
             board.hang_up()
             comeback.start()
@@ -214,7 +214,7 @@ def test_a_board_that_dies_in_the_rest_for_good_says_what_may_be_off_and_keeps_t
     board: RelayBoard,
 ) -> None:
     def die(seconds: float) -> None:
-        if seconds == 0.05:
+        if 0.04 < seconds <= 0.05:
             board.stop()
             board.hang_up()
         else:
@@ -319,6 +319,49 @@ def test_a_person_who_switches_another_relay_at_the_board_meanwhile_wins(board: 
     board.script = press
     assert quick(board.address, by_banks=True).power_off(ALL[:7], Deadline.after(5)) == dict.fromkeys(ALL[:7])
     assert board.off == set(ALL[:8])
+
+
+def test_outlets_that_come_during_the_rest_join_and_each_has_a_whole_rest_of_its_own(
+    board: RelayBoard,
+) -> None:
+    driver = quick(board.address)
+    driver.off_seconds = 0.4
+    coming = iter([[], ["bank1:relay2", "bank9:relay1"], ["bank2:relay1"]])
+    results = driver.cycle(["bank1:relay1"], Deadline.after(5), late=lambda: next(coming, []))
+    assert kinds(results) == [None, Misconfigured, None, None]
+    assert list(results) == ["bank1:relay1", "bank9:relay1", "bank1:relay2", "bank2:relay1"]
+    times = {(relay, on): at for at, relay, on in board.switched}
+    assert len(board.switched) == 6
+    for relay in ((1, 1), (1, 2), (2, 1)):
+        assert 0.4 <= times[relay, True] - times[relay, False] < 0.6
+    # Nobody waits for those who came later.
+    assert times[(1, 1), True] < times[(1, 2), True] < times[(2, 1), True]
+    assert board.connections == 1
+
+
+def test_what_joined_goes_on_again_when_the_rest_is_interrupted(board: RelayBoard) -> None:
+    coming = iter([["bank1:relay2"]])
+
+    def late() -> list[str]:
+        try:
+            return next(coming)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    driver = quick(board.address)
+    driver.off_seconds = 0.5
+    with pytest.raises(KeyboardInterrupt):
+        driver.cycle(["bank1:relay1"], Deadline.after(5), late=late)
+    assert board.off == set()
+    assert len(board.switched) == 4
+
+
+def test_where_devices_go_on_one_after_the_other_nobody_joins(board: RelayBoard) -> None:
+    driver = quick(board.address)
+    driver.stagger_seconds = 0.01
+    assert driver.cycle(["bank1:relay1"], Deadline.after(5), late=lambda: ["bank1:relay2"]) == {
+        "bank1:relay1": None
+    }
 
 
 def test_an_interrupt_in_the_rest_still_gives_the_power_back(board: RelayBoard) -> None:
