@@ -1,7 +1,9 @@
 """Sees which connections this process opens, to tell a web process's business from that of a rack's worker."""
 
+import ctypes.util
 import socket
 import subprocess
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,5 +58,12 @@ def none_but_database_and_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[li
         return look_up(host, *words, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
-    monkeypatch.setattr(subprocess.Popen, "__init__", lambda *words, **_: refuse(f"program {words[1]}"))
+
+    def guarded_program(self: object, words: Any, *_: Any, **__: Any) -> None:
+        # An import that looks for a shared library asks the linker: that concerns this host alone.
+        if any(frame.filename == ctypes.util.__file__ for frame in traceback.extract_stack(limit=8)):
+            raise FileNotFoundError("no linker")
+        refuse(f"program {words}")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", guarded_program)
     yield tried

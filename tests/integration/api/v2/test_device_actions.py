@@ -41,6 +41,23 @@ def test_hardware_work_by_hand_answers_with_an_operation_to_follow(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("path", "kind"), [("test", "test_controller"), ("read-outlets", "read_outlets")])
+def test_a_question_to_a_controller_answers_with_an_operation_to_follow(
+    operator: Client, path: str, kind: str
+) -> None:
+    first = follow(operator, send(operator, "POST", f"power-controllers/relay-1/{path}/"))
+    assert {name: first[name] for name in ("device", "controller", "kind", "status", "found")} == {
+        "device": None, "controller": "relay-1", "kind": kind, "status": "queued", "found": None,
+    }  # fmt: skip
+    # Who asks the same meanwhile follows the same.
+    again = follow(operator, send(operator, "POST", f"power-controllers/relay-1/{path}/"))
+    assert again == first
+    listed = get(operator, "operations/?controller=relay-1").json()["results"]
+    assert [row["id"] for row in listed] == [first["id"]]
+    problem(send(operator, "POST", f"power-controllers/nosuch/{path}/"), 404, "not_found", "name")
+    problem(send(operator, "POST", f"power-controllers/relay-1/{path}/", {"x": 1}), 400, "invalid", "x")
+
+
 def test_a_power_cycle_into_the_network_tells_the_device_what_it_boots(operator: Client) -> None:
     body = {"netboot": "fake-b2g", "boot_config": {"b2gbase": "http://x/42"}}
     follow(operator, send(operator, "POST", "devices/device1/power-cycle/", body))
