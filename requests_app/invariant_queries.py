@@ -23,7 +23,7 @@ from django.db.models.functions import Cast, Coalesce
 from bmm.models import OPEN, Operation, Status
 from devices.models import Device, DeviceKind, Journal, PowerController, Rack
 from lifeguard.states import DEVICE
-from mozpool_site.statemachine.spec import Goto, Spec, unfold
+from mozpool_site.statemachine.spec import REPEATS, Goto, Spec, unfold
 from requests_app.models import PoolLease, Request
 from requests_app.planning.pool import ANY
 from requests_app.states import ENDED_STATES, LIVE_STATES, REQUEST
@@ -247,6 +247,15 @@ def requests_overdue(now: datetime) -> QuerySet[Request]:
     """Live requests whose deadline or expiry is long past."""
     late = Q(deadline__lt=now - LATE) | Q(expires__lt=now - LATE)
     return Request.objects.filter(late, ended=None)
+
+
+def impatient(_: datetime) -> QuerySet[Request]:
+    """Requests whose patience ends before the present deadline of the device that they wait for.
+
+    Faults of the infrastructure are waited out by those alone who want this very device.
+    """
+    at_work = _device_held().filter(deadline__gt=OuterRef("deadline")).exclude(state="ready")
+    return Request.objects.filter(Exists(at_work.exclude(counters__has_key=REPEATS)), state="pending")
 
 
 def pool_unattended(now: datetime) -> QuerySet[PoolLease]:

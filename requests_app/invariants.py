@@ -171,6 +171,12 @@ CHECKS = (
     ),
     Check("I12", queries.requests_overdue, _REQUEST, "request {id} is long due in {state}: is any pulse up?"),
     Check(
+        "bound",
+        queries.impatient,
+        _REQUEST,
+        "request {id} will leave its device before that one gives up",
+    ),
+    Check(
         "I12",
         queries.pool_unattended,
         ("name", "owner"),

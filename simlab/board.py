@@ -164,7 +164,7 @@ class Board:
     async def bring_up(self, faults: Iterable[str]) -> None:
         """The installed image is up and listens as its description says."""
         spec = self.config.images.get(self.image or "")
-        if spec is not None:
+        if spec is not None and "ports_closed" not in faults:
             for port in spec.tcp:
                 await self._ports.open(port, say_nothing)
             if spec.agent_port is not None:

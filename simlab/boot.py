@@ -62,6 +62,9 @@ async def _own_image(board: Board, *, cold: bool) -> None:
     board.note("storage_boot")
     board.enter(Phase.IMAGE_BOOT)
     await board.spend("image_boot")
+    faults |= board.config.broken_images.of(board.image, board.boot_config)
+    if "never_boots" in faults:
+        await board.freeze()
     await board.bring_up(faults)
 
 
@@ -95,6 +98,9 @@ async def _install(board: Board, script: SecondStage, faults: frozenset[str]) ->
     board.enter(Phase.DOWNLOADING)
     await _post_event(board, script.url, f"{script.image}_downloading")
     await board.spend("download")
+    faults |= board.config.broken_images.of(script.image, board_config)
+    if "download_fails" in faults:
+        raise ScriptStopped("the image could not be fetched")
     await _post_event(board, script.url, f"{script.image}_extracting")
     board.enter(Phase.INSTALLING)
     # From here on the old image is gone, whatever happens to the new one.
@@ -102,7 +108,7 @@ async def _install(board: Board, script: SecondStage, faults: frozenset[str]) ->
     await board.spend("install")
     if "hang_in_install" in faults:
         await board.freeze()
-    if not faults.isdisjoint({"install_fails", "storage_fails"}):
+    if not faults.isdisjoint({"install_fails", "write_fails", "storage_fails"}):
         board.note("install_failed")
         raise ScriptStopped("the image could not be written")
     board.image = script.image

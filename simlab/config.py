@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from simlab.faults import read_rates, read_script
+from simlab.faults import BrokenImages, read_rates, read_script
 from simlab.fields import ConfigError, Fields, check_number, check_whole, shown
 
 AGENT_PORT = 20701
@@ -100,6 +100,8 @@ class LabConfig:
     images: Mapping[str, ImageSpec] = field(default_factory=dict)
     relay_boards: tuple[RelayBoardSpec, ...] = ()
     devices: tuple[DeviceSpec, ...] = ()
+    # Not described, but set while the lab runs.
+    broken_images: BrokenImages = field(default_factory=BrokenImages, compare=False)
 
 
 def parse(text: str) -> LabConfig:

@@ -160,6 +160,10 @@ class LabControl:
         """Replaces a board's script: one entry for each network boot to come."""
         return _board(self.ask("set_script", name=device, script=list(script)))
 
+    def break_image(self, what: str, fault: str = "") -> None:
+        """Makes an image, or the build with a certain value in its boot config, bad on all boards; heals it by none."""
+        self.ask("break_image", what=what, fault=fault)
+
     def hang(self, device: str, *, for_good: bool = False) -> BoardView:
         """Freezes a board where it is, until its power is cycled; for good, until `unhang`."""
         return _board(self.ask("hang", name=device, for_good=for_good))

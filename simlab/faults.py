@@ -18,6 +18,16 @@ BOARD_FAULTS: dict[str, str] = {
 }
 """Faults of a board with their meaning; each is drawn once per occasion below."""
 
+IMAGE_FAULTS: dict[str, str] = {
+    "download_fails": "the live image cannot fetch it, and gives up",
+    "write_fails": "it is fetched, and cannot be written to the storage",
+    "never_boots": "it is installed, and nothing of it ever comes up",
+    "ports_closed": "it comes up, and none of its ports listens",
+    "agent_silent": "its agent accepts connections and says nothing",
+    "storage_fails_later": "its agent runs, and cannot write a file",
+}
+"""Faults of an image, or of one build of it, with their meaning: every board that gets it meets them."""
+
 NETWORK_DRAWS = ("no_network_boot", "hang_at_boot", "install_fails", "hang_in_install", "storage_fails")
 """Drawn each time the board finds a boot file."""
 
@@ -91,6 +101,26 @@ class FaultPlan:
         # Every name draws, also at probability 0: else changing one rate would shift all later choices.
         chances = {name: self._generator.random() for name in names}
         return frozenset(name for name, chance in chances.items() if chance < self.rates.get(name, 0.0))
+
+
+class BrokenImages:
+    """Which images are bad, by name, and which builds, by a value of their boot configs."""
+
+    def __init__(self) -> None:
+        self._faults: dict[str, str] = {}
+
+    def set(self, what: str, fault: str) -> None:
+        """Gives an image or a build a fault of IMAGE_FAULTS, or none for an empty one; ConfigError for another."""
+        if fault and fault not in IMAGE_FAULTS:
+            raise ConfigError(f"fault: one of {', '.join(IMAGE_FAULTS)} expected, got {shown(fault)}")
+        self._faults.pop(what, None)
+        if fault:
+            self._faults[what] = fault
+
+    def of(self, image: str | None, boot_config: Mapping[str, object]) -> frozenset[str]:
+        """The faults of what is being installed, or is installed."""
+        names = (image, *(value for value in boot_config.values() if isinstance(value, str)))
+        return frozenset(self._faults[name] for name in names if name in self._faults)
 
 
 @dataclass(frozen=True)

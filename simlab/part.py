@@ -137,6 +137,11 @@ def _set_script(part: Part, fields: Fields) -> Value:
     return board.view()
 
 
+def _break_image(part: Part, fields: Fields) -> Value:
+    part.config.broken_images.set(fields.text("what"), str(fields.take("fault", "")))
+    return {}
+
+
 def _hang(part: Part, fields: Fields) -> Value:
     board = part.board(fields)
     for_good = fields.flag("for_good", default=False)
@@ -183,6 +188,7 @@ VERBS: dict[str, Callable[[Part, Fields], Value]] = {
     "heal": _heal,
     "set_faults": _set_faults,
     "set_script": _set_script,
+    "break_image": _break_image,
     "hang": _hang,
     "unhang": _unhang,
     "lose_image": _lose_image,

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from mozpool_site.statemachine.spec import Spec
+from mozpool_site.statemachine.spec import REPEATS, Spec
 from requests_app.matching import fits
 from tests.simulation.request_machine import Requests
 from tests.simulation.rows import OPEN, Device, Request
@@ -23,6 +23,7 @@ class Invariants:
         self.specs = {"device": device_spec, "request": request_spec}
         self._sequences: dict[int, tuple[int, int]] = {}
         self._estranged: dict[int, datetime] = {}
+        self._bereft: dict[int, datetime] = {}
         self._waiting_in_vain: dict[int, datetime] = {}
 
     def check_touched(self) -> None:
@@ -45,6 +46,7 @@ class Invariants:
         for request in self.store.requests.values():
             self._request(request)
             self._faithful(request)
+            self._patient(request)
         self._nobody_waits_in_vain()
 
     def _device(self, device: Device) -> None:
@@ -102,6 +104,24 @@ class Invariants:
             raise self.store.fail("it looks for a device and holds one", request, *held)
         if not held and request.state in ("pending", "ready"):
             raise self.store.fail("I3: it holds no device", request)
+
+    def _patient(self, request: Request) -> None:
+        """A request hears when its device is taken away, and leaves no device before that one gives up."""
+        device = self.store.holder_of(request.pk)
+        away = device is not None and "away" in self.specs["device"][device.state].tags
+        if not away:
+            self._bereft.pop(request.pk, None)
+        elif self.store.now - self._bereft.setdefault(request.pk, self.store.now) > HEARS_WITHIN:
+            raise self.store.fail("it holds a device that was taken away", request)
+        if (
+            request.state != "pending"
+            or device is None
+            or device.deadline is None
+            or REPEATS in device.counters
+        ):
+            return
+        if request.deadline is not None and request.deadline < device.deadline and device.state != "ready":
+            raise self.store.fail("it would leave its device before that one gives up", request, device)
 
     def _faithful(self, request: Request) -> None:
         """I3: who has a device has it ready, with the image that was asked for; news travel for a moment."""

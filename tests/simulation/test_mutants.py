@@ -5,15 +5,19 @@ Each test is named after what is missing. The laws that are broken are part of t
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
+from typing import cast
 
 import pytest
 
-from lifeguard.states import DEVICE
+from lifeguard.bounds import SETTLED, task_seconds
+from lifeguard.states import DEVICE, PLEASE_EVENTS, DeviceFacts
 from mozpool_site.statemachine import graph
+from mozpool_site.statemachine.bounds import Way, worst_case
 from mozpool_site.statemachine.machine import stale
-from mozpool_site.statemachine.spec import InvalidSpecError, Retry, Spec
+from mozpool_site.statemachine.spec import Choose, Goto, InvalidSpecError, Outcome, Retry, Spec
 from requests_app.states import REQUEST
-from tests.simulation import mutants, operations
+from tests.simulation import mutants, operations, request_machine
 from tests.simulation.rows import Broken, Device, Request
 from tests.simulation.walk import walk_device, walk_request
 from tests.simulation.world import World
@@ -74,6 +78,62 @@ def test_a_missing_bound_of_the_device_table_is_found_by_the_walk() -> None:
 def test_failures_that_are_never_held_against_a_device_are_found() -> None:
     spec, premises = PREMISES["device"]
     assert graph.unbounded_cycles(spec, replace(premises, spent={})) != []
+
+
+@pytest.mark.parametrize("fault", list(DEVICE.faults))
+def test_a_fault_that_is_repeated_without_a_bound_is_found_by_the_proof(fault: str) -> None:
+    spec, premises = PREMISES["device"]
+    endless = replace(DEVICE.faults[fault], limit=cast("int", inf))
+    found = graph.unbounded_cycles(replace(spec, faults={**spec.faults, fault: endless}), premises)
+    assert any("nothing bounds the way round" in finding for finding in found)
+
+
+def test_faults_that_are_no_longer_counted_are_found_by_the_walk() -> None:
+    endless = mutants.with_faults(DEVICE, lambda _: Goto("pc_power_cycling"))
+    found = graph.unbounded_cycles(endless, PREMISES["device"][1])
+    assert any("pc_power_cycling" in finding for finding in found)
+
+
+@pytest.mark.parametrize("bound", DEVICE_BOUNDS, ids=named)
+def test_with_a_missing_bound_of_the_device_table_there_is_no_worst_case(bound: tuple[str, str, int]) -> None:
+    spec = mutants.without_bound(DEVICE, *bound)
+    tasks = ("start_pxe_boot", "start_power_cycle")
+    way = Way(DeviceFacts(), without=frozenset({*PLEASE_EVENTS, *DEVICE.faults}))
+    assert inf in [worst_case(spec, task, SETTLED, way) for task in tasks]
+
+
+@pytest.mark.parametrize("seconds", [60 * 20, task_seconds(DeviceFacts()) - 1])
+def test_a_request_that_gives_up_before_its_device_may_have_is_refused(seconds: float) -> None:
+    with pytest.raises(InvalidSpecError, match="pending gives up after"):
+        mutants.with_state(REQUEST, "pending", timeout=seconds)
+
+
+# Who is told.
+
+
+def deaf(outcome: Outcome) -> Outcome:
+    """Answer nothing about a device that was taken away."""
+    if isinstance(outcome, Choose) and outcome.fact == "device_answer":
+        cases = {
+            answer: case for answer, case in outcome.cases.items() if answer not in ("away", "under_repair")
+        }
+        return replace(outcome, cases=cases)
+    return outcome
+
+
+def test_a_request_that_is_not_told_that_its_device_was_taken_away_is_found() -> None:
+    law = first_broken(lambda seed: World(seed, request_spec=mutants.rewritten(REQUEST, deaf)))
+    assert law.startswith("it holds a device that was taken away")
+
+
+def test_a_request_that_gives_up_before_its_device_does_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_machine, "patience", lambda *_, **__: 600.0)
+    request_machine._facts.cache_clear()
+    try:
+        law = first_broken(World)
+    finally:
+        request_machine._facts.cache_clear()
+    assert law.startswith("it would leave its device before that one gives up")
 
 
 # Timeouts.

@@ -14,8 +14,8 @@ from django.db import connection
 from bmm.checks import power_controllers
 from bmm.services import SYNC_TASK
 from devices.lab import LabPlan, seed
-from devices.models import Device, PowerController
-from lifeguard.checks import DOORBELLS, doorbells
+from devices.models import Device, Image, PowerController
+from lifeguard.checks import DOORBELLS, doorbells, images
 from mozpool_site.checks import tasks_exist
 
 
@@ -106,3 +106,16 @@ def test_a_misspelt_doorbell_is_found(name: str, why: str) -> None:
     assert error.id == "mozpool.E001"
     assert name in error.msg
     assert why in error.msg
+
+
+def test_an_image_that_could_not_be_reported_as_bad_is_named(pool: list[Device]) -> None:
+    assert images(databases=["default"]) == []
+    Image.objects.filter(name="b2g").update(install_timeout=20_000)
+    Image.objects.filter(name="android").update(verify_timeout=2)
+    unreported = (
+        "a device may take 1 day, 0:22:15 to give it up, but no request or evidence lasts longer than 1 day"
+    )
+    assert [(warning.id, warning.msg) for warning in images(databases=["default"])] == [
+        ("lifeguard.W001", "image android: one check may take 3 s, but verify_timeout is 2 s"),
+        ("lifeguard.W002", f"image b2g: {unreported}, 0:00:00"),
+    ]

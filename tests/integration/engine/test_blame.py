@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bmm.models import Operation
 from devices.models import Device, Image
 from devices.models.device import Health, Result
 from lifeguard.blame import config_digest
@@ -12,7 +13,7 @@ from lifeguard.models import Install
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from tests.factories import make_device, make_image
+from tests.factories import make_controller, make_device, make_image, make_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BUILD = '{"b2gbase": "http://images.example/1/"}'
@@ -56,6 +57,92 @@ def test_the_second_healthy_device_on_which_it_fails_clears_both_and_blames_the_
     second = fails(installing(image))
     assert (second.result, second.failures, second.health) == (Result.BAD_IMAGE, 0, Health.UNKNOWN)
     assert [install.failed_in for install in Install.objects.order_by("pk")] == ["extracting", "extracting"]
+
+
+def test_what_was_held_against_the_first_device_is_taken_back_when_the_image_is_blamed() -> None:
+    image = make_image()
+    first, spoken_of = fails(installing(image)), make_device()
+    fails(installing(image))
+    first.refresh_from_db()
+    assert (first.failures, first.health, first.quarantine_reason) == (0, Health.UNKNOWN, "")
+    assert spoken_of.health == Health.UNKNOWN
+
+
+def test_what_a_person_says_of_the_first_device_stands() -> None:
+    image = make_image()
+    first = fails(installing(image))
+    Device.objects.filter(pk=first.pk).update(quarantine_reason="burnt", quarantine_by="ada")
+    fails(installing(image))
+    first.refresh_from_db()
+    assert (first.failures, first.health, first.quarantine_reason) == (0, Health.BAD, "burnt")
+
+
+@pytest.mark.parametrize("state", ["pxe_booting", "mobile_init_started"])
+def test_an_image_whose_boot_config_does_not_boot_is_blamed_too(state: str) -> None:
+    image = make_image()
+    devices = [
+        make_device(
+            state=state,
+            next_image=image,
+            next_boot_config=BUILD,
+            counters={state: 5},
+            deadline=clock.now(),
+        )
+        for _ in range(2)
+    ]
+    assert [fails(device).result for device in devices] == [Result.BAD_DEVICE, Result.BAD_IMAGE]
+
+
+@pytest.mark.parametrize("verification", ["ping"])
+def test_an_image_that_never_answers_ping_is_blamed(verification: str) -> None:
+    image = make_image(verification=verification)
+    exhausted = {"pc_pinging": 12, "pinged_in_vain": 3}
+    devices = [
+        make_device(
+            state="pc_pinging",
+            next_image=image,
+            next_boot_config=BUILD,
+            counters=exhausted,
+            deadline=clock.now(),
+        )
+        for _ in range(2)
+    ]
+    assert [fails(device).result for device in devices] == [Result.BAD_DEVICE, Result.BAD_IMAGE]
+
+
+def test_what_the_infrastructure_never_got_done_ends_with_the_last_error_and_no_blame() -> None:
+    image = make_image()
+    day_ago = clock.now() - timedelta(hours=24)
+    device = make_device(
+        state="pxe_power_cycling", next_image=image, counters={"repeats": 300}, state_since=day_ago
+    )
+    request = make_request(image, state="pending", device=device, requested_device=device, task_seq=0)
+    told = Event("hardware_unreachable", {"message": "relay-1: no answer"})
+    device_runner.deliver(device.pk, told)
+    device.refresh_from_db()
+    assert (device.state, device.failures, device.health) == ("failed_unreachable", 0, Health.UNKNOWN)
+    assert device.quarantine_reason == (
+        "relay-1: no answer; pxe_power_cycling was begun again 300 times in 24.0 h"
+    )
+    assert not Install.objects.exists()
+    request.refresh_from_db()
+    assert request.state == "failed_bad_device"
+
+
+def test_a_person_who_switches_the_power_is_waited_for_four_hours() -> None:
+    by_hand = make_controller("nobody", driver="manual")
+    device = make_device(
+        state="pc_power_cycling",
+        power_controller=by_hand,
+        outlet="3",
+        counters={"pc_power_cycling": 238},
+        deadline=clock.now(),
+    )
+    assert fails(device).state == "pc_power_cycling"
+    # Looked at every few seconds, and never confirmed.
+    Operation.objects.update(attempts=12, not_before=clock.now())
+    Device.objects.filter(pk=device.pk).update(deadline=clock.now())
+    assert fails(device).state == "failed_power_cycling"
 
 
 def test_the_failure_of_a_device_that_was_failing_already_says_nothing_about_the_image() -> None:

@@ -310,6 +310,12 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
         "request",
         "is long due in finding_device",
     ),
+    "a request leaves its device too early": (
+        lambda p: request(p.pending, deadline=clock.now() + timedelta(seconds=1)),
+        "bound",
+        "request",
+        "will leave its device before that one gives up",
+    ),
     "nobody looks after the pool": (
         lambda _: PoolLease.objects.create(name="pool", owner="host:1:abc:2", until=clock.now() - AGO),
         "I12",
