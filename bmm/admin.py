@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from bmm import boot_admin, power_admin  # noqa: F401 - they register their pages
-from bmm.forms import DeviceForm
+from bmm.forms import DevicePageForm
 from bmm.models import OPEN, Operation
 from bmm.syslog import admin as syslog_admin  # noqa: F401 - registers its page
 from devices.admin_base import CarefulAdmin, HistoryAdmin, RelatedByRow, machine_columns
@@ -23,7 +23,7 @@ FOR_OPERATORS = frozenset({"comments", "environment", "tags"})
 class DeviceAdmin(CarefulAdmin):
     """Devices: people say what a device is and where it hangs, machines say all else. pages/repairs/ builds on it."""
 
-    form = DeviceForm
+    form = DevicePageForm
     autocomplete_fields = ("rack", "hardware_type", "power_controller")
     readonly_fields = machine_columns(Device)
 

@@ -12,6 +12,7 @@ from bmm.drivers.power import driver_class, driver_names
 from bmm.errors import Misconfigured
 from bmm.models import OPEN, Operation
 from devices.models import Device, PowerController
+from devices.services import CHANGED_MEANWHILE, OF_THE_HOLDER, why_kept
 
 if TYPE_CHECKING:
     # Generic in the stubs only; the class itself cannot be subscripted.
@@ -67,16 +68,44 @@ class DeviceForm(DeviceModelForm):
         held_by = (
             Device.objects.select_for_update().values_list("held_by", flat=True).get(pk=self.instance.pk)
         )
-        if held_by is not None and "environment" in changed:
-            self.add_error(
-                "environment", f"Request {held_by} asked for a device of this environment: return it first."
-            )
+        for name in changed & OF_THE_HOLDER:
+            if kept := why_kept(held_by, name):
+                self.add_error(name, f"{kept[:1].upper()}{kept[1:]}.")
         if not changed & WIRING:
             return
         at_work = Operation.objects.filter(device=self.instance.pk, status__in=OPEN).first()
         if at_work is not None:
             for name in changed & WIRING:
                 self.add_error(name, f"{at_work} is under way: wait for its end, or lock the device out.")
+
+
+class DevicePageForm(DeviceForm):
+    """A device's form as a page: it knows what its author saw, and takes back nobody's comments."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "comments" in self.fields:
+            self.fields["comments"].show_hidden_initial = True
+
+    def clean_comments(self) -> str | None:
+        """Refuse a text that was written over an older one; where none was written, keep what is stored."""
+        text: str | None = self.cleaned_data["comments"]
+        seen = self.data.get(self.add_initial_prefix("comments"))
+        if self.instance.pk is None or seen is None:
+            return text
+        stored = (
+            Device.objects.select_for_update().values_list("comments", flat=True).get(pk=self.instance.pk)
+        )
+        if _plain(stored) in (_plain(seen), _plain(text)):
+            return text
+        if _plain(text) == _plain(seen):
+            return stored
+        raise forms.ValidationError(CHANGED_MEANWHILE[:1].upper() + CHANGED_MEANWHILE[1:] + ".")
+
+
+def _plain(text: str | None) -> str:
+    """Return a text without what a browser makes of its ends of lines."""
+    return (text or "").replace("\r\n", "\n").strip()
 
 
 class PowerControllerForm(ControllerModelForm):

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Q
 
 from devices.models import Journal
 from devices.models.journal import Source
@@ -13,6 +14,9 @@ from mozpool_site.statemachine.machine import Event, Step, Verdict
 from mozpool_site.statemachine.runner import MACHINE, Actor
 
 _LONGEST = 500
+_IGNORED_FOR = timedelta(minutes=10)
+_MOST_IGNORED = 20
+_NO_MORE = "; more of what is ignored is left out for some minutes"
 _gathered: ContextVar[list[Journal] | None] = ContextVar("gathered", default=None)
 
 
@@ -48,6 +52,22 @@ def append(lines: Iterable[Journal]) -> None:
         Journal.objects.bulk_create(lines)
     else:
         buffer.extend(lines)
+
+
+def append_ignored(one: Journal) -> None:
+    """Append that something had no effect: once in ten minutes, and few such lines of a device or request.
+
+    Whoever repeats each second what nobody heeds, or invents events, does not fill the journal. One query.
+    """
+    whose = {"device_id": one.device_id} if one.device_id is not None else {"request_id": one.request_id}
+    lately = Journal.objects.filter(**whose, time__gt=one.time - _IGNORED_FOR, from_state="", to_state="")
+    told = lately.filter(Q(message__startswith="ignored ") | Q(message__startswith="late: "))
+    before = list(told.order_by("-time", "-id").values_list("event", "message")[:_MOST_IGNORED])
+    if len(before) == _MOST_IGNORED or (one.event, one.message) in before:
+        return
+    if len(before) == _MOST_IGNORED - 1:
+        one.message = f"{one.message[: _LONGEST - len(_NO_MORE)]}{_NO_MORE}"
+    append([one])
 
 
 def append_texts(lines: Sequence[tuple[datetime, int, str]], source: Source) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError
 
 from bmm.controllers import why_no_outlet
 from bmm.models import OPEN, Operation
-from devices import journal
+from devices import journal, services
 from devices.inventory.declared import Source
 from devices.inventory.errors import RefusedError
 from devices.inventory.plan import make_plan
@@ -29,8 +29,7 @@ from mozpool_site.transactions import retrying
 
 # New devices in one transaction: in one of each, eight thousand would take a minute.
 _BATCH = 500
-# A held device is known by these to whoever holds it; an operation finds its way by those.
-_OF_THE_HOLDER = frozenset({"name", "environment"})
+# An operation finds its way by these.
 _OF_THE_WORK = frozenset({"name", "mac", "rack", "power_controller", "outlet"})
 _REFERENCES = ("rack", "hardware_type", "power_controller")
 
@@ -68,8 +67,12 @@ def plan_of(source: Source, records: Sequence[Record]) -> Plan:
     return plan
 
 
-def carry_out(plan: Plan, *, by: Actor, ship_it: bool = False, digest: str | None = None) -> Done:
+def carry_out(
+    plan: Plan, *, by: Actor, ship_it: bool = False, digest: str | None = None, owns: bool = True
+) -> Done:
     """Do what a plan says. What has changed meanwhile is left alone, and told.
+
+    `owns`: devices that are entered or changed belong to the plan's source from then on; else to whom they did.
 
     Raises RefusedError, with nothing done, where the plan is too much and nobody said `ship_it`, or where it is not the
     one with the `digest` that was looked at.
@@ -92,10 +95,10 @@ def carry_out(plan: Plan, *, by: Actor, ship_it: bool = False, digest: str | Non
                 done.leaving.append(gone.name)
     for item in plan.changed:
         with _told(item.name, done):
-            left = _change(item, plan.source, names, by)
+            left = _change(item, plan.source, names, by, owns=owns)
             done.left += [(item.name, reason) for reason in left]
             done.changed += len(left) < len(item.changes) or item.returns
-    _enter_all(plan, names, by, done)
+    _enter_all(plan, names, by, done, owns=owns)
     Device.objects.filter(pk__in=plan.adopted, inventory_source="").update(inventory_source=plan.source)
     return done
 
@@ -149,7 +152,7 @@ def _told(name: str, done: Done) -> Iterator[None]:
 
 
 @retrying
-def _change(item: Changed, source: str, names: _Names, by: Actor) -> list[str]:
+def _change(item: Changed, source: str, names: _Names, by: Actor, *, owns: bool) -> list[str]:
     """Change a device as planned, and give a sentence for each field that is left for another time."""
     device, now = device_runner.lock(item.pk)
     standing = _standing(device, {change.field for change in item.changes})
@@ -164,7 +167,8 @@ def _change(item: Changed, source: str, names: _Names, by: Actor) -> list[str]:
         else:
             changes.append(change)
             names.write(device, change.field, change.new)
-    device.inventory_source = source
+    if owns:
+        device.inventory_source = source
     columns = {change.field for change in changes} | {"inventory_source"}
     if columns & _OF_THE_WORK:
         device.clean()
@@ -190,8 +194,8 @@ def _standing(device: Device, fields: set[str]) -> Callable[[str], str]:
         work = Operation.objects.filter(device=device.pk, status__in=OPEN).first()
 
     def why(field: str) -> str:
-        if device.held_by is not None and field in _OF_THE_HOLDER:
-            return f"left until request {device.held_by} gives it back"
+        if kept := services.why_kept(device.held_by, field):
+            return f"left: {kept}"
         if work is not None and field in _OF_THE_WORK:
             return f"left while {work} is under way"
         return ""
@@ -219,25 +223,26 @@ def _tell(
     )
 
 
-def _enter_all(plan: Plan, names: _Names, by: Actor, done: Done) -> None:
+def _enter_all(plan: Plan, names: _Names, by: Actor, done: Done, *, owns: bool) -> None:
     for start in range(0, len(plan.new), _BATCH):
         batch = plan.new[start : start + _BATCH]
         try:
-            _enter(batch, plan.source, names, by)
+            _enter(batch, plan.source, names, by, owns=owns)
             done.entered += len(batch)
         except (IntegrityError, KeyError):
             # Somebody was quicker with one of them: the others are none the worse for it.
             for new in batch:
                 with _told(new.name, done):
-                    _enter([new], plan.source, names, by)
+                    _enter([new], plan.source, names, by, owns=owns)
                     done.entered += 1
 
 
 @retrying
-def _enter(batch: Sequence[New], source: str, names: _Names, by: Actor) -> None:
+def _enter(batch: Sequence[New], source: str, names: _Names, by: Actor, *, owns: bool) -> None:
     """Enter new devices, all or none; they start in `new`, so that the pulse has them tested."""
     now = clock.now()
-    devices = [Device(state="new", deadline=now, state_since=now, inventory_source=source) for _ in batch]
+    owner = source if owns else ""
+    devices = [Device(state="new", deadline=now, state_since=now, inventory_source=owner) for _ in batch]
     for device, new in zip(devices, batch, strict=True):
         for name, value in new.record.values.items():
             names.write(device, name, value)

@@ -93,7 +93,7 @@ class DeviceRunner(Runner[Device]):
 
     def note(self, row: Device, event: Event, message: str, now: datetime, by: Actor) -> None:
         """Append that an event had no effect."""
-        journal.append([journal.line(message, now, device_id=row.pk, by=by, event=event.name)])
+        journal.append_ignored(journal.line(message, now, device_id=row.pk, by=by, event=event.name))
 
     def announce(self, row: Device, event: Event, old_state: str, by: Actor) -> None:
         """Tell the layers above that the device moved, and acquit those that a bad image failed on before it."""

@@ -184,6 +184,11 @@ def span(seconds: float) -> str:
     raise AssertionError("unreachable")
 
 
+def waiting_time(text: str) -> int:
+    """Read how long to wait: a duration, or 0."""
+    return 0 if text == "0" else duration(text)
+
+
 def moment(when: datetime | None) -> str | None:
     """Write a moment for people, in UTC to the second."""
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if when else None

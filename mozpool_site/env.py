@@ -23,7 +23,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = "MOZPOOL_ENV_FILE"
 _PREFIX = "MOZPOOL_"
 _DEVELOPMENT_KEY = "for development only; production refuses to start without its own key"
-_MONTH = 30 * 24 * 3600
+_DAY = 24 * 3600
+_WEEK, _MONTH = 7 * _DAY, 30 * _DAY
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Environment:
     inventory: Path | None
     boot_keys: tuple[bytes, ...]
     max_duration: int
+    max_wait: int
     journal_days: int
     audit_days: int
     max_token_days: int
@@ -179,6 +181,11 @@ SETTINGS: tuple[Setting, ...] = (
         "MOZPOOL_MAX_DURATION", "max_duration", "seconds", str(_MONTH),
         "The longest time that a request may ask for or be renewed by.",
         env_kinds.whole_number(60, _MONTH, "seconds"),
+    ),
+    Setting(
+        "MOZPOOL_MAX_WAIT", "max_wait", "seconds", str(_WEEK),
+        "The longest time that a request may wait for a device; a day unless its owner asks otherwise.",
+        env_kinds.whole_number(_DAY, _MONTH, "seconds"),
     ),
     Setting(
         "MOZPOOL_JOURNAL_DAYS", "journal_days", "days", "14",

@@ -1,6 +1,9 @@
 """Loads what the request table may ask, and only what it does ask."""
 
+from datetime import datetime
 from functools import cached_property
+
+from django.db.models import QuerySet
 
 from bmm import by_hand
 from devices.models import Device
@@ -8,6 +11,7 @@ from devices.models.device import Result
 from lifeguard.bounds import facts_of, patience
 from lifeguard.states import DEVICE
 from mozpool_site.statemachine.machine import Event
+from requests_app import lease
 from requests_app.models import Request
 
 FAILED = frozenset(DEVICE.tagged("failed"))
@@ -19,9 +23,10 @@ _OF_THE_TASK = {Result.BAD_IMAGE: "bad_image", Result.BAD_DEVICE: "bad_device"}
 class StoredFacts:
     """The fields of RequestFacts for a locked row. Each is loaded when the table first asks: many steps ask little."""
 
-    def __init__(self, request: Request, event: Event) -> None:
+    def __init__(self, request: Request, event: Event, now: datetime) -> None:
         self._request = request
         self._event = event
+        self._now = now
 
     @property
     def named(self) -> bool:
@@ -34,9 +39,9 @@ class StoredFacts:
         return self.named and is_failed(self._request.requested_device)
 
     @property
-    def search_limit(self) -> int:
-        """How many searches in vain are followed by another one."""
-        return 2 if self.named else 60
+    def search_seconds(self) -> float:
+        """What is left of the time that it waits for a device."""
+        return lease.search_seconds(self._request, self._now)
 
     @property
     def device_answer(self) -> str:
@@ -68,6 +73,11 @@ class StoredFacts:
 def is_failed(device: Device | None) -> bool:
     """Whether a device is out of the pool."""
     return device is not None and device.state in FAILED
+
+
+def waiting_for_failed() -> QuerySet[Request]:
+    """Select requests that wait for a device that is out of the pool."""
+    return Request.objects.filter(state="finding_device", requested_device__state__in=FAILED)
 
 
 def answer_of(device: Device | None, request: Request) -> str:

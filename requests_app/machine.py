@@ -1,6 +1,6 @@
 """The request table bound to the request's row."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, cast
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from lifeguard.services import please_locked
 from mozpool_site.statemachine.machine import Event, Step
 from mozpool_site.statemachine.runner import Actor, Runner
 from mozpool_site.statemachine.spec import Spec, Work
+from requests_app import lease
 from requests_app.facts import StoredFacts
 from requests_app.models import Request
 from requests_app.signals import device_released
@@ -25,18 +26,20 @@ class RequestRunner(Runner[Request]):
 
     spec: ClassVar[Spec] = REQUEST
     model = Request
-    columns: ClassVar[tuple[str, ...]] = ("task_seq", "last_device_id", "matched_at", "ready_at", "ended")
+    columns: ClassVar[tuple[str, ...]] = (
+        "task_seq", "last_device_id", "matched_at", "waits_until", "ready_at", "expires", "ended",
+    )  # fmt: skip
 
     def facts(self, row: Request, event: Event, now: datetime) -> StoredFacts:
         """Load what the table may ask."""
-        return StoredFacts(row, event)
+        return StoredFacts(row, event, now)
 
     def work_waiting(self, row: Request, now: datetime) -> bool:
         """A request starts no operations of its own."""
         return False
 
     def write(self, name: str, row: Request, event: Event, facts: object, now: datetime, by: Actor) -> None:
-        """Ask Lifeguard, follow the device to the task that somebody gave it, or let go of it."""
+        """Ask Lifeguard, follow the device to another task, let go of it, or go on looking for another one."""
         if name == "ask_lifeguard":
             _ask_lifeguard(row, event, now)
         elif name == "follow_device":
@@ -44,13 +47,15 @@ class RequestRunner(Runner[Request]):
             row.task_seq = next(iter(tasks), row.task_seq)
         elif name == "release":
             _release(row, now)
+        elif name == "search_on":
+            lease.wait_until(row, now + timedelta(seconds=lease.search_seconds(row, now)))
         else:
             raise ValueError(f"the request table names an unknown write {name!r}")
 
     def settle(self, row: Request, now: datetime) -> None:
-        """Note when the request first had its device, and when it ended."""
+        """Note when the request first had its device, which begins its time, and when it ended."""
         if row.state == "ready" and row.ready_at is None:
-            row.ready_at = now
+            lease.begin(row, now)
         if row.state in ENDED_STATES:
             row.ended = now
 
@@ -70,7 +75,7 @@ class RequestRunner(Runner[Request]):
 
     def note(self, row: Request, event: Event, message: str, now: datetime, by: Actor) -> None:
         """Append that an event had no effect."""
-        journal.append([journal.line(message, now, request_id=row.pk, by=by, event=event.name)])
+        journal.append_ignored(journal.line(message, now, request_id=row.pk, by=by, event=event.name))
 
     def announce(self, row: Request, event: Event, old_state: str, by: Actor) -> None:
         """Nobody above listens yet."""

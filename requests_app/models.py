@@ -67,7 +67,18 @@ class Request(MachineColumns):
         help_text="Who waits is served in this order: when it was filed, set back by its priority.",
     )
     created = models.DateTimeField(default=timezone.now, editable=False)
-    expires = models.DateTimeField()
+    duration = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Seconds that its owner has the device from ready on; empty: counted from filing (legacy API).",
+    )
+    waits_until = models.DateTimeField(
+        default=timezone.now, editable=False, help_text="How long it waits for a free device."
+    )
+    expires = models.DateTimeField(
+        help_text="When it ends by itself. Until its time has begun, a moment that it will not live to see."
+    )
     matched_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When it got the device that it held last."
     )

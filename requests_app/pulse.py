@@ -29,6 +29,7 @@ from mozpool_site.pulse.loop import Loop, Pulse
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
 from requests_app.daily import add_up_next
+from requests_app.facts import waiting_for_failed
 from requests_app.free_devices import stranded
 from requests_app.machine import request_runner
 from requests_app.models import PoolLease, Request
@@ -149,6 +150,8 @@ class Sweep(_RequestLoop):
         for pk, seq in self.within_budget(unreachable):
             with self.parking.apart(pk), suppress(Request.DoesNotExist):
                 let_go(pk, seq)
+        gone = self._unparked(waiting_for_failed(), now)
+        self._deliver(gone.values_list("pk", "state_seq"), "device_failed")
 
     def _tell(self, state: str, held: QuerySet[Device], event: str, now: datetime) -> None:
         concerned = Request.objects.filter(state=state, pk__in=held.values("held_by"))

@@ -13,6 +13,7 @@ from mozpool_site import clock
 from mozpool_site.contained import contained
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import MACHINE, Actor
+from requests_app.facts import is_failed, waiting_for_failed
 from requests_app.free_devices import outages, stranded
 from requests_app.machine import asking, request_runner
 from requests_app.models import Request
@@ -30,6 +31,9 @@ def on_device_moved(device: Device, old_state: str, by: Actor, event: str, **_: 
         _tell_holder(device.held_by, device, old_state, by, asked=event == "forced" or event in PLEASE_EVENTS)
     elif device.state == "ready" and old_state != "ready":
         match_device(device.pk)
+    elif is_failed(device):
+        for number in waiting_for_failed().filter(requested_device=device.pk).values_list("pk", flat=True):
+            request_runner.deliver(number, Event("device_failed"))
 
 
 @receiver(device_entering)

@@ -18,8 +18,9 @@ from mozpool_site import clock
 from mozpool_site.errors import ConflictError, IdempotencyMismatchError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
+from mozpool_site.statemachine.spec import TIMEOUT
 from mozpool_site.transactions import retrying
-from requests_app import quota
+from requests_app import lease, quota
 from requests_app.claims import could_match, reserve, try_to_match
 from requests_app.facts import is_failed
 from requests_app.machine import request_runner
@@ -28,7 +29,6 @@ from requests_app.models import Request
 from requests_app.planning.pool import ANY
 from requests_app.serving import IN_PASSING, match_waiting
 from requests_app.snapshot import refuse_impossible
-from requests_app.states import REQUEST
 from requests_app.webhooks import outbox
 from requests_app.webhooks.services import attach
 from requests_app.webhooks.targets import Target
@@ -38,12 +38,16 @@ from requests_app.webhooks.targets import Target
 class Order:
     """What somebody asks for. `boot_config` has a value for each of the image's keys.
 
-    `device` and `hardware` are None for any; `priority` is from -10 to 10.
+    `device` and `hardware` are None for any; `priority` is from -10 to 10. `duration` is what the owner has from
+    `ready` on, `max_wait` how long to wait for a device (0: now or never), both in seconds. `legacy`: as the legacy
+    API promises, the duration is counted from filing, and a named device that is taken is not waited for.
     """
 
     image: Image
     assignee: str
     duration: int
+    max_wait: int = lease.USUAL_WAIT
+    legacy: bool = False
     device: Device | None = None
     environment: str = ANY
     hardware: HardwareType | None = None
@@ -91,10 +95,10 @@ def _filed(filing: Filing) -> Request | None:
 def file_request(order: Order, *, by: Actor) -> Request:
     """File a request and try at once to find its device.
 
-    The request is given as it is then: with a device, waiting, or ended at once (`failed_device_busy` when
-    the named device is taken, `failed_bad_device` when it is out of the pool). Raises InvalidInputError
-    for a duration or priority out of range, a missing key, or a named device that the image can't be put on,
-    TooManyError for one above the quota.
+    The request is given as it is then: with a device, waiting, or ended at once (`failed_device_busy` and
+    `failed_device_not_found` when it does not wait for a named device or any, `failed_bad_device` when the named one
+    is out of the pool). Raises InvalidInputError for a duration, wait or priority out of range, a missing key, or a
+    named device that the image can't be put on, TooManyError for one above the quota.
     """
     return file_once(order, by=by, filing=Filing())[0]
 
@@ -118,6 +122,8 @@ def file_once(order: Order, *, by: Actor, filing: Filing) -> tuple[Request, bool
         # Something is free, but others were here first.
         match_waiting(IN_PASSING)
         request.refresh_from_db()
+    if request.state == "finding_device" and order.max_wait == 0:
+        request = request_runner.deliver(request.pk, Event(TIMEOUT)).row
     return request, False
 
 
@@ -128,9 +134,10 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
         reserve(order.device.pk)
     now = clock.now()
     in_line = turn(now, order.priority)
-    request = Request.objects.create(
+    waits_until = now + timedelta(seconds=order.max_wait)
+    request = Request(
         state="finding_device",
-        deadline=now + timedelta(seconds=float(str(REQUEST["finding_device"].timeout))),
+        deadline=waits_until,
         requested_device=order.device,
         environment=order.environment,
         hardware=order.hardware,
@@ -145,9 +152,12 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
         filing_digest=filing.digest,
         created=now,
         state_since=now,
+        duration=None if order.legacy else order.duration,
         expires=now + timedelta(seconds=order.duration),
         has_webhook=order.webhook is not None,
     )
+    lease.wait_until(request, waits_until)
+    request.save(force_insert=True)
     # After its row is there: the same call sent again has met that row's key before it is counted.
     quota.check(request.owner)
     if order.webhook is not None:
@@ -156,27 +166,34 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
     filed = journal.line("entering state finding_device", now, request_id=request.pk, by=by, event="filed")
     journal.append([filed])
     if order.device is not None:
-        _file_for_device(request, order.device, filing, now)
+        _file_for_device(request, order.device, filing, now, queue=not order.legacy)
     elif not try_to_match(request, now, overtaking=False) and filing.refuse_impossible:
         refuse_impossible(request, now)
     return request
 
 
-def _file_for_device(request: Request, device: Device, filing: Filing, now: datetime) -> None:
-    """Try to give a request the device that it names; fail it at once where that one is taken or out of the pool."""
+def _file_for_device(request: Request, device: Device, filing: Filing, now: datetime, *, queue: bool) -> None:
+    """Try to give a request the device that it names, and fail it at once where that one is out of the pool.
+
+    `queue`: while it is taken, wait for it; else fail at once then, too.
+    """
     if filing.refuse_impossible:
         refuse_impossible(request, now)
     if try_to_match(request, now):
         return
     device = Device.objects.get(pk=device.pk)
     if device.held_by is not None:
-        request_runner.deliver_locked(request, Event("device_taken"), now)
+        if not queue:
+            request_runner.deliver_locked(request, Event("device_taken"), now)
     elif is_failed(device):
         request_runner.deliver_locked(request, Event("device_failed"), now)
 
 
 def renew(request_id: int, duration: int, *, by: Actor) -> Request:
-    """Set the seconds left, counted from now. Raises ConflictError when the request has ended."""
+    """Set the seconds left, counted from now, or from `ready` on where the time has not begun.
+
+    Raises ConflictError when the request has ended.
+    """
     check_duration(duration)
 
     @retrying
@@ -184,8 +201,8 @@ def renew(request_id: int, duration: int, *, by: Actor) -> Request:
         request, now = _lock(request_id)
         if request.ended is not None:
             raise ConflictError(f"request {request.pk} has ended: it is {request.state}", field="state")
-        request.expires = now + timedelta(seconds=duration)
-        request.save(update_fields=["expires"])
+        lease.renew(request, duration, now)
+        request.save(update_fields=["expires", "duration"])
         line = journal.line(f"renewed for {duration} s", now, request_id=request.pk, by=by, event="renewed")
         journal.append([line])
         return request
@@ -211,7 +228,7 @@ def note_foreign_event(request_id: int, name: str, *, by: Actor) -> None:
     """Journal an event that nobody may send to a request, as old clients expect an answer of 200 for it."""
     request, now = _lock(request_id)
     ignored = f"ignored event {name} in state {request.state}"
-    journal.append([journal.line(ignored, now, request_id=request.pk, by=by, event=name)])
+    journal.append_ignored(journal.line(ignored, now, request_id=request.pk, by=by, event=name))
 
 
 def check_duration(duration: int) -> None:
@@ -223,9 +240,19 @@ def check_duration(duration: int) -> None:
         )
 
 
+def check_max_wait(max_wait: int) -> None:
+    """Raise InvalidInputError unless a request may wait for so many seconds."""
+    longest = settings.MOZPOOL_MAX_WAIT
+    if not 0 <= max_wait <= longest:
+        raise InvalidInputError(
+            f"whole seconds from 0 to {longest} expected, got {max_wait}", field="max_wait"
+        )
+
+
 def _check(order: Order, *, named: bool) -> None:
     """Check what needs no lock; that the image can be put on a named device only where that is not worded better."""
     check_duration(order.duration)
+    check_max_wait(order.max_wait)
     if not LOWEST_PRIORITY <= order.priority <= HIGHEST_PRIORITY:
         raise InvalidInputError(
             f"a priority from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY} expected", field="priority"

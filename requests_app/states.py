@@ -19,13 +19,14 @@ class RequestFacts:
     (it is ready, with another image), `bad_device`, `bad_image`, `gone` (it holds none), `under_repair` (somebody has
     it tested or booted for maintenance) or `away` (it rests where nobody prepares it).
     `named`: a certain device was asked for. `named_device_failed`: and that one is out of the pool.
+    `search_seconds`: what is left of the time that it waits for a device; the time with one does not count.
     `device_patience`: for how many seconds to wait for the device, from the worst case of its own table.
     """
 
     named: bool = False
     named_device_failed: bool = False
     device_answer: str = "waiting"
-    search_limit: int = 60
+    search_seconds: float = 600
     device_patience: float = patience(DeviceFacts())
 
 
@@ -36,7 +37,7 @@ ENDED = frozenset({"api", "ended", "steady"})
 _END = {"return": Goto("closed"), "expire": Goto("closed")}
 # What is counted of one device: the next one starts anew, or a slow first one would cost it its chance.
 _OF_ONE_DEVICE = ("contacting_lifeguard",)
-_ANOTHER = Goto("finding_device", writes=("release",), forgets=_OF_ONE_DEVICE)
+_ANOTHER = Goto("finding_device", writes=("release", "search_on"), forgets=_OF_ONE_DEVICE)
 # Somebody gave its device another task: that one takes its own time, and what comes of it is heard.
 _FOLLOWS = Goto("pending", writes=("follow_device",), forgets=_OF_ONE_DEVICE)
 
@@ -74,23 +75,20 @@ REQUEST = Spec(
         State(name="new", doc="Just filed.", passes_to=Goto("finding_device")),
         State(
             name="finding_device",
-            doc="Waits for a free device that fits; a point of priority counts like half a minute of waiting.",
-            timeout=10,
+            doc="Waits for a free device that fits, for as long as its owner said; a point of priority counts like "
+            "half a minute of waiting.",
+            timeout="search_seconds",
             on_timeout=Choose(
                 "named_device_failed",
                 {True: Goto("failed_bad_device")},
-                otherwise=Retry(
-                    "search_limit",
-                    again=Goto("finding_device"),
-                    exhausted=Choose(
-                        "named",
-                        {True: Goto("failed_device_busy")},
-                        otherwise=Goto("failed_device_not_found"),
-                    ),
+                otherwise=Choose(
+                    "named",
+                    {True: Goto("failed_device_busy")},
+                    otherwise=Goto("failed_device_not_found"),
                 ),
             ),
             on={
-                "matched": Goto("contacting_lifeguard", forgets=("finding_device",)),
+                "matched": Goto("contacting_lifeguard"),
                 "device_taken": Goto("failed_device_busy"),
                 "device_failed": Goto("failed_bad_device"),
                 **_END,
@@ -145,8 +143,8 @@ REQUEST = Spec(
             writes=("release",),
             tags=ENDED,
         ),
-        _failed("device_not_found", "No free device was found in time."),
-        _failed("device_busy", "The device that was asked for is taken."),
+        _failed("device_not_found", "No device came free in the time that it waited."),
+        _failed("device_busy", "The device that was asked for did not come free in the time that it waited."),
         _failed("bad_device", "The device failed or was taken away, or too many devices did."),
         _failed("bad_image", "The image failed on several healthy devices."),
     ),

@@ -25,6 +25,7 @@ _WISHES = frozenset(
         "tags",
         "boot_config",
         "duration",
+        "max_wait",
         "assignee",
         "priority",
         "timeout",
@@ -57,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
     config.addinivalue_line(
         "markers",
-        "mozpool(image, device, environment, hardware, tags, boot_config, duration, timeout): "
+        "mozpool(image, device, environment, hardware, tags, boot_config, duration, max_wait, timeout): "
         "what the device of mozpool_device should have",
     )
 

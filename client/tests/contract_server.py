@@ -80,15 +80,12 @@ class ContractServer(ThreadingHTTPServer):
             row["state"] = state
             row["state_seq"] += 1
             if state == "ready":
-                row["ready_at"] = NOW
-                row["waiting"] = None
+                row.update(ready_at=NOW, waiting=None, waits_until=None, expires=_moment(row["duration"]))
                 row["device"] = device and _held(device, self.url)
             if state == "finding_device":
                 row["device"] = None
             if state.startswith(("closed", "failed")):
-                row["ended"] = NOW
-                row["device"] = None
-                row["seconds_left"] = 0
+                row.update(ended=NOW, device=None, seconds_left=0)
             self.note(f"entering state {state}", number)
             self.changed.notify_all()
 
@@ -142,8 +139,12 @@ class ContractServer(ThreadingHTTPServer):
         """Say nothing of clients that go away: tests kill them on purpose."""
 
 
+def _moment(seconds: float) -> str:
+    """Write the moment in so many seconds."""
+    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
 def _request(number: int, body: dict[str, Any], url: str) -> dict[str, Any]:
-    expires = datetime.now(timezone.utc) + timedelta(seconds=body.get("duration", 3600))
     return {
         "id": number,
         "url": f"{url}/api/v2/requests/{number}/",
@@ -151,7 +152,9 @@ def _request(number: int, body: dict[str, Any], url: str) -> dict[str, Any]:
         "state_seq": 1,
         "state_since": NOW,
         "created": NOW,
-        "expires": expires.isoformat().replace("+00:00", "Z"),
+        "waits_until": _moment(body.get("max_wait", 86400)),
+        "duration": body.get("duration", 3600),
+        "expires": None,
         "seconds_left": body.get("duration", 3600),
         "ready_at": None,
         "ended": None,
@@ -290,13 +293,8 @@ class _Handler(BaseHTTPRequestHandler):
         row = self.server.requests[number]
         if body.get("device") == "taken":
             self.server.move(number, "failed_device_busy")
-            return 409, {
-                "code": "conflict",
-                "title": "Taken",
-                "status": 409,
-                "detail": "taken",
-                "request": row,
-            }
+            problem = {"code": "conflict", "title": "Taken", "status": 409, "detail": "taken"}
+            return 409, {**problem, "request": row}
         return 201, row
 
     def _one_request(self, seen: Seen, number: int, rest: list[str]) -> tuple[int, Any]:

@@ -55,9 +55,18 @@ def test_a_request_is_filed_with_all_options(server: ContractServer) -> None:
 
 def test_what_waits_says_why(server: ContractServer) -> None:
     server.ready_after = None
-    shown = mozpool("request", "b2g", url=server.url).stdout
+    shown = mozpool("request", "b2g", "--max-wait", "0", url=server.url).stdout
     assert "state\tfinding_device\n" in shown
-    assert "waits\tevery device that fits is in use, place 2, about 1m30s\n" in shown
+    assert "waits\tevery device that fits is in use, place 2, about 1m30s, waits until " in shown
+    assert "left\t1h from when it is ready\n" in shown
+    assert server.calls[0].body["max_wait"] == 0
+
+
+def test_a_request_waits_a_little_longer_than_the_command_that_filed_it(server: ContractServer) -> None:
+    mozpool("request", "b2g", "--wait", "--timeout", "20s", url=server.url)
+    assert server.calls[0].body["max_wait"] == 80
+    mozpool("run", "--image", "b2g", "--timeout", "20s", "--max-wait", "2h", "--", "true", url=server.url)
+    assert [seen.body["max_wait"] for seen in server.calls if seen.path.endswith("/requests/")] == [80, 7200]
 
 
 def test_request_waits_until_the_device_is_ready(server: ContractServer) -> None:

@@ -59,6 +59,7 @@ def test_a_request_is_filed_with_what_was_wished(connect: Connect, server: Contr
         tags=["gpu"],
         boot_config={"b2gbase": "http://x/"},
         duration=60,
+        max_wait=0,
         assignee="me",
         priority=-1,
     )
@@ -70,6 +71,7 @@ def test_a_request_is_filed_with_what_was_wished(connect: Connect, server: Contr
         "tags": ["gpu"],
         "boot_config": {"b2gbase": "http://x/"},
         "duration": 60,
+        "max_wait": 0,
         "assignee": "me",
         "priority": -1,
     }
@@ -168,6 +170,14 @@ def test_a_held_device_is_renewed_meanwhile_and_returned_at_the_end(
         assert not held.lost
     assert server.states() == ["closed"]
     assert len([path for path in server.paths("POST") if path.endswith("/renew/")]) >= 2
+
+
+def test_what_is_not_ready_yet_is_not_renewed(connect: Connect, server: ContractServer) -> None:
+    server.ready_after = 1.5
+    with connect([server.url]).hold("b2g", duration=1, timeout=30) as held:
+        assert [path for path in server.paths("POST") if path.endswith("/renew/")] == []
+        assert held.request.expires is not None
+    assert server.calls[0].body["max_wait"] == 90
 
 
 def test_a_held_device_is_returned_when_the_block_fails(connect: Connect, server: ContractServer) -> None:

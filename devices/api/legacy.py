@@ -47,7 +47,7 @@ def state(call: Call, name: str) -> HttpResponse:
         return answer({"state": state_of(name)})
     state, seconds_left = remembered_state(name)
     response = answer({"state": state})
-    response["Cache-Control"] = f"public, max-age={int(seconds_left)}"
+    response["Cache-Control"] = f"private, max-age={int(seconds_left)}"
     return response
 
 

@@ -58,7 +58,7 @@ MODE = Field(
     choices=(("append", "Keep it, and add this below"), ("replace", "Replace it")),
 )
 BUG = Field("bug", "Bug", "text", "The address of a bug, if there is one.", required=False)
-ENVIRONMENT = Field("environment", "Environment", "text", "Whoever holds a device keeps it.")
+ENVIRONMENT = Field("environment", "Environment", "text", "Not of a device that somebody has.")
 
 
 def nothing(given: Given) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def preflight(methods: Iterable[str], headers: str = "Authorization, Content-Typ
 def _finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Let nobody keep what was meant for one caller, and let listed origins' scripts read it."""
     response.setdefault("Cache-Control", "no-store")
-    response["Vary"] = "Cookie, Origin"
+    response["Vary"] = "Authorization, Cookie, Origin"
     origin = listed_origin(request)
     if origin:
         response["Access-Control-Allow-Origin"] = origin

@@ -95,7 +95,7 @@ class Runner(ABC, Generic[RowT]):
 
     def lock(self, pk: int | None = None, **lookup: object) -> tuple[RowT, datetime]:
         """Lock the row with a primary key, or that another unique column finds; tell the time in the same trip."""
-        rows = self._rows().select_for_update().annotate(db_now=clock.DB_NOW)
+        rows = self._rows().select_for_update().annotate(db_now=clock.LOCKED_AT)
         row = rows.get(pk=pk) if pk is not None else rows.get(**lookup)
         return row, self._told(row)
 

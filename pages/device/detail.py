@@ -28,6 +28,7 @@ from pages.device.drawing import Box, Drawing, draw
 from pages.device.marks import Mark
 from pages.device.story import Day, Entry, by_day, folded, steps, with_durations
 from pages.families import family
+from requests_app import lease
 from requests_app.api.ownership import owns, shown
 from requests_app.models import Request
 from requests_app.planning.availability import Availability
@@ -113,7 +114,10 @@ class Detail:
     @property
     def seconds_left(self) -> float | None:
         """How long its request still has it; None where there is none."""
-        return None if self.holder is None else max(0.0, (self.holder.expires - self.now).total_seconds())
+        if self.holder is None:
+            return None
+        held = self.holder
+        return lease.seconds_left(held.duration, held.ready_at, held.expires, self.now)
 
     @property
     def resting(self) -> bool:

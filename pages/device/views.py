@@ -1,6 +1,5 @@
 """The page of a device, its live part, older parts of its story, and the two things that are noted on it."""
 
-import hashlib
 from typing import Any
 
 from django.contrib import messages
@@ -8,10 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from devices.listing import device_named
-from devices.services import set_comments
+from devices.services import comments_digest, set_comments
 from lifeguard.quarantine import quarantine as put_into_quarantine
 from mozpool_site.access.roles import Role
-from mozpool_site.errors import ConflictError, MozpoolError
+from mozpool_site.errors import MozpoolError
 from pages import live
 from pages.access import Person, page
 from pages.device import detail as reading
@@ -50,15 +49,8 @@ def older(request: HttpRequest, person: Person, name: str) -> HttpResponse:
 def comments(request: HttpRequest, person: Person, name: str) -> HttpResponse:
     """Store what is noted about a device, unless somebody else has noted something since the form was shown."""
     found = device_named(name)
-    there = found.comments or ""
     text = request.POST.get("comments", "").replace("\r\n", "\n")
-    if request.POST.get("seen") != _digest(there) and text != there:
-        raise ConflictError(
-            f"somebody has changed the comments of {found.name} since you opened them; go back and copy yours, "
-            "then load the page again",
-            field="comments",
-        )
-    set_comments(found.pk, text, by=person.actor)
+    set_comments(found.pk, text, by=person.actor, seen=request.POST.get("seen", ""))
     messages.success(request, f"The comments of {found.name} are stored.")
     return redirect("pages:device", name=found.name)
 
@@ -89,9 +81,5 @@ def _context(request: HttpRequest, person: Person, name: str) -> dict[str, Any]:
         "before": before,
         "kinds": KINDS,
         "operator": person.may(Role.OPERATOR),
-        "seen": _digest(found.device.comments or ""),
+        "seen": comments_digest(found.device.comments),
     }
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,5 @@
 """The table of devices as Lifeguard sees them, and their comments, edited in their rows."""
 
-import hashlib
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,10 +8,8 @@ from django.urls import reverse
 
 from devices.listing import device_named
 from devices.models import Device
-from devices.services import LONGEST_COMMENTS, set_comments
+from devices.services import LONGEST_COMMENTS, comments_digest, set_comments
 from mozpool_site.api.access import Role
-from mozpool_site.errors import ConflictError
-from mozpool_site.transactions import retrying
 from pages.access import Person, page
 from pages.devices.tables import table_of
 from pages.shell.answers import is_part
@@ -46,35 +42,21 @@ def device_comment(request: HttpRequest, person: Person, name: str) -> HttpRespo
     if request.method == "GET" and "cancel" in request.GET:
         return _cell(request, device)
     if request.method != "POST":
-        form = CommentForm(initial={"comments": device.comments or "", "was": _digest(device)})
+        form = CommentForm(
+            initial={"comments": device.comments or "", "was": comments_digest(device.comments)}
+        )
         return _editor(request, device, form)
     form = CommentForm(request.POST)
     if not form.is_valid():
         return _editor(request, device, form, status=400)
     # Browsers end lines with CR LF in forms, whatever was typed.
     text = form.cleaned_data["comments"].replace("\r\n", "\n").rstrip()
-    _store(device, text, form.cleaned_data["was"], person)
+    set_comments(device.pk, text, by=person.actor, seen=form.cleaned_data["was"] or None)
     if is_part(request):
         device.comments = text
         return _cell(request, device)
     messages.success(request, f"The comment of {device.name} is stored.")
     return HttpResponseRedirect(f"{reverse('pages:devices')}?q={device.name}")
-
-
-@retrying
-def _store(device: Device, text: str, was: str, person: Person) -> None:
-    """Store a comment unless somebody has changed it since the form was made: ConflictError."""
-    stored = Device.objects.select_for_update().get(pk=device.pk)
-    if was and was != _digest(stored) and text != (stored.comments or ""):
-        raise ConflictError(
-            f"somebody has changed the comment of {device.name} meanwhile: look at it, then edit it again",
-            field="comments",
-        )
-    set_comments(device.pk, text, by=person.actor)
-
-
-def _digest(device: Device) -> str:
-    return hashlib.sha256((device.comments or "").encode()).hexdigest()[:20]
 
 
 def _editor(request: HttpRequest, device: Device, form: CommentForm, status: int = 200) -> HttpResponse:

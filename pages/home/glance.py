@@ -76,7 +76,7 @@ def _requests(waiting: tuple[Waits, ...]) -> Requests:
 
 def _waiting(now: datetime) -> tuple[Waits, ...]:
     line = Request.objects.filter(state="finding_device").order_by("turn", "pk")
-    rows = list(line.values(*COLUMNS, "created", "assignee", "image__name")[:_WAITING_ROWS])
+    rows = list(line.values(*COLUMNS, "created", "waits_until", "assignee", "image__name")[:_WAITING_ROWS])
     why = explain(rows, {}, now)
     return tuple(_waits_for(row, why) for row in rows)
 
@@ -84,8 +84,9 @@ def _waiting(now: datetime) -> tuple[Waits, ...]:
 def _waits_for(row: Mapping[str, Any], why: Mapping[int, Any]) -> Waits:
     told = why[row["pk"]]
     return Waits(
-        row["pk"], row["assignee"], row["image__name"], row["created"], told.detail, told.estimate_seconds
-    )
+        row["pk"], row["assignee"], row["image__name"], row["created"], row["waits_until"], told.detail,
+        told.estimate_seconds,
+    )  # fmt: skip
 
 
 def _devices(now: Pool, since: datetime) -> Devices:

@@ -20,12 +20,13 @@ class Share:
 
 @dataclass(frozen=True)
 class Waits:
-    """A request that waits: for what, since when, why, and about how many seconds more."""
+    """A request that waits: for what, since when and until when, why, and about how many seconds more."""
 
     number: int
     assignee: str
     image: str
     since: datetime
+    until: datetime
     why: str
     estimate: int | None
 

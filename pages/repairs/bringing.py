@@ -20,7 +20,6 @@ from devices.inventory import contents, files
 from devices.inventory.declared import Source
 from devices.inventory.planning import Plan
 from devices.inventory.records import FIELDS
-from devices.models import Device
 from lifeguard.inventory import Done, carry_out, plan_of
 from mozpool_site.access.admin_audit import actor_of
 from mozpool_site.errors import ConflictError, InvalidInputError, MozpoolError
@@ -96,11 +95,14 @@ class ImportPages(DeviceAdmin):
         plan = planned(zlib.decompress(base64.b85decode(kept)))
         if plan.refused:
             raise ConflictError(f"{plan.refused[0].where} can't be used any more: choose the file again")
-        owners = _owners(plan)
+        # Devices stay with the inventory that lists them, and new ones have none: people entered them.
         done = carry_out(
-            plan, by=actor_of(request), ship_it="ship_it" in request.POST, digest=request.POST["digest"]
+            plan,
+            by=actor_of(request),
+            ship_it="ship_it" in request.POST,
+            digest=request.POST["digest"],
+            owns=False,
         )
-        _give_back(owners, plan)
         return self._import_page(request, plan=plan, done=done)
 
     def _import_page(self, request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
@@ -144,20 +146,3 @@ def planned(content: bytes) -> Plan:
             changed.append(replace(item, changes=changes))
     unchanged = plan.unchanged + len(plan.changed) - len(changed)
     return replace(plan, changed=tuple(changed), adopted=(), unchanged=unchanged)
-
-
-def _owners(plan: Plan) -> dict[str, list[int]]:
-    """Tell which inventories the devices that will change came from: keys of devices by name of the inventory."""
-    owners: dict[str, list[int]] = {}
-    keys = [item.pk for item in plan.changed]
-    for pk, source in Device.objects.filter(pk__in=keys).order_by().values_list("pk", "inventory_source"):
-        owners.setdefault(source, []).append(pk)
-    return owners
-
-
-def _give_back(owners: dict[str, list[int]], plan: Plan) -> None:
-    """Leave devices with the inventory that lists them, and new ones with none: people entered them."""
-    for source, keys in owners.items():
-        Device.objects.filter(pk__in=keys).update(inventory_source=source)
-    entered = Device.objects.filter(name__in=[item.name for item in plan.new], inventory_source=_NAME)
-    entered.update(inventory_source="")

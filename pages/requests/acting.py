@@ -17,7 +17,7 @@ from mozpool_site.api.values import LARGEST_ID, row_id
 from mozpool_site.errors import InvalidInputError, MozpoolError, UnknownNameError
 from pages.access import Person, page
 from pages.requests.forms import seconds_of
-from requests_app import services
+from requests_app import lease, services
 from requests_app.api.ownership import demand_ownership
 from requests_app.models import Request
 
@@ -72,9 +72,16 @@ def several(request: HttpRequest, caller: Person) -> HttpResponse:
 def _shown(numbers: Sequence[int]) -> list[dict[str, Any]]:
     """Read the selected requests that there are, with their devices; two queries."""
     held = dict(Device.objects.filter(held_by__in=numbers).values_list("held_by", "name"))
-    columns = ("pk", "state", "assignee", "owner", "image__name", "expires", "ended")
+    columns = ("pk", "state", "assignee", "owner", "image__name", "duration", "ready_at", "expires", "ended")
     rows = Request.objects.filter(pk__in=numbers).order_by("-pk").values(*columns)
-    return [{**row, "device": held.get(row["pk"], "")} for row in rows]
+    return [
+        {
+            **row,
+            "expires": lease.end(row["duration"], row["ready_at"], row["expires"]),
+            "device": held.get(row["pk"], ""),
+        }
+        for row in rows
+    ]
 
 
 def _numbers(request: HttpRequest) -> list[int]:

@@ -16,6 +16,7 @@ from mozpool_site.api.values import LARGEST_ID
 from mozpool_site.errors import UnknownNameError
 from pages import live
 from pages.requests.stages import Life, Stage, stages
+from requests_app import lease
 from requests_app.api.ownership import owns
 from requests_app.api.v2.rendering import COLUMNS, Entry, entries
 from requests_app.models import Request
@@ -53,6 +54,15 @@ class Detail:
     story: Sequence[Line]
     more: bool
     hook: Hook | None
+    now: datetime
+
+    @property
+    def late(self) -> bool:
+        """Whether it will probably have waited in vain before a device comes free."""
+        until, waiting = self.entry["waits_until"], self.entry["waiting"]
+        if until is None or waiting is None:
+            return False
+        return lease.too_late(waiting["estimate_seconds"], (until - self.now).total_seconds())
 
 
 def detail(number: int, caller: Caller) -> Detail:
@@ -75,6 +85,7 @@ def detail(number: int, caller: Caller) -> Detail:
         story=[{**line, "device": names.get(line["device_id"])} for line in reversed(lines)],
         more=more,
         hook=_hook(number) if mine and row["has_webhook"] else None,
+        now=timezone.now(),
     )
 
 

@@ -17,6 +17,7 @@ from mozpool_site import commands
 from mozpool_site.api.access import Caller, Role
 from mozpool_site.errors import ImpossibleError, MozpoolError
 from requests_app.api.v2.orders import read_order
+from requests_app.lease import USUAL_WAIT
 from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from requests_app.planning.pool import ANY
 from requests_app.services import Filing, Order, filing_for
@@ -29,6 +30,12 @@ _DURATIONS = (
     (24 * 3600, "1 day"),
 )  # fmt: skip
 _USUAL = 3600
+# What the API is sent as it was entered.
+_SENT = ("image", "device", "environment", "hardware", "max_wait", "duration", "assignee", "priority")
+_WAITS = (
+    (0, "not at all: now or never"), (1800, "30 min"), (2 * 3600, "2 hours"), (8 * 3600, "8 hours"),
+    (USUAL_WAIT, "1 day"), (7 * 24 * 3600, "1 week"),
+)  # fmt: skip
 
 
 def durations() -> list[tuple[str, str]]:
@@ -58,7 +65,7 @@ class OrderForm(forms.Form):
     image = forms.CharField(max_length=64, error_messages={"required": "Choose an image."})
     device = forms.CharField(
         required=False, max_length=253, label="Device",
-        help_text="Empty: any that fits. A request for a certain one fails at once while that one is taken.",
+        help_text="Empty: any that fits. While a certain one is taken, the request waits for it.",
         widget=forms.TextInput(
             attrs={
                 "list": "device-names", "autocomplete": "off", "placeholder": "any",
@@ -70,6 +77,10 @@ class OrderForm(forms.Form):
     environment = forms.ChoiceField(required=False, help_text="Which part of the pool.")
     hardware = forms.ChoiceField(required=False, help_text="Any: whatever the image can be put on.")
     tags = forms.CharField(required=False, max_length=700)
+    max_wait = forms.ChoiceField(
+        required=False, label="Wait for it", initial=str(USUAL_WAIT),
+        help_text="If no device comes free in this time, the request fails.",
+    )  # fmt: skip
     duration = forms.ChoiceField(label="For how long", widget=forms.RadioSelect, initial=usual_duration)
     duration_other = forms.CharField(
         required=False,
@@ -97,6 +108,8 @@ class OrderForm(forms.Form):
         self.order: Order | None = None
         self._choice("environment").choices = [(ANY, "any"), *((one, one) for one in environments)]
         self._choice("hardware").choices = [("", "any"), *((one, one) for one in hardware)]
+        longest = settings.MOZPOOL_MAX_WAIT
+        self._choice("max_wait").choices = [(str(wait), label) for wait, label in _WAITS if wait <= longest]
         self._choice("duration").choices = [*durations(), (OTHER, "another time")]
         self.fields["tags"].help_text = f"Separated by commas. There are: {', '.join(tags)}." if tags else ""
         most = HIGHEST_PRIORITY if caller.may(Role.OPERATOR) else 0
@@ -148,11 +161,7 @@ class OrderForm(forms.Form):
             name.removeprefix(KEY): value for name, value in given.items() if name.startswith(KEY) and value
         }
         tags = [tag for tag in (part.strip() for part in given["tags"].split(",")) if tag]
-        plain = {
-            name: given[name]
-            for name in ("image", "device", "environment", "hardware", "duration", "assignee", "priority")
-            if given.get(name)
-        }
+        plain = {name: given[name] for name in _SENT if given.get(name)}
         return {**plain, **({"tags": tags} if tags else {}), **({"boot_config": keys} if keys else {})}
 
     def call(self) -> Filing:

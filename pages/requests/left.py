@@ -1,6 +1,8 @@
 """The time that a request has left: how urgent it is to renew it, and for how long one may."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
@@ -23,6 +25,9 @@ def presets(left: float = 0) -> list[Preset]:
     return [Preset(seconds, label) for seconds, label in _RENEWALS if left < seconds <= longest]
 
 
-def urgency(left: float) -> str:
-    """Give the class of a number of seconds left: `left-now`, `left-soon`, or nothing."""
+def urgency_of(entry: Mapping[str, Any]) -> str:
+    """Give the class of the time that a request has left: `left-now`, `left-soon`, or nothing."""
+    if entry["expires"] is None:
+        return ""  # its time has not begun
+    left = entry["seconds_left"]
     return "left-now" if left < NOW else "left-soon" if left < SOON else ""

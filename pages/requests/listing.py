@@ -14,7 +14,7 @@ from mozpool_site import clock
 from mozpool_site.api.access import Caller
 from mozpool_site.api.v2 import keyset
 from mozpool_site.api.values import row_id
-from pages.requests.left import urgency
+from pages.requests.left import urgency_of
 from requests_app.api.ownership import owns
 from requests_app.api.v2.rendering import COLUMNS, Entry, entries
 from requests_app.models import Request
@@ -74,7 +74,7 @@ class Row:
     @property
     def urgency(self) -> str:
         """The class of the time that it has left."""
-        return urgency(self.entry["seconds_left"])
+        return urgency_of(self.entry)
 
 
 def read(query: QueryDict) -> Filters:

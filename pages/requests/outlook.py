@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from mozpool_site.errors import ImpossibleError
+from requests_app import lease
 from requests_app.facts import is_failed
 from requests_app.matching import turn
 from requests_app.models import Request
@@ -21,15 +22,15 @@ _LAST = 2**62
 class Outlook:
     """Either why nothing can ever match (`impossible`, of the field `field`), or what it would wait for.
 
-    `named`: for one certain device, which is waited for only briefly. `fails`: that one is taken or out of the pool, so
-    the request would fail at once.
+    `fails`: nothing is free and it would not wait, or the named device is out of the pool: the request would fail at
+    once. `late`: it would probably fail before it has a device.
     """
 
     impossible: str = ""
     field: str = ""
     waiting: Waiting | None = None
-    named: bool = False
     fails: bool = False
+    late: bool = False
 
 
 def outlook(order: Order, now: datetime) -> Outlook:
@@ -49,8 +50,10 @@ def outlook(order: Order, now: datetime) -> Outlook:
         return Outlook(error.detail, error.field or "")
     waiting = why.explain([_row(request)], {}, now)[_LAST]
     device = order.device
-    fails = device is not None and (device.held_by is not None or is_failed(device))
-    return Outlook(waiting=waiting, named=device is not None, fails=fails)
+    fails = is_failed(device) or (order.max_wait == 0 and waiting.reason != "being_matched")
+    return Outlook(
+        waiting=waiting, fails=fails, late=lease.too_late(waiting.estimate_seconds, order.max_wait)
+    )
 
 
 def _row(request: Request) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pages import live
 from pages.access import Person, page
 from pages.requests import listing
 from pages.requests.detail import detail, version
-from pages.requests.left import presets, urgency
+from pages.requests.left import presets, urgency_of
 from requests_app.memory import Memory
 
 # Seconds after which what waits is looked at anew, though nothing has happened to it: its estimate counts down.
@@ -89,4 +89,9 @@ def now(request: HttpRequest, caller: Person, number: int) -> HttpResponse:
 def _one(number: int, caller: Person) -> dict[str, Any]:
     found = detail(number, caller)
     left = found.entry["seconds_left"]
-    return {"detail": found, "entry": found.entry, "presets": presets(left), "urgency": urgency(left)}
+    return {
+        "detail": found,
+        "entry": found.entry,
+        "presets": presets(left),
+        "urgency": urgency_of(found.entry),
+    }

@@ -1,12 +1,15 @@
 """The legacy API's requests: file, look, renew, return. Frozen, but for the contract's table of differences."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
+from django.db.models import Q
 from django.http import HttpResponse
 
 from devices.api.legacy import LAST, log_entries
 from devices.listing import lines_of_request
 from lifeguard.api.events import check_name
+from mozpool_site import clock
 from mozpool_site.api import errors
 from mozpool_site.api.access import Role
 from mozpool_site.api.endpoint import READ, WRITE, Call, endpoint, with_and_without_slash
@@ -22,7 +25,8 @@ from requests_app.states import REQUEST
 
 # Lines that `log` shows: more than a request of a month with an hourly move.
 _LONGEST_LOG = 10_000
-_NOT_CLOSED = [name for name in REQUEST.stored() if name != "closed"]
+_FAILED = REQUEST.tagged("failed")
+_FAILED_FOR = timedelta(days=1)
 
 BadNumber = Callable[[str], InvalidInputError | UnknownNameError]
 
@@ -40,10 +44,11 @@ def file(call: Call, name: str) -> HttpResponse:
 
 @endpoint(*READ, least=Role.VIEWER)
 def listing(call: Call) -> HttpResponse:
-    """List requests by number; closed ones only when asked for, failed ones always."""
+    """List requests by number: those that are open, or have failed in the last day; all only when asked for."""
     requests = Request.objects.order_by("pk")
     if not call.asks_for("include_closed"):
-        requests = requests.filter(state__in=_NOT_CLOSED)
+        failed = Q(ended__gte=clock.now() - _FAILED_FOR, state__in=_FAILED)
+        requests = requests.filter(Q(ended=None) | failed)
     return answer({"requests": list_entries(requests, lambda owner: owns(call.caller, owner))})
 
 

@@ -9,6 +9,8 @@ from mozpool_site.errors import InvalidInputError, UnknownNameError
 from requests_app.planning.pool import ANY
 from requests_app.services import Order
 
+# What old clients know: they wait ten minutes for any device, and half a minute for a certain one that nobody has.
+_WAIT_FOR_ANY, _WAIT_FOR_NAMED = 600, 30
 _LONGEST_NAME = 64
 _LONGEST_ASSIGNEE = 100
 
@@ -29,6 +31,8 @@ def read_order(body: Body, device_name: str) -> Order:
         image=image,
         assignee=assignee,
         duration=duration,
+        max_wait=_WAIT_FOR_ANY if device is None else _WAIT_FOR_NAMED,
+        legacy=True,
         device=device,
         environment=environment,
         boot_config={key: build_value(body, key) for key in image.boot_config_keys},

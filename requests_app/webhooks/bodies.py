@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from devices.models import Device
+from requests_app import lease
 from requests_app.models import Request
 
 
@@ -32,7 +33,7 @@ def request_object(request: Request) -> dict[str, object]:
         "state_seq": request.state_seq,
         "state_since": when(request.state_since),
         "created": when(request.created),
-        "expires": when(request.expires),
+        "expires": when(lease.end(request.duration, request.ready_at, request.expires)),
         "ready_at": when(request.ready_at),
         "ended": when(request.ended),
         "image": request.image.name,

@@ -30,6 +30,7 @@ def make_request(
         "image": image,
         "assignee": "tester",
         "expires": now + timedelta(hours=1),
+        "waits_until": now + timedelta(minutes=10),
     }
     request = Request.objects.create(**{**ordinary, **columns})
     if device is not None:

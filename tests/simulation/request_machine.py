@@ -23,7 +23,7 @@ def _facts(*, named: bool, failed: bool, answer: str, verification: str) -> Requ
         named=named,
         named_device_failed=failed,
         device_answer=answer,
-        search_limit=2 if named else 60,
+        search_seconds=30 if named else 600,
         device_patience=patience(DeviceFacts(verification=verification), with_faults=named),
     )
 
@@ -98,6 +98,7 @@ class Requests:
             "ask_lifeguard": self._ask_lifeguard,
             "follow_device": self._follow_device,
             "release": self._release,
+            "search_on": self._search_on,
         }[name](request)
 
     def _follow_device(self, request: Request) -> None:
@@ -125,6 +126,9 @@ class Requests:
             device.trace.append((self.store.now, "released by", request.pk))
             self.store.touched_devices.add(device.pk)
             self.store.later(0.002, self.match_device, device)
+
+    def _search_on(self, request: Request) -> None:
+        """Do nothing: each search here has its whole time."""
 
     # Matching.
 

@@ -181,7 +181,6 @@ def walk_request(*, named: bool, spec: Spec = REQUEST) -> Walk:
                     named=named,
                     named_device_failed=failed,
                     device_answer=answer,
-                    search_limit=1,
                 )
                 yield from ((facts, event) for event in events)
 

@@ -13,7 +13,7 @@ import httpx
 from mozpool_client import following
 from mozpool_client.following import Followed
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
-from mozpool_client.plans import DEFAULT_DURATION, Order, Plans
+from mozpool_client.plans import DEFAULT_DURATION, Order, Plans, wait_for
 from mozpool_client.servers import Servers
 from mozpool_client.sse import Lines
 from mozpool_client.transport import USER_AGENT, begun, no_answer, request_arguments, trusted
@@ -46,6 +46,7 @@ class AsyncMozpool:
         tags: Sequence[str] = (),
         boot_config: Mapping[str, Any] | None = None,
         duration: int = DEFAULT_DURATION,
+        max_wait: int | None = None,
         assignee: str | None = None,
         priority: int | None = None,
         webhook: Mapping[str, str] | None = None,
@@ -60,6 +61,7 @@ class AsyncMozpool:
                 tags=tags,
                 boot_config=boot_config or {},
                 duration=duration,
+                max_wait=max_wait,
                 assignee=assignee,
                 priority=priority,
                 webhook=webhook,
@@ -114,6 +116,7 @@ class AsyncMozpool:
         **wishes: Any,
     ) -> AsyncIterator[Request]:
         """Have a device for an `async with`; gives the request when it is ready. See `Mozpool.hold`."""
+        wishes["max_wait"] = wait_for(timeout, wishes.get("max_wait"))
         order = Order(image, **wishes)
         request = await self.file(order)
         keeping = asyncio.create_task(self._keep(request, order.duration))

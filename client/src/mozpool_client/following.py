@@ -73,11 +73,12 @@ def has_lost(now: Request, given: Request) -> bool:
 def keep(plans: Plans, request: Request, duration: int) -> Flow[Request]:
     """Renew a request for `duration` seconds whenever a third of that has passed; emit it at each look, until it ends.
 
+    Before its time has begun there is nothing to renew.
     A pool that is away is asked again until it is back; whether the request has outlived that, it tells then.
     """
     renewal = time.monotonic() + duration / 3
     while not request.has_ended:
-        left = renewal - time.monotonic()
+        left = renewal - time.monotonic() if request.expires else LONG_LOOK
         if left > 0:
             found = yield from _long_look(plans, request, min(LONG_LOOK, left))
         else:

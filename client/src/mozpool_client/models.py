@@ -33,7 +33,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Request:
-    """A request for a device. Times are aware, in UTC; `boot_config` is None where the caller may not read it."""
+    """A request for a device. Times are aware, in UTC; `boot_config` is None where the caller may not read it.
+
+    It fails at `waits_until` unless it has a device then. `expires` is None until its time has begun, when it is ready;
+    until then `seconds_left` is all that it will have.
+    """
 
     id: int
     url: str
@@ -41,7 +45,8 @@ class Request:
     state_seq: int
     state_since: datetime
     created: datetime
-    expires: datetime
+    waits_until: datetime | None
+    expires: datetime | None
     seconds_left: float
     ready_at: datetime | None
     ended: datetime | None
@@ -169,7 +174,8 @@ def read_request(found: object) -> Request:
         state_seq=row.number("state_seq"),
         state_since=row.moment("state_since"),
         created=row.moment("created"),
-        expires=row.moment("expires"),
+        waits_until=row.moment_or_none("waits_until"),
+        expires=row.moment_or_none("expires"),
         seconds_left=row.seconds("seconds_left") or 0.0,
         ready_at=row.moment_or_none("ready_at"),
         ended=row.moment_or_none("ended"),

@@ -24,12 +24,16 @@ ANSWER_SECONDS = 30.0
 # A page of a list; the largest that the server gives.
 _PAGE = "500"
 DEFAULT_DURATION = 3600
+# Every server allows a wait of a day.
+_DAY, _LONGER = 86400, 60
 
 
 @dataclass(frozen=True)
 class Order:
-    """What somebody asks for; None and nothing mean that any will do. `duration` is in seconds.
+    """What somebody asks for; None and nothing mean that any will do.
 
+    `duration` is how long the device is wanted, from the moment that it is ready, and `max_wait` how long to wait for
+    one that is free (0: now or never; None: as the server has it, a day), both in seconds.
     `key` is what makes the order one and the same however often it is sent.
     """
 
@@ -40,6 +44,7 @@ class Order:
     tags: Sequence[str] = ()
     boot_config: Mapping[str, Any] = field(default_factory=dict)
     duration: int = DEFAULT_DURATION
+    max_wait: int | None = None
     assignee: str | None = None
     priority: int | None = None
     webhook: Mapping[str, str] | None = None
@@ -55,11 +60,22 @@ class Order:
             "tags": list(self.tags) or None,
             "boot_config": dict(self.boot_config) or None,
             "duration": self.duration,
+            "max_wait": self.max_wait,
             "assignee": self.assignee,
             "priority": self.priority,
             "webhook": None if self.webhook is None else dict(self.webhook),
         }
         return {name: value for name, value in chosen.items() if value is not None}
+
+
+def wait_for(timeout: float | None, max_wait: int | None) -> int | None:
+    """Give how long a request should wait of which its owner gives up after `timeout` seconds.
+
+    A little longer: the owner ends it, unless they have died meanwhile.
+    """
+    if max_wait is not None or timeout is None or timeout >= _DAY:
+        return max_wait
+    return int(timeout) + _LONGER
 
 
 class Plans:
@@ -91,7 +107,7 @@ class Plans:
         return self._ask("GET", path, models.read_request, params=params, timeout=seconds, patience=patience)
 
     def renew(self, request: int, duration: int, patience: float | None = None) -> Plan[Request]:
-        """Set the seconds left, counted from now."""
+        """Set the seconds left, counted from now, or from `ready` on before it is."""
         body = {"duration": duration}
         return self._ask(
             "POST", f"requests/{request:d}/renew/", models.read_request, body=body, patience=patience

@@ -14,7 +14,7 @@ from mozpool_client import following
 from mozpool_client.following import Followed
 from mozpool_client.holding import Hold
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
-from mozpool_client.plans import DEFAULT_DURATION, Order, Plans
+from mozpool_client.plans import DEFAULT_DURATION, Order, Plans, wait_for
 from mozpool_client.servers import Servers
 from mozpool_client.sse import Lines
 from mozpool_client.transport import USER_AGENT, Stopped, begun, no_answer, request_arguments, trusted
@@ -56,13 +56,16 @@ class Mozpool:
         tags: Sequence[str] = (),
         boot_config: Mapping[str, Any] | None = None,
         duration: int = DEFAULT_DURATION,
+        max_wait: int | None = None,
         assignee: str | None = None,
         priority: int | None = None,
         webhook: Mapping[str, str] | None = None,
     ) -> Request:
-        """File a request for a device with an image, for `duration` seconds; it is filed once, however often tried.
+        """File a request for a device with an image; it is filed once, however often tried.
 
-        Raises Conflict when the named device is taken, Impossible when no device could ever serve it.
+        It has the device for `duration` seconds from the moment that it is ready, and waits for one that is free for
+        `max_wait` seconds (None: a day; 0: now or never).
+        Raises Conflict when it does not wait and nothing is free, Impossible when no device could ever serve it.
         """
         return self.file(
             Order(
@@ -73,6 +76,7 @@ class Mozpool:
                 tags=tags,
                 boot_config=boot_config or {},
                 duration=duration,
+                max_wait=max_wait,
                 assignee=assignee,
                 priority=priority,
                 webhook=webhook,
@@ -109,7 +113,10 @@ class Mozpool:
         return request
 
     def renew(self, request: int, duration: int) -> Request:
-        """Set the seconds left, counted from now. Raises Conflict when the request has ended."""
+        """Set the seconds left, counted from now, or from the moment that it is ready.
+
+        Raises Conflict when the request has ended.
+        """
         return self._do(self._plans.renew(request, duration))
 
     def return_(self, request: int, *, patience: float | None = None) -> Request:
@@ -129,6 +136,7 @@ class Mozpool:
         **wishes: Any,
     ) -> Hold:
         """Have a device for a `with`: request it (see `request`), wait, renew meanwhile, and return it at the end."""
+        wishes["max_wait"] = wait_for(timeout, wishes.get("max_wait"))
         return Hold(self, Order(image, **wishes), timeout=timeout, progress=progress)
 
     def devices(self, *, limit: int | None = None, **filters: Any) -> list[Device]:

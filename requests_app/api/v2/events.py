@@ -1,13 +1,14 @@
 """Streams of events: what happens to one request, or in the pool, as it happens (text/event-stream).
 
 An event has the number of a line to resume after, so that a client that was cut off sends it as Last-Event-ID; lines
-of the last seconds may then come twice, none is left out. Where the web server can't wait (Django's own), a stream
-ends after what is there already.
+of the last seconds may then come twice, none is left out. Who has missed thousands gets the newest, and is told so.
+Where the web server can't wait (Django's own), a stream ends after what is there already.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -40,9 +41,18 @@ _HEARTBEAT = 15.0
 # Milliseconds after which a browser that was cut off comes again.
 _RETRY = "retry: 2000\n\n"
 _PAGE = 500
-_STREAM = OpenApiResponse(OpenApiTypes.STR, description="Events `state` and `journal`; their data is JSON.")
+# Lines that a stream is behind at most: who has missed more goes on from there, and is told what is left out.
+MOST_MISSED = 5000
+# Lines that were written together may differ so much between the order of their numbers and that of their times.
+_DISORDER = timedelta(minutes=5)
+_STREAM = OpenApiResponse(
+    OpenApiTypes.STR, description="Events `state`, `journal` and perhaps `missed`; their data is JSON."
+)
 _LAST = OpenApiParameter(
-    "Last-Event-ID", OpenApiTypes.STR, "header", description="Resume the journal behind it."
+    "Last-Event-ID",
+    OpenApiTypes.STR,
+    "header",
+    description="Resume the journal behind it; who has missed thousands of lines is told so by an event `missed`.",
 )
 
 
@@ -72,18 +82,43 @@ def _wanted(request: HttpRequest) -> Wanted:
     return Wanted(device, request_)
 
 
-def _missed(wanted: Wanted, after: int | None) -> Iterator[list[Line]]:
-    """Give the wanted lines behind one, by pages, the oldest first; none for who comes for the first time."""
-    found: QuerySet[Journal] = Journal.objects.order_by("pk")
+def _missed(wanted: Wanted, after: int | None) -> tuple[list[int], bool]:
+    """Return the numbers of the wanted lines behind one, and whether only the newest: none for who comes first."""
+    if after is None:
+        return [], False
+    found: QuerySet[Journal] = Journal.objects.filter(pk__gt=after)
+    order = ["-pk"]
+    if wanted != Wanted():
+        # Along the index of a device's or a request's lines, and no further back than need be.
+        order = ["-time", "-pk"]
+        if since := Journal.objects.filter(pk=after).values_list("time", flat=True).first():
+            found = found.filter(time__gte=since - _DISORDER)
     if wanted.device is not None:
         found = found.filter(device_id=wanted.device)
     if wanted.request is not None:
         found = found.filter(request_id=wanted.request)
-    while after is not None:
-        page = list(found.filter(pk__gt=after).values(*LINE)[:_PAGE])
-        after = page[-1]["id"] if len(page) == _PAGE else None
-        if page:
-            yield page
+    numbers = list(found.order_by(*order).values_list("pk", flat=True)[: MOST_MISSED + 1])
+    return sorted(numbers[:MOST_MISSED]), len(numbers) > MOST_MISSED
+
+
+def _slices(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (numbers[first : first + _PAGE] for first in range(0, len(numbers), _PAGE))
+
+
+def _lines(numbers: Sequence[int]) -> list[Line]:
+    return list(Journal.objects.filter(pk__in=numbers).order_by("pk").values(*LINE))
+
+
+def _left_out(numbers: Sequence[int]) -> str:
+    """Write that lines are left out, up to the one before those that follow."""
+    return _event("missed", {"until": numbers[0] - 1}, numbers[0] - 1)
+
+
+def _told_at_once(wanted: Wanted, after: int | None) -> Iterator[str]:
+    numbers, cut = _missed(wanted, after)
+    if cut:
+        yield _left_out(numbers)
+    yield from (_lines_as_events(_lines(some)) for some in _slices(numbers))
 
 
 def _lines_as_events(rows: Iterable[Line], resume: int | None = None) -> str:
@@ -116,17 +151,15 @@ class Stream:
                 entry = await waiting.load(self.number, self.caller)
                 watch.seq = entry["state_seq"] if watch.seq is None else watch.seq
                 yield _event("state", entry)
-            known: set[int] = set()
-            async for page in self._pages():
-                known.update(line["id"] for line in page if line["id"] > begun)
+            numbers, cut = await in_thread(partial(_missed, self.wanted, self.last))
+            if cut:
+                yield _left_out(numbers)
+            for some in _slices(numbers):
+                page = await in_thread(partial(_lines, some))
                 yield await in_thread(partial(_lines_as_events, page))
+            known = {number for number in numbers if number > begun}
             async for text in self._live(watch, entry, known):
                 yield text
-
-    async def _pages(self) -> AsyncIterator[list[Line]]:
-        pages = _missed(self.wanted, self.last)
-        while page := await in_thread(lambda: next(pages, None)):
-            yield page
 
     async def _live(self, watch: Watch, entry: Entry | None, known: set[int]) -> AsyncIterator[str]:
         looked = time.monotonic()
@@ -189,8 +222,7 @@ class RequestEvents(ApiView):
         inner = request._request  # noqa: SLF001 - headers are all that it needs
         number, last = waiting.number_in(parts["id"]), _last_event(inner)
         begin = _RETRY + _event("state", rendering.entry_of(number, self.caller))
-        pages = _missed(Wanted(request=number), last)
-        return _answer(inner, [begin, *(_lines_as_events(page) for page in pages)])
+        return _answer(inner, [begin, *_told_at_once(Wanted(request=number), last)])
 
 
 class PoolEvents(ApiView):
@@ -207,8 +239,7 @@ class PoolEvents(ApiView):
     def get(self, request: Call) -> HttpResponseBase:
         """Stream the journal, of one device or request if you like."""
         inner = request._request  # noqa: SLF001 - headers and query are all that it needs
-        pages = _missed(_wanted(inner), _last_event(inner))
-        return _answer(inner, [_RETRY, *(_lines_as_events(page) for page in pages)])
+        return _answer(inner, [_RETRY, *_told_at_once(_wanted(inner), _last_event(inner))])
 
 
 urlpatterns: list[URLPattern] = [

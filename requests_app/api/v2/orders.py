@@ -14,6 +14,7 @@ from mozpool_site.api.access import Caller, Role
 from mozpool_site.api.v2.fields import StrictSerializer, Text, Whole
 from mozpool_site.api.values import build_value
 from mozpool_site.errors import InvalidInputError, NotAllowedError, UnknownNameError
+from requests_app.lease import USUAL_WAIT
 from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from requests_app.planning.pool import ANY
 from requests_app.services import Filing, Order, filing_for
@@ -29,7 +30,7 @@ _MOST_SECONDS = 10**12  # the service knows the real maximum
 
 
 class DurationSerializer(StrictSerializer):
-    """For how long, in seconds from now."""
+    """For how long, in seconds from now; from `ready` on where that is still to come."""
 
     duration = Whole(min_value=1, max_value=_MOST_SECONDS)
 
@@ -57,7 +58,21 @@ class OrderSerializer(StrictSerializer):
     boot_config = serializers.DictField(
         required=False, default=dict, help_text="A value for each of the image's boot_config_keys."
     )
-    duration = Whole(min_value=1, max_value=_MOST_SECONDS, required=False, default=_HOUR)
+    duration = Whole(
+        min_value=1,
+        max_value=_MOST_SECONDS,
+        required=False,
+        default=_HOUR,
+        help_text="Seconds that you have the device, from `ready` on.",
+    )
+    max_wait = Whole(
+        min_value=0,
+        max_value=_MOST_SECONDS,
+        required=False,
+        default=USUAL_WAIT,
+        help_text="Seconds to wait for a free device until the request fails; 0: now or never. "
+        "At most MOZPOOL_MAX_WAIT.",
+    )
     assignee = Text(max_length=_LONGEST_ASSIGNEE, required=False, help_text="For whom; by default you.")
     priority = Whole(
         min_value=LOWEST_PRIORITY,
@@ -85,6 +100,7 @@ def read_order(body: Mapping[str, Any], caller: Caller) -> Order:
         image=image,
         assignee=given.get("assignee", caller.name[:_LONGEST_ASSIGNEE]),
         duration=given["duration"],
+        max_wait=given["max_wait"],
         device=device,
         environment=_slug(given["environment"], "environment"),
         hardware=_hardware(given["hardware"]) if "hardware" in given else None,

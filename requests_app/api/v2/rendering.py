@@ -19,13 +19,15 @@ from mozpool_site.api.v2.fields import AnySerializer
 from mozpool_site.api.v2.links import link
 from mozpool_site.api.v2.views import etag_of
 from mozpool_site.errors import UnknownNameError
+from requests_app import lease
 from requests_app.api.ownership import owns
 from requests_app.models import Request
 from requests_app.states import REQUEST
 from requests_app.waiting import why
 
 COLUMNS = (
-    *why.COLUMNS, "state_seq", "state_since", "created", "expires", "ready_at", "ended", "image__name", "boot_config",
+    *why.COLUMNS, "state_seq", "state_since", "created", "expires", "duration", "waits_until",
+    "ready_at", "ended", "image__name", "boot_config",
     "last_device__name", "hardware__kind", "hardware__model", "assignee", "owner", "priority",
 )  # fmt: skip
 _SHOWN = ("name", "fqdn", "address", "state")
@@ -64,8 +66,19 @@ class RequestSerializer(AnySerializer):
     state_seq = serializers.IntegerField(help_text="Raised by every change of state.")
     state_since = serializers.DateTimeField()
     created = serializers.DateTimeField()
-    expires = serializers.DateTimeField()
-    seconds_left = serializers.IntegerField(help_text="Until it expires; 0 when it has ended.")
+    waits_until = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When it fails unless a device has come free; null where it waits for none.",
+    )
+    duration = serializers.IntegerField(
+        allow_null=True, help_text="Seconds from `ready` on; null: counted from filing, by the legacy API."
+    )
+    expires = serializers.DateTimeField(
+        allow_null=True, help_text="When it ends by itself; null until it is ready, which begins its time."
+    )
+    seconds_left = serializers.IntegerField(
+        help_text="Until it expires, all of `duration` before it is ready; 0 when it has ended."
+    )
     ready_at = serializers.DateTimeField(allow_null=True)
     ended = serializers.DateTimeField(allow_null=True)
     image = serializers.CharField()
@@ -114,15 +127,18 @@ def entry_of(number: int, caller: Caller) -> Entry:
 
 
 def _entry(row: Row, held: Row | None, waiting: why.Waiting | None, now: datetime) -> Entry:
-    left = (row["expires"] - now).total_seconds() if row["ended"] is None else 0
+    time = (row["duration"], row["ready_at"], row["expires"])
     asked = (
         None if row["hardware_id"] is None else hardware_name(row["hardware__kind"], row["hardware__model"])
     )
     return {
         "id": row["pk"],
         "url": link("requests", row["pk"]),
-        **{name: row[name] for name in ("state", "state_seq", "state_since", "created", "expires")},
-        "seconds_left": max(0, int(left)),
+        **{name: row[name] for name in ("state", "state_seq", "state_since", "created")},
+        "waits_until": min(row["waits_until"], row["expires"]) if row["state"] == "finding_device" else None,
+        "duration": row["duration"],
+        "expires": lease.end(*time),
+        "seconds_left": lease.seconds_left(*time, now) if row["ended"] is None else 0,
         "ready_at": row["ready_at"],
         "ended": row["ended"],
         "image": row["image__name"],

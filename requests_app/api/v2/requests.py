@@ -32,6 +32,7 @@ from requests_app.models import Request
 from requests_app.states import REQUEST
 
 _LONGEST = 100
+_IN_VAIN = ("failed_device_busy", "failed_device_not_found")
 _KEY = OpenApiParameter(
     "Idempotency-Key",
     location="header",
@@ -47,14 +48,18 @@ _UNKNOWN = OpenApiResponse(description="There is no such image, device or type o
 _IMPOSSIBLE = OpenApiResponse(description="Nothing could ever match, or the key was used for another body.")
 
 
-class TakenError(MozpoolError):
-    """The named device is taken: ask for another one, or later."""
+class NothingFreeError(MozpoolError):
+    """No device was free, or the named one was taken, and the request did not want to wait."""
 
     code = "conflict"
     http_status = 409
 
-    def __init__(self, detail: str, request: dict[str, Any]) -> None:
-        super().__init__(detail, field="device")
+    def __init__(self, request: dict[str, Any]) -> None:
+        named = request["requested_device"]
+        what = f"{named} is taken" if named else "no device that fits is free"
+        super().__init__(
+            f"{what}; request {request['id']} has failed", field="device" if named else "max_wait"
+        )
         self.extra = {"request": request}
 
 
@@ -164,7 +169,7 @@ class RequestViewSet(Resource):
         parameters=[_KEY],
     )
     def create(self, request: Call) -> HttpResponse:
-        """File a request: 409 with the request when the named device is taken."""
+        """File a request: 409 with the request when it waits for no device and none was free."""
         body: Any = request.data  # an object: bodies.py reads nothing else
         filing = read_filing(request.headers.get("Idempotency-Key"), body, self.caller)
         filed, replayed = services.filed_before(filing), True
@@ -172,8 +177,8 @@ class RequestViewSet(Resource):
             order = read_order(body, self.caller)
             filed, replayed = services.file_once(order, by=self.caller.actor, filing=filing)
         entry = entry_of(filed.pk, self.caller)
-        if filed.state == "failed_device_busy" and filed.ended == filed.created:
-            raise TakenError(f"{entry['requested_device']} is taken; request {filed.pk} has failed", entry)
+        if filed.state in _IN_VAIN and filed.matched_at is None and filed.waits_until <= filed.created:
+            raise NothingFreeError(entry)
         headers = {"Location": entry["url"]} | ({"Idempotent-Replayed": "true"} if replayed else {})
         return self.reply(entry, 201, headers)
 

@@ -10,9 +10,19 @@ from lifeguard.management.asking import add_waiting_arguments
 from lifeguard.management.values import add_set_argument, values_for
 from lifeguard.services import check_image_fits
 from mozpool_site import clock
-from mozpool_site.commands import INTERRUPTED, MozpoolCommand, duration, moment, operator, uninterrupted
+from mozpool_site.commands import (
+    INTERRUPTED,
+    MozpoolCommand,
+    duration,
+    moment,
+    operator,
+    span,
+    uninterrupted,
+    waiting_time,
+)
 from mozpool_site.errors import InvalidInputError
 from mozpool_site.live import Progress
+from requests_app import lease
 from requests_app.management.waiting import RequestWatch
 from requests_app.models import Request
 from requests_app.planning.pool import ANY
@@ -50,7 +60,11 @@ class Command(MozpoolCommand):
         add_set_argument(parser)
         parser.add_argument(
             "--duration", type=duration, default=_HOUR, metavar="TIME",
-            help="until it expires, from now: 3600, 90m, 1h30m, 2d (default: 1h)",
+            help="how long you have it, from the moment that it is ready: 3600, 90m, 1h30m, 2d (default: 1h)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--max-wait", type=waiting_time, default=lease.USUAL_WAIT, metavar="TIME",
+            help="how long the request waits for a free device until it fails (default: 1d; 0: now or never)",
         )  # fmt: skip
         parser.add_argument("--assignee", metavar="WHO", help="for whom (default: you)")
         parser.add_argument(
@@ -106,7 +120,11 @@ class Command(MozpoolCommand):
     def _tell(self, request: Request, held: Device | None) -> None:
         what = f"{held.name} ({held.fqdn})" if held else "no device yet"
         self.say(f"request {request.pk} is {request.state}: {what} with {request.image.name}")
-        self.say(f"it expires at {moment(request.expires)}")
+        end = lease.end(request.duration, request.ready_at, request.expires)
+        if end is not None:
+            self.say(f"it expires at {moment(end)}")
+        elif request.duration is not None:
+            self.say(f"it expires {span(request.duration)} after it is ready")
         self.say(f"  more time:  manage.py renew_request {request.pk} 2h")
         self.say(f"  give back:  manage.py return_device {request.pk}")
 
@@ -122,6 +140,7 @@ def _order(options: dict[str, Any]) -> Order:
         image=image,
         assignee=assignee,
         duration=options["duration"],
+        max_wait=options["max_wait"],
         device=device,
         environment=options["environment"],
         boot_config=values_for(image, options["set"]),
@@ -160,5 +179,6 @@ def _described(request: Request, held: Device | None) -> dict[str, object]:
         "address": held.address if held else None,
         "image": request.image.name,
         "assignee": request.assignee,
-        "expires": request.expires,
+        "expires": lease.end(request.duration, request.ready_at, request.expires),
+        "waits_until": request.waits_until if request.state == "finding_device" else None,
     }

@@ -17,6 +17,8 @@ def load(client: Client, path: str) -> dict[str, Any]:
     for one in forms:
         for field in one:
             value = field.value()
+            if field.field.show_hidden_initial:
+                sent[field.html_initial_name] = value or ""
             if value is None or value is False:
                 continue
             sent[field.html_name] = "on" if value is True else value

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.signals import post_save
 from django.test import Client
 
 from devices.models import Device, HardwareType
@@ -75,6 +76,25 @@ def test_what_went_out_comes_in_as_nothing_to_do(admin: Client, pool: list[Devic
     plan = page.context["plan"]
     assert (plan.new, plan.changed, plan.gone, plan.refused, plan.unchanged) == ((), (), (), (), 4)
     assert "There is nothing to do" in page.content.decode()
+
+
+def test_a_device_that_a_file_changes_belongs_to_its_inventory_at_every_moment(
+    admin: Client, pool: list[Device]
+) -> None:
+    Device.objects.filter(pk=pool[0].pk).update(inventory_source="netbox")
+    stored: list[str] = []
+
+    def note(instance: Device, **_: Any) -> None:
+        stored.append(instance.inventory_source)
+
+    row = {**exported(admin, "?rack=p1")[0], "fqdn": "moved.lab.example"}
+    page = upload(admin, *rewritten([row]))
+    post_save.connect(note, sender=Device)
+    try:
+        confirm(admin, page)
+    finally:
+        post_save.disconnect(note, sender=Device)
+    assert stored == ["netbox"]
 
 
 def test_a_change_and_a_new_device_are_shown_and_then_done(admin: Client, pool: list[Device]) -> None:

@@ -63,9 +63,26 @@ def test_a_device_hangs_on_a_controller_of_its_own_rack(admin: Client, pool: lis
 def test_a_held_device_keeps_its_environment_and_may_get_a_comment(admin: Client, pool: list[Device]) -> None:
     Device.objects.filter(pk=pool[0].pk).update(held_by=5, idle_since=None)
     told = refused(admin, device_page(pool[0]), {"environment": "elsewhere"})
-    assert told["environment"] == ["Request 5 asked for a device of this environment: return it first."]
+    assert told["environment"] == ["Request 5 has the device, and asked for it as it is: return it first."]
     sent = {**load(admin, device_page(pool[0])), "comments": "fine"}
     assert send(admin, device_page(pool[0]), sent).status_code == 302
+
+
+def test_a_comment_that_somebody_else_wrote_since_the_page_was_opened_is_not_overwritten(
+    admin: Client, pool: list[Device]
+) -> None:
+    path = device_page(pool[0])
+    opened = load(admin, path)
+    Device.objects.filter(pk=pool[0].pk).update(comments="its fan is loud")
+    told = errors(send(admin, path, {**opened, "comments": "all is well"}))
+    assert "somebody else has changed" in told["comments"][0].lower()
+    assert Device.objects.get(pk=pool[0].pk).comments == "its fan is loud"
+    # Who changes something else has nothing to do with it, and takes nothing back.
+    assert send(admin, path, {**opened, "tags": '["hdmi"]'}).status_code == 302
+    stored = Device.objects.get(pk=pool[0].pk)
+    assert (stored.comments, stored.tags) == ("its fan is loud", ["hdmi"])
+    again = load(admin, path)
+    assert send(admin, path, {**again, "comments": "its fan is loud\r\nand hot"}).status_code == 302
 
 
 def test_a_device_at_work_keeps_its_outlet(admin: Client, pool: list[Device]) -> None:

@@ -84,13 +84,14 @@ def test_a_state_may_be_told_from_memory_until_it_is_five_seconds_old(
     for seconds, state in ((0, "new"), (3.5, "new"), (1.4, "locked_out"), (0.2, "new")):
         clock[0] += seconds
         answer = old_client.get("/api/device/device1/state/?cache=1")
+        assert answer.headers["Vary"] == "Authorization, Cookie, Origin"
         told.append((answer.json()["state"], answer.headers["Cache-Control"]))
         put("device1", state=state)
     assert told == [
-        ("ready", "public, max-age=5"),
-        ("ready", "public, max-age=1"),
-        ("ready", "public, max-age=0"),
-        ("locked_out", "public, max-age=5"),
+        ("ready", "private, max-age=5"),
+        ("ready", "private, max-age=1"),
+        ("ready", "private, max-age=0"),
+        ("locked_out", "private, max-age=5"),
     ]
 
 

@@ -125,6 +125,24 @@ def test_a_device_that_serves_another_environment_is_given_to_it(operator: Clien
     assert filed["assigned_device"] == "device1"
 
 
+def test_a_device_that_somebody_has_keeps_the_environment_that_they_asked_for(operator: Client) -> None:
+    request = post(operator, "/api/device/device1/request/", ORDER).json()["request"]["id"]
+    answer = post(operator, "/api/device/device1/set-environment/", {"environment": "staging"})
+    assert (answer.status_code, answer.json()) == (
+        409,
+        {
+            "error": "conflict",
+            "detail": f"environment: request {request} has the device, and asked for it as it is: return it first",
+            "field": "environment",
+        },
+    )
+    there = Device.objects.get(name="device1").environment
+    assert post(operator, "/api/device/device1/set-environment/", {"environment": there}).status_code == 200
+    assert post(operator, f"/api/request/{request}/return/").status_code == 204
+    answer = post(operator, "/api/device/device1/set-environment/", {"environment": "staging"})
+    assert answer.status_code == 200
+
+
 def test_a_device_is_forced_from_one_state_into_another(operator: Client) -> None:
     path = "/api/device/device1/state-change/ready/to/troubleshooting/"
     assert post(operator, path, {"reason": "smells burnt"}).json() == {}

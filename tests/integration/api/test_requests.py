@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from devices.models import Device, Journal
+from mozpool_site import clock
 from requests_app.models import Request
 from tests.integration.api.pool import post
 
@@ -63,6 +64,22 @@ def test_a_named_device_that_is_taken_gives_409_with_the_request(old_client: Cli
     assert held_by("device1") == first["id"]
 
 
+def test_an_old_client_waits_ten_minutes_for_any_device_and_its_time_counts_from_filing(
+    old_client: Client,
+) -> None:
+    request = Request.objects.get(pk=file(old_client, environment="nosuch", duration=7200)["id"])
+    assert (request.waits_until - request.created).total_seconds() == 600
+    assert (request.expires - request.created).total_seconds() == 7200
+    assert (request.duration, request.deadline) == (None, request.waits_until)
+
+
+def test_an_old_client_waits_half_a_minute_for_a_named_device_that_nobody_has(old_client: Client) -> None:
+    Device.objects.filter(name="device1").update(state="pxe_booting", idle_since=None)
+    request = Request.objects.get(pk=file(old_client, "device1")["id"])
+    assert request.state == "finding_device"
+    assert (request.waits_until - request.created).total_seconds() == 30
+
+
 def test_a_named_device_that_has_failed_fails_the_request_at_once(old_client: Client) -> None:
     request = file(old_client, "baddev")
     assert request["assigned_device"] == ""
@@ -113,6 +130,45 @@ def test_the_list_leaves_closed_requests_out_until_asked(old_client: Client) -> 
     assert [entry["id"] for entry in old_client.get("/api/request/list/").json()["requests"]] == [kept]
     everything = old_client.get("/api/request/list?include_closed").json()["requests"]
     assert [entry["id"] for entry in everything] == [kept, closed]
+
+
+def test_the_list_has_what_failed_in_the_last_day_and_nothing_older(old_client: Client) -> None:
+    numbers = [file(old_client, environment="nosuch")["id"] for _ in range(3)]
+    hours = {numbers[0]: 23, numbers[1]: 25}
+    for number, passed in hours.items():
+        ended = clock.now() - timedelta(hours=passed)
+        Request.objects.filter(pk=number).update(state="failed_device_not_found", ended=ended)
+
+    def listed(query: str = "") -> list[int]:
+        return [entry["id"] for entry in old_client.get(f"/api/request/list/{query}").json()["requests"]]
+
+    assert listed() == [numbers[0], numbers[2]]
+    assert listed("?include_closed=1") == numbers
+
+
+def test_what_is_ignored_again_and_again_is_noted_once_and_inventions_do_not_fill_the_journal(
+    old_client: Client, operator: Client
+) -> None:
+    request = file(old_client, "device1")["id"]
+    before = Journal.objects.count()
+    for _ in range(5):
+        assert post(old_client, f"/api/request/{request}/event/again/").status_code == 200
+        assert post(operator, "/api/device/device1/event/again/").status_code == 200
+    assert Journal.objects.count() == before + 2
+    for number in range(40):
+        assert post(old_client, f"/api/request/{request}/event/made-up-{number}/").status_code == 200
+        assert post(operator, f"/api/device/device1/event/made-up-{number}/").status_code == 200
+    assert Journal.objects.count() == before + 40
+    number = Device.objects.get(name="device1").pk
+    for lines in (
+        Journal.objects.filter(request_id=request, device_id=None),
+        Journal.objects.filter(device_id=number),
+    ):
+        last = lines.latest("time", "id").message
+        assert last.endswith("; more of what is ignored is left out for some minutes")
+    Journal.objects.update(time=clock.now() - timedelta(minutes=11))
+    assert post(old_client, f"/api/request/{request}/event/again/").status_code == 200
+    assert Journal.objects.count() == before + 41
 
 
 def test_a_list_entry_tells_where_the_request_stands(old_client: Client) -> None:

@@ -60,7 +60,7 @@ def test_without_waiting_the_answer_is_what_is_known_at_once(pool: Pool) -> None
 
 def test_a_named_device_that_is_taken_ends_the_request_with_status_1(pool: Pool) -> None:
     pool.put(18, held_by=4242, idle_since=None)
-    ran = pool.run("request_device", "android", "--device", "panda-0018")
+    ran = pool.run("request_device", "android", "--device", "panda-0018", "--max-wait", "0")
     request = Request.objects.get()
     assert (ran.status, ran.complaint) == (1, f"request_device: request {request.pk} is failed_device_busy")
 
@@ -106,11 +106,14 @@ def test_what_nobody_frees_in_time_is_not_waited_for(pool: Pool) -> None:
     )
 
 
-def test_a_request_that_expires_while_it_waits_is_closed_without_any_pulse(pool: Pool) -> None:
+def test_a_request_that_has_waited_long_enough_fails_without_any_pulse(pool: Pool) -> None:
     Device.objects.update(held_by=None, state="troubleshooting", deadline=None, idle_since=None)
-    ran = pool.run("request_device", "android", "--duration", "1s")
+    ran = pool.run("request_device", "android", "--max-wait", "1s")
     request = Request.objects.get()
-    assert (ran.status, ran.complaint) == (1, f"request_device: request {request.pk} is closed")
+    assert (ran.status, ran.complaint) == (
+        1,
+        f"request_device: request {request.pk} is failed_device_not_found",
+    )
 
 
 def test_a_device_is_returned_by_its_name_or_by_its_request(pool: Pool) -> None:

@@ -111,7 +111,7 @@ def test_a_request_whose_timer_crashes_is_parked_and_the_others_fire(
     pool_beats().beat(clock.now())
     poisoned.refresh_from_db()
     well.refresh_from_db()
-    assert (poisoned.counters, well.counters) == ({}, {"finding_device": 1})
+    assert (poisoned.state, well.state) == ("finding_device", "failed_device_not_found")
     assert parked("request timers") == [(str(poisoned.pk), 1, 2.0, f"{type(error).__name__}: {error}")]
 
 

@@ -1,13 +1,18 @@
 """A step is stored as a whole or not at all, stores no passing state, and calls off what its state had started."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from bmm import operations
 from bmm.models import Kind, Operation, Status
+from devices import journal
 from devices.models import Device, Journal
 from devices.models.image import SELF_TEST
+from devices.services import comments_digest, set_comments
 from lifeguard import effects
 from lifeguard.machine import device_runner
 from lifeguard.services import force_state, please
@@ -17,6 +22,7 @@ from mozpool_site.statemachine.machine import Event, Verdict
 from mozpool_site.statemachine.runner import Actor, StaleRowError
 from mozpool_site.statemachine.spec import TIMEOUT
 from tests.factories import make_device, make_image
+from tests.integration.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OPERATOR = Actor("ada", "user")
@@ -25,6 +31,47 @@ OPERATOR = Actor("ada", "user")
 def columns(device: Device) -> dict[str, object]:
     """Give every stored column of a device."""
     return dict(Device.objects.values().get(pk=device.pk))
+
+
+def test_what_waited_for_a_lock_is_noted_at_the_moment_at_which_it_happened() -> None:
+    device = make_device(image=make_image())
+    held, waiting = threading.Event(), threading.Event()
+
+    def repairs() -> None:
+        with transaction.atomic():
+            row, _ = device_runner.lock(device.pk)
+            held.set()
+            waiting.wait(10)
+            time.sleep(0.3)  # the other one is waiting for the lock by now
+            journal.append([journal.line("the first", clock.now(), device_id=row.pk)])
+
+    def comes_second() -> None:
+        held.wait(10)
+        waiting.set()
+        with transaction.atomic():
+            row, now = device_runner.lock(device.pk)
+            journal.append([journal.line("the second", now, device_id=row.pk)])
+
+    in_threads(2, lambda number: (repairs, comes_second)[number]())
+    lines = Journal.objects.filter(device_id=device.pk).order_by("time", "id")
+    assert [line.message for line in lines] == ["the first", "the second"]
+
+
+def test_many_who_note_something_at_once_overwrite_nobody() -> None:
+    device = make_device(comments="old")
+    seen = comments_digest("old")
+
+    def notes(number: int) -> bool:
+        try:
+            set_comments(device.pk, f"from {number}", by=OPERATOR, seen=seen)
+        except ConflictError:
+            return False
+        return True
+
+    done = in_threads(6, notes)
+    device.refresh_from_db()
+    assert done.count(True) == 1
+    assert device.comments == f"from {done.index(True)}"
 
 
 def test_a_crash_in_the_middle_of_a_step_leaves_the_old_row_and_nothing_else(

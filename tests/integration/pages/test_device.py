@@ -233,7 +233,7 @@ def test_comments_are_stored_unless_somebody_was_quicker(ada: Client, device: De
     assert "<script>alert" not in html
     late = ada.post(f"{path}comments/", {"comments": "all is well", "seen": seen})
     assert late.status_code == 409
-    assert "somebody has changed the comments" in late.content.decode()
+    assert "somebody else has changed what is noted here" in late.content.decode()
     device.refresh_from_db()
     assert device.comments == "its cable is loose\n<script>alert(1)</script>"
 

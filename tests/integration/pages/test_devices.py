@@ -157,7 +157,7 @@ def test_a_comment_that_somebody_else_has_changed_meanwhile_is_not_overwritten()
     Device.objects.filter(pk=device.pk).update(comments="theirs")
     response = edit(client, device.name, comments="mine", was=was)
     assert response.status_code == 409
-    assert "somebody has changed the comment" in response.content.decode()
+    assert "somebody else has changed what is noted here" in response.content.decode()
     device.refresh_from_db()
     assert device.comments == "theirs"
 

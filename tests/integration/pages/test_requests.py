@@ -116,7 +116,8 @@ def test_a_first_request_is_filed_by_the_form_and_its_page_shows_it(alice: Clien
     assert (response.status_code, response["Location"]) == (302, f"/requests/{request.pk}/")
     assert (request.owner, request.assignee, request.priority) == ("alice", "alice", -1)
     assert json.loads(request.boot_config) == {"b2gbase": "http://127.0.0.1/x"}
-    assert request.expires - request.created == timedelta(seconds=5400)
+    assert request.duration == 5400
+    assert request.waits_until - request.created == timedelta(days=1)
     shown = page(alice, f"/requests/{request.pk}/")
     assert f'data-copy="{device.fqdn}"' in shown
     assert "http://127.0.0.1/x" in shown

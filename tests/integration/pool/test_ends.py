@@ -158,7 +158,7 @@ def test_a_request_whose_device_left_ready_unheard_is_pending_again_by_the_pulse
 
 
 def test_a_waiting_request_gives_up_after_its_patience_and_says_so() -> None:
-    request = make_request(make_image(), deadline=clock.now(), counters={"finding_device": 60})
+    request = make_request(make_image(), deadline=clock.now())
     beat()
     assert state(request) == "failed_device_not_found"
 

@@ -91,7 +91,7 @@ def test_a_storm_of_returns_serves_those_who_wait_and_leaves_no_device_idle() ->
 def test_of_many_who_ask_for_the_same_device_one_gets_it_and_the_others_are_told_at_once() -> None:
     image = make_image()
     device = make_device(image=image)
-    requests = in_threads(12, lambda _: file_order(image, device=device))
+    requests = in_threads(12, lambda _: file_order(image, device=device, max_wait=0))
     states = Counter(Request.objects.values_list("state", flat=True))
     assert states == {"pending": 1, "failed_device_busy": 11}
     assert {request.state for request in requests} == {"pending", "failed_device_busy"}

@@ -1,6 +1,7 @@
 """Stories of looking after requests by the v2 API: lists, one, its journal, renewing and giving back."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from devices.journal import append, line
-from devices.models import Device
+from devices.models import Device, Journal
 from mozpool_site import clock
+from requests_app.api.v2 import events as streams
 from requests_app.models import Request
 from requests_app.snapshot import stock
 from requests_app.waiting.history import history
@@ -179,6 +181,31 @@ def test_without_a_server_that_can_wait_streams_end_and_long_polls_answer_at_onc
     text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
     assert text.count("event: state\n") == text.count("event: journal\n") == 1
     assert alice.get(f"{PATH}{request.pk}/?wait=60").json()["state"] == "finding_device"
+
+
+def test_who_has_missed_too_much_is_told_so_and_gets_the_newest_lines(
+    alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MOST_MISSED", 3)
+    request, other = make_request(make_image()), make_request(make_image("b2g"))
+    for number in range(5):
+        append([line(f"line {number}", clock.now(), request_id=request.pk)])
+        append([line("another's", clock.now(), request_id=other.pk)])
+    lines = list(Journal.objects.filter(request_id=request.pk).order_by("pk").values_list("pk", flat=True))
+
+    def told(path: str, after: int) -> str:
+        answer = alice.get(path, headers={"Last-Event-ID": str(after)})
+        return b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+
+    for path in (f"{PATH}{request.pk}/events/", f"/api/v2/events/?request={request.pk}"):
+        text = told(path, 0)
+        until = lines[2] - 1
+        assert f'id: {until}\nevent: missed\ndata: {{"until":{until}}}\n\n' in text
+        assert re.findall(r"line \d", text) == ["line 2", "line 3", "line 4"]
+        text = told(path, lines[2])
+        assert "missed" not in text
+        assert re.findall(r"line \d", text) == ["line 3", "line 4"]
+    assert told("/api/v2/events/", 0).count("event: journal") == 3
 
 
 def test_a_page_costs_the_same_queries_however_many_requests_wait(alice: Client) -> None:

@@ -5,8 +5,8 @@ import pytest
 from mozpool_site.statemachine.graph import edges
 from requests_app.states import ENDED_STATES, LIVE_STATES, REQUEST
 
-TIMEOUTS = {
-    "finding_device": 10,
+TIMEOUTS: dict[str, float | str | None] = {
+    "finding_device": "search_seconds",
     "pending": "device_patience",
     "ready": None,
     "closed": None,
@@ -40,6 +40,6 @@ def test_whatever_ends_a_request_lets_go_of_its_device() -> None:
     assert {REQUEST[name].writes for name in ENDED_STATES} == {("release",)}
 
 
-def test_whoever_looks_for_another_device_lets_go_of_the_first() -> None:
+def test_whoever_looks_for_another_device_lets_go_of_the_first_and_has_the_rest_of_its_time() -> None:
     back = [edge for edge in edges(REQUEST) if edge.target == "finding_device" and edge.state == "pending"]
-    assert {edge.writes for edge in back} == {("release",)}
+    assert {edge.writes for edge in back} == {("release", "search_on")}

@@ -1,7 +1,6 @@
 """The life of a request: found at once or late, prepared, handed over, returned; and every way in which it fails."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -33,17 +32,13 @@ def test_an_ended_request_hears_nothing_more(state: str) -> None:
     assert request(state).happens(*[event for event in REQUEST.events() if event != "timeout"]).states == []
 
 
-SEARCHES = [
-    ({"named": False, "search_limit": 60}, 60, "failed_device_not_found"),
-    ({"named": True, "search_limit": 2}, 2, "failed_device_busy"),
-]
-
-
-@pytest.mark.parametrize(("facts", "limit", "failed"), SEARCHES)
-def test_a_search_in_vain_ends_after_its_limit(facts: dict[str, Any], limit: int, failed: str) -> None:
-    life = request(**facts).waits(limit)
-    assert life.states == ["finding_device"] * limit
-    assert life.waits().state == failed
+@pytest.mark.parametrize(
+    ("named", "failed"), [(False, "failed_device_not_found"), (True, "failed_device_busy")]
+)
+def test_a_search_in_vain_ends_when_its_time_is_over_and_is_one_step(named: bool, failed: str) -> None:
+    life = request(named=named, search_seconds=7200)
+    assert life.happens("timeout", after=7199).states == []
+    assert life.waits().states == [failed]
 
 
 def test_a_named_device_that_fails_meanwhile_ends_the_search() -> None:
@@ -63,7 +58,7 @@ def test_any_device_may_fail_ten_times_before_the_request_does() -> None:
         life.happens("matched", "device_settled")
         assert life.state == "finding_device"
     assert life.happens("matched", "device_settled").state == "failed_bad_device"
-    assert life.writes.count("release") == 11
+    assert (life.writes.count("release"), life.writes.count("search_on")) == (11, 10)
 
 
 def test_a_named_device_that_fails_fails_the_request() -> None:
@@ -114,7 +109,7 @@ def test_a_named_device_that_took_longer_than_it_can_take_is_given_up() -> None:
 @pytest.mark.parametrize("answer", ["away", "under_repair"])
 def test_a_device_that_is_taken_away_while_it_is_prepared_is_replaced_at_once(answer: str) -> None:
     life = request("pending", device_answer=answer).happens("device_settled")
-    assert (life.state, life.writes) == ("finding_device", ["release"])
+    assert (life.state, life.writes) == ("finding_device", ["release", "search_on"])
 
 
 def test_a_named_device_that_is_taken_away_fails_and_one_under_repair_is_waited_for() -> None:
@@ -148,7 +143,8 @@ def test_another_task_of_a_device_that_is_prepared_has_its_own_time() -> None:
 
 def test_a_rack_that_is_down_sends_a_request_for_any_device_elsewhere_and_counts_nothing() -> None:
     life = request("pending").happens("device_out_of_reach")
-    assert (life.state, life.writes, life.snapshot.counters) == ("finding_device", ["release"], {})
+    assert (life.state, life.snapshot.counters) == ("finding_device", {})
+    assert life.writes == ["release", "search_on"]
     assert request("pending", named=True).happens("device_out_of_reach").state == "pending"
 
 

@@ -49,14 +49,19 @@ class Context:
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # generic in the latest click only
-    """A duration: 90s, 45m, 2h30m, 1d."""
+    """A duration: 90s, 45m, 2h30m, 1d; perhaps 0."""
 
     name = "duration"
+
+    def __init__(self, *, or_zero: bool = False) -> None:
+        self._or_zero = or_zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Give whole seconds."""
         if isinstance(value, int):
             return value
+        if self._or_zero and value.strip() == "0":
+            return 0
         try:
             return parse_duration(value)
         except ValueError as error:
@@ -97,6 +102,12 @@ def wishes(command: F) -> F:
                 type=KeyValue(),
                 multiple=True,
                 help="A value that the image needs, such as b2gbase=URL; may be repeated.",
+            ),
+            click.option(
+                "--max-wait",
+                type=Duration(or_zero=True),
+                metavar="DURATION",
+                help="How long it waits for a device that is free; 0: now or never (default: a day).",
             ),
             click.option("--assignee", metavar="NAME", help="Who uses it, as others see it (default: you)."),
             click.option(

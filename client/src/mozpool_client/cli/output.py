@@ -134,6 +134,8 @@ def why(request: Request) -> str:
         words.append(f"place {waiting.place}")
     if waiting.estimate_seconds is not None:
         words.append(f"about {format_duration(waiting.estimate_seconds)}")
+    if request.waits_until is not None:
+        words.append(f"waits until {local(request.waits_until)}")
     return ", ".join(words)
 
 

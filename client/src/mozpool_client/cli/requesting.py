@@ -14,14 +14,17 @@ from mozpool_client.cli.signals import signals_raised
 from mozpool_client.durations import format_duration
 from mozpool_client.errors import RequestEnded
 from mozpool_client.models import Request
-from mozpool_client.plans import Order
+from mozpool_client.plans import Order, wait_for
 
 
 @click.command()
 @click.argument("image")
 @wishes
 @click.option(
-    "--duration", type=Duration(), metavar="DURATION", help="How long you want it: 45m, 2h30m (default: 1h)."
+    "--duration",
+    type=Duration(),
+    metavar="DURATION",
+    help="How long you want it, once it is ready: 45m, 2h30m (default: 1h).",
 )
 @click.option("--wait", is_flag=True, help="Wait until the device is ready.")
 @click.option(
@@ -40,6 +43,7 @@ def request(
     duration: int | None,
     wait: bool,
     timeout: int | None,
+    max_wait: int | None,
     as_json: bool,
     **wanted: Any,
 ) -> None:
@@ -48,7 +52,14 @@ def request(
         raise click.UsageError("--timeout is for --wait")
     seconds = duration or context.config.duration or DEFAULT_REQUEST_SECONDS
     with context.pool() as pool:
-        found = pool.file(Order(image, boot_config=dict(values), duration=seconds, **wanted))
+        order = Order(
+            image,
+            boot_config=dict(values),
+            duration=seconds,
+            max_wait=wait_for(timeout, max_wait),
+            **wanted,
+        )
+        found = pool.file(order)
         if wait:
             try:
                 with signals_raised(), Progress() as progress:
@@ -91,7 +102,7 @@ def list_(
             entry.image,
             _device_name(entry),
             entry.assignee,
-            "" if entry.has_ended else format_duration(entry.seconds_left),
+            _left(entry, "", ""),
             why(entry),
         ]
         for entry in found
@@ -112,7 +123,10 @@ def show(context: Context, /, request_id: int, as_json: bool) -> None:
 @click.command()
 @click.argument("request_id", metavar="REQUEST", type=click.IntRange(1))
 @click.option(
-    "--duration", type=Duration(), metavar="DURATION", help="Time left, counted from now (default: 1h)."
+    "--duration",
+    type=Duration(),
+    metavar="DURATION",
+    help="Time left, counted from now, or from when it is ready (default: 1h).",
 )
 @json_option
 @click.pass_obj
@@ -124,7 +138,7 @@ def renew(context: Context, /, request_id: int, duration: int | None, as_json: b
     if as_json:
         show_json(found.raw)
     else:
-        out().print(f"request {found.id} has {format_duration(found.seconds_left)} left")
+        out().print(f"request {found.id} has {_left(found)}")
 
 
 @click.command("return")
@@ -165,7 +179,7 @@ def _show_one(request: Request, *, as_json: bool) -> None:
             "had": "" if device else (request.last_device or ""),
             "assignee": request.assignee,
             "owner": request.owner,
-            "left": "" if request.has_ended else format_duration(request.seconds_left),
+            "left": _left(request, ""),
             "expires": "" if request.has_ended else local(request.expires),
             "filed": local(request.created),
             "ready since": local(request.ready_at),
@@ -173,6 +187,13 @@ def _show_one(request: Request, *, as_json: bool) -> None:
             "url": request.url,
         }
     )
+
+
+def _left(request: Request, running: str = " left", ahead: str = " from when it is ready") -> str:
+    """Write the time that a request has; nothing of one that has ended."""
+    if request.has_ended:
+        return ""
+    return format_duration(request.seconds_left) + (running if request.expires else ahead)
 
 
 def _device_name(request: Request) -> str:

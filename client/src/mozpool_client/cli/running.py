@@ -15,7 +15,7 @@ from mozpool_client.cli.output import err
 from mozpool_client.cli.progress import Progress
 from mozpool_client.cli.session import NOT_EXECUTABLE, NOT_FOUND, Rules, Session
 from mozpool_client.models import Request
-from mozpool_client.plans import Order
+from mozpool_client.plans import Order, wait_for
 
 # A device is free again this long after whatever held it has died without a word.
 _HOLD_SECONDS = 600
@@ -37,7 +37,7 @@ _GRACE_SECONDS = 5
     "--timeout",
     type=Duration(),
     metavar="DURATION",
-    help="Give up when no device is ready by then (default: never).",
+    help="Give up when no device is ready by then (default: when --max-wait is over).",
 )
 @click.option(
     "--grace",
@@ -61,6 +61,7 @@ def run(
     values: Sequence[tuple[str, str]],
     duration: int,
     timeout: int | None,
+    max_wait: int | None,
     grace: int,
     abort_on_loss: bool,
     quiet: bool,
@@ -77,7 +78,13 @@ def run(
     """
     if (status := _unstartable(command[0])) is not None:
         return status
-    order = Order(image, boot_config=dict(values), duration=duration, **wanted)
+    order = Order(
+        image,
+        boot_config=dict(values),
+        duration=duration,
+        max_wait=wait_for(timeout, max_wait),
+        **wanted,
+    )
     with context.pool() as pool, Progress(quiet=quiet) as progress:
         session = Session(pool, order, Rules(timeout, grace, abort_on_loss), progress.show, progress.warn)
 

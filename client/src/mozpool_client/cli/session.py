@@ -216,8 +216,9 @@ class Session:
             request = self._keeper.request
             if request is not None:
                 self._warn(
-                    f"request {request.id} could not be given back ({error}); it ends by itself, at "
-                    f"{local(request.expires)} or sooner: mozpool return {request.id}"
+                    f"request {request.id} could not be given back ({error}); it ends by itself"
+                    f"{f', at {local(request.expires)} or sooner' if request.expires else ' some day'}: "
+                    f"mozpool return {request.id}"
                 )
 
 
