@@ -19,13 +19,21 @@ Send = Callable[[Message], Awaitable[None]]
 # A WSGI application: environment and start_response in, chunks of the body out (PEP 3333).
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
-# Bytes of a body that the application may see; its own limit (DATA_UPLOAD_MAX_MEMORY_SIZE) is far below.
-_MOST_BODY = 1 << 20
+# Bytes of a body that the application may see: one more than it allows (DATA_UPLOAD_MAX_MEMORY_SIZE), so that it
+# refuses what is longer; and what a form with a file may have, which only the administration takes.
+_MOST_BODY = (64 << 10) + 1
+_MOST_UPLOAD = 1 << 20
+_UPLOADS = b"/admin/"
+# Bytes of all bodies that a process keeps while they come, before a thread is free for them.
+_MOST_IN_ALL = 32 << 20
 # A sender who is over that is listened to for so much longer, or a reset would swallow the answer.
 _MOST_SWALLOWED = 32 << 20
 _BODY_SECONDS = 30.0
 _TOO_SLOW = b'{"error": "timeout", "detail": "the body did not come within 30 s", "field": "body"}'
-_TOO_SLOW_HEADERS = [(b"content-type", b"application/json; charset=utf-8"), (b"connection", b"close")]
+_TOO_MUCH = (
+    b'{"error": "unavailable", "detail": "too much is being sent at once; try again", "field": "body"}'
+)
+_REFUSED_HEADERS = [(b"content-type", b"application/json; charset=utf-8"), (b"connection", b"close")]
 _SAME_FOR_ALL: dict[str, Any] = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -36,32 +44,55 @@ _SAME_FOR_ALL: dict[str, Any] = {
 }
 
 
+class _TooMuchError(Exception):
+    """All bodies together are more than this process keeps."""
+
+
 class Bridge:
     """An ASGI application that serves a WSGI one with so many threads; further calls wait for their turn."""
 
     def __init__(self, application: Wsgi, threads: int) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="web")
+        self._kept = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call of HTTP."""
-        body = b""
-        if scope["method"] not in ("GET", "HEAD") or _has_body(scope):
-            try:
+        body = bytearray()
+        try:
+            if scope["method"] not in ("GET", "HEAD") or _has_body(scope):
                 # Not wait_for: in Python 3.11 it may forget that it was cancelled.
                 async with asyncio.timeout(_BODY_SECONDS):
-                    received = await _body(receive)
-            except TimeoutError:
-                await send({"type": "http.response.start", "status": 408, "headers": _TOO_SLOW_HEADERS})
-                await send({"type": "http.response.body", "body": _TOO_SLOW})
-                return
-            if received is None:
-                return
-            body = received
-        loop = asyncio.get_running_loop()
-        status, headers, content = await loop.run_in_executor(self._pool, self._serve, environ(scope, body))
+                    if not await self._take(body, _most(scope), receive):
+                        return
+            loop = asyncio.get_running_loop()
+            variables = environ(scope, bytes(body))
+            status, headers, content = await loop.run_in_executor(self._pool, self._serve, variables)
+        except TimeoutError:
+            status, headers, content = 408, _REFUSED_HEADERS, _TOO_SLOW
+        except _TooMuchError:
+            status, headers, content = 503, [*_REFUSED_HEADERS, (b"retry-after", b"2")], _TOO_MUCH
+        finally:
+            self._kept -= len(body)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+    async def _take(self, body: bytearray, most: int, receive: Receive) -> bool:
+        """Read a body, and forget what is beyond our limits; False when the sender went away."""
+        swallowed = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return False
+            chunk = message.get("body", b"")
+            kept = chunk[: most - len(body)]
+            if self._kept + len(kept) > _MOST_IN_ALL:
+                raise _TooMuchError
+            self._kept += len(kept)
+            body += kept
+            swallowed += len(chunk) - len(kept)
+            if not message.get("more_body", False) or swallowed > _MOST_SWALLOWED:
+                return True
 
     def _serve(self, variables: dict[str, Any]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Call the application, in a thread."""
@@ -119,16 +150,7 @@ def _has_body(scope: Scope) -> bool:
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """Read a body, and forget what is beyond our limits; None when the sender went away."""
-    kept, swallowed = bytearray(), 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        chunk = message.get("body", b"")
-        room = _MOST_BODY - len(kept)
-        kept += chunk[:room]
-        swallowed += len(chunk[room:])
-        if not message.get("more_body", False) or swallowed > _MOST_SWALLOWED:
-            return bytes(kept)
+def _most(scope: Scope) -> int:
+    form = (b"content-type", b"multipart/form-data")
+    uploads = any((name, value.partition(b";")[0].strip()) == form for name, value in scope["headers"])
+    return _MOST_UPLOAD if uploads and scope["raw_path"].startswith(_UPLOADS) else _MOST_BODY

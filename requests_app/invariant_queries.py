@@ -23,6 +23,8 @@ from django.db.models.functions import Cast, Coalesce
 from bmm.models import OPEN, Operation, Status
 from devices.models import Device, DeviceKind, Journal, PowerController, Rack
 from lifeguard.states import DEVICE
+from mozpool_site.pulse.models import Parked
+from mozpool_site.pulse.parking import FORGET_AFTER
 from mozpool_site.statemachine.spec import REPEATS, Goto, Spec, unfold
 from requests_app.models import PoolLease, Request
 from requests_app.planning.pool import ANY
@@ -261,6 +263,11 @@ def impatient(_: datetime) -> QuerySet[Request]:
 def pool_unattended(now: datetime) -> QuerySet[PoolLease]:
     """The pool's lease, when whoever held it has long stopped renewing it."""
     return PoolLease.objects.filter(until__lt=now - LATE)
+
+
+def parked_and_forgotten(now: datetime) -> QuerySet[Parked]:
+    """What was parked, and that nobody has tried again or forgotten since."""
+    return Parked.objects.filter(until__lt=now - FORGET_AFTER - LATE)
 
 
 def _held() -> QuerySet[Device]:

@@ -182,6 +182,12 @@ CHECKS = (
         ("name", "owner"),
         "lease {name} of {owner} is long over: is any pulse up?",
     ),
+    Check(
+        "I12",
+        queries.parked_and_forgotten,
+        ("loop", "key", "error"),
+        "{loop} {key} was parked ({error}) and never tried again: is any pulse up?",
+    ),
 )
 
 # What the database itself must refuse: column, and the rule that rests on it.

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from bmm.deadline import Deadline
 from bmm.errors import Misconfigured, OutOfTime
 
+# Our own environment holds the site's secrets: of it, programs get what finds their files and tells the time.
+_INHERITED = ("PATH", "LANG", "HOME", "TZ")
 # What a program says of its failure goes into a journal line.
 _LONGEST_WORDS = 200
 
@@ -31,7 +33,8 @@ def run(arguments: Sequence[str], deadline: Deadline, secrets: Mapping[str, str]
     """
     name = arguments[0]
     seconds = deadline.check(f"running {name}")
-    environment = {**os.environ, "LC_ALL": "C", **(secrets or {})}
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment = {**inherited, "LC_ALL": "C", **(secrets or {})}
     try:
         # A session of its own, so that what the program has started ends with it.
         process = subprocess.Popen(

@@ -99,6 +99,15 @@ NO_PULSE = Kind(
     "No pulse holds the pool's lease: requests neither expire nor get devices, webhooks are not sent. Start `manage.py "
     "pulse` on an imaging server.",
 )
+PARKED = Kind(
+    "parked",
+    "What the pulse can't deal with",
+    Urgency.NOW,
+    "It fails again and again, or somebody keeps it locked: it is passed over for a while each time, and all else goes "
+    "on. The log of the pulse says more.",
+    least=Role.OPERATOR,
+    more="/admin/pulse/parked/",
+)
 CLOCK = Kind(
     "clock",
     "A clock is wrong",
@@ -185,6 +194,6 @@ OUT = Kind(
 )  # fmt: skip
 # In the order of the page: by urgency, and what explains other findings before those.
 KINDS = (
-    NO_PULSE, CLOCK, RACK_SILENT, CONTROLLER, HAND_TASK, IMAGE, FAILED, WAITING, FLAPPING, WEBHOOK, EXPIRING,
+    NO_PULSE, PARKED, CLOCK, RACK_SILENT, CONTROLLER, HAND_TASK, IMAGE, FAILED, WAITING, FLAPPING, WEBHOOK, EXPIRING,
     QUARANTINED, OUT,
 )  # fmt: skip

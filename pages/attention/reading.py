@@ -13,6 +13,7 @@ from django.utils import timezone
 from devices.models import Device
 from mozpool_site import clock
 from mozpool_site.api.access import Caller
+from mozpool_site.pulse.parking import parked
 from pages.attention import rules, selecting
 from pages.attention.findings import CLOCK, KINDS, Finding, Group
 from requests_app.memory import Memory
@@ -38,6 +39,7 @@ _CONTROLLER = (
 )  # fmt: skip
 _HAND_TASK = ("pk", "device__name", "controller__name", "outlet", "kind", "asked_by", "asked_at")
 _WEBHOOK = ("pk", "request_id", "dead_since", "dead_reason")
+_PARKED = ("loop", "key", "times", "error", "first")
 _RACK = ("name", "imaging_server", "pulse_seen", "unheard", "overdue")
 
 
@@ -70,6 +72,7 @@ def _read(_: datetime) -> Attention:
 def _findings(now: datetime) -> Iterator[Finding]:
     """Read the rows and judge them: nine queries."""
     yield from map(rules.of_lease, selecting.lost_lease(now).values("owner", "until"))
+    yield from map(rules.of_parked, parked(now).order_by("first").values(*_PARKED)[:SHOWN])
     yield from (rules.of_rack(row, now) for row in _racks(now))
     controllers = selecting.controllers(now).annotate(hanging=Count("devices")).order_by("name")
     yield from (rules.of_controller(row, now) for row in controllers.values(*_CONTROLLER)[:SHOWN])

@@ -33,6 +33,13 @@ def of_lease(row: Row) -> Finding:
     return Finding(kinds.NO_PULSE, "The pool", "", f"No pulse holds its lease. {held}", row["until"])
 
 
+def of_parked(row: Row) -> Finding:
+    """Something that a loop of the pulse passes over, since it fails."""
+    subject = f"{row['loop']} {row['key']}".rstrip()
+    why = f"Failed {row['times']} time{'s' if row['times'] > 1 else ''}: {row['error']}"
+    return Finding(kinds.PARKED, subject, "", why[:_SENTENCE], row["first"])
+
+
 def of_clocks(ours: datetime, theirs: datetime) -> Iterator[Finding]:
     """Our clock and the database's, read at once."""
     apart = ours - theirs

@@ -18,6 +18,7 @@ from devices.models.rack import pulse_silent
 from lifeguard.models import Install
 from lifeguard.quarantine import QUARANTINED
 from lifeguard.states import DEVICE, EVIDENCE_FOR
+from mozpool_site.pulse.parking import parked
 from pages.attention import findings as kinds
 from requests_app.models import PoolLease, Request
 from requests_app.webhooks.models import Webhook
@@ -156,6 +157,7 @@ def lost_lease(now: datetime) -> QuerySet[PoolLease]:
 # What counts as a finding of each kind that rows tell.
 SELECTIONS: Mapping[kinds.Kind, Callable[[datetime], QuerySet[Any]]] = {
     kinds.NO_PULSE: lost_lease,
+    kinds.PARKED: parked,
     kinds.RACK_SILENT: racks,
     kinds.CONTROLLER: controllers,
     kinds.HAND_TASK: hand_tasks,

@@ -14,6 +14,7 @@ from bmm.operations import claim, queue_question
 from devices.models import Device, Journal, PowerController
 from lifeguard.services import force_state
 from mozpool_site import clock
+from mozpool_site.pulse.models import Parked
 from mozpool_site.statemachine.runner import Actor
 from requests_app.invariants import CHECKS, findings
 from requests_app.models import PoolLease, Request
@@ -321,6 +322,20 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
         "I12",
         "pool lease",
         "lease pool of host:1:abc:2 is long over",
+    ),
+    "something is parked for ever": (
+        lambda _: Parked.objects.create(
+            loop="timers",
+            key="7",
+            times=3,
+            error="ValueError",
+            first=clock.now(),
+            last=clock.now(),
+            until=clock.now() - 2 * AGO,
+        ),
+        "I12",
+        "parked row",
+        "timers 7 was parked (ValueError) and never tried again",
     ),
 }
 

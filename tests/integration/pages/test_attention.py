@@ -16,6 +16,7 @@ from devices.models import Device, Image, PowerController, Rack
 from lifeguard.models import Install
 from mozpool_site.access.roles import Role
 from mozpool_site.api.access import Caller
+from mozpool_site.pulse.models import Parked
 from pages.attention import count, forget
 from pages.attention.findings import KINDS
 from pages.attention.reading import SHOWN, attention
@@ -177,6 +178,15 @@ def test_a_pool_that_no_pulse_looks_after_is_the_first_finding() -> None:
     assert list(found()) == ["no_pulse", "failed"]
 
 
+def test_what_the_pulse_cannot_deal_with_is_shown_to_operators_until_it_is_forgotten() -> None:
+    now = timezone.now()
+    row = {"times": 3, "error": "ValueError: no case for it", "first": ago(minutes=1), "last": now}
+    Parked.objects.create(loop="timers", key="7", until=now + timedelta(seconds=8), **row)
+    Parked.objects.create(loop="expiry", key="9", until=ago(minutes=3), **row)
+    assert found(OPERATOR) == {"parked": ["timers 7"]}
+    assert "Failed 3 times: ValueError: no case for it" in browser().get("/attention/").content.decode()
+
+
 def test_webhooks_that_were_given_up_are_shown_to_admins_alone(image: Image) -> None:
     over = make_request(image, state="closed", ended=timezone.now())
     dead = Webhook.objects.create(
@@ -259,6 +269,12 @@ def full_pool(image: Image, number: int) -> None:
     """Give a pool a finding of each kind, and so many of most."""
     now = timezone.now()
     PoolLease.objects.update_or_create(name="pool", defaults={"until": ago(minutes=1)})
+    Parked.objects.bulk_create(
+        Parked(
+            loop="timers", key=f"{now:%f}{place}", times=1, until=now, error="no case", first=now, last=now
+        )
+        for place in range(number)
+    )
     for name in (f"r{place}" for place in range(number)):
         rack = make_rack(name, pulse_seen=ago(minutes=1))
         make_controller(rack=rack, last_error="no answer", last_error_at=now)

@@ -97,9 +97,59 @@ def test_a_body_in_parts_is_put_together_and_the_call_is_ended() -> None:
     assert (told[0]["status"], told[1]["body"], Chunks.closed) == (200, b"POST one two", True)
 
 
-def test_of_an_endless_body_a_megabyte_is_kept() -> None:
+def test_of_an_endless_body_one_byte_more_is_kept_than_is_allowed() -> None:
     told = call(scope(method="POST"), *[part(b"x" * 4_000_000, more=True)] * 9)
-    assert len(told[1]["body"]) == len(b"POST ") + (1 << 20)
+    assert len(told[1]["body"]) == len(b"POST ") + 65_537
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "most"),
+    [
+        (b"/admin/inventory/", b"multipart/form-data; boundary=x", 1 << 20),
+        (b"/admin/inventory/", b"application/x-www-form-urlencoded", 65_537),
+        (b"/api/v2/requests/", b"multipart/form-data; boundary=x", 65_537),
+    ],
+)
+def test_only_a_file_for_the_administration_may_be_longer(path: bytes, kind: bytes, most: int) -> None:
+    called = scope((b"content-type", kind), method="POST", path=path)
+    told = call(called, part(b"x" * 2_000_000))
+    assert len(told[1]["body"]) == len(b"POST ") + most
+
+
+def test_bodies_that_are_too_much_together_are_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "_MOST_IN_ALL", 100_000)
+    told = call(scope(method="POST"), part(b"x" * 60_000))
+    assert told[0]["status"] == 200
+    both = bridge.Bridge(echo, 1)
+    statuses: list[int] = []
+
+    async def one(body: bytes, have: asyncio.Event, go: asyncio.Event) -> None:
+        messages = [part(body, more=True), part(b"")]
+
+        async def receive() -> Message:
+            if len(messages) == 1:
+                have.set()
+                await go.wait()
+            return messages.pop(0)
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await both(scope(method="POST"), receive, send)
+
+    async def all_of_them() -> None:
+        have, go = asyncio.Event(), asyncio.Event()
+        first = asyncio.create_task(one(b"x" * 60_000, have, go))
+        await have.wait()
+        await one(b"x" * 60_000, asyncio.Event(), go)
+        go.set()
+        await first
+        # What was kept is kept no longer.
+        await one(b"x" * 60_000, asyncio.Event(), go)
+
+    asyncio.run(all_of_them())
+    assert statuses == [503, 200, 200]
 
 
 def test_a_sender_who_goes_away_gets_no_answer() -> None:

@@ -229,6 +229,18 @@ def test_only_what_the_installation_allows_can_be_chosen(shelf: Path) -> None:
         driver_for("command", "localhost", command="/bin/sh")
 
 
+def test_a_program_learns_nothing_of_our_own_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOZPOOL_SECRET_KEY", "hush")
+    monkeypatch.setenv("TZ", "UTC")
+    told = program.run([script(tmp_path, "tell", "env")], Deadline.after(5), {"IPMI_PASSWORD": "own"}).out
+    names = {line.partition("=")[0] for line in told.splitlines()}
+    assert {"PATH", "TZ", "LC_ALL", "IPMI_PASSWORD"} <= names
+    # The shell adds some of its own.
+    assert names <= {"PATH", "LANG", "HOME", "TZ", "LC_ALL", "IPMI_PASSWORD", "PWD", "SHLVL", "_", "OLDPWD"}
+
+
 def test_a_program_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
     hang = script(tmp_path, "hang", f"sleep 60 & echo $! >{tmp_path}/child; wait")
     began = time.monotonic()
