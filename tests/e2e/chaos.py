@@ -4,12 +4,15 @@ A fault is done by the test's main thread, since processes die with the thread t
 measured at once, and may leave something to be measured when all is over.
 """
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from simlab.pool import Pool
+from tests.bench.child import Child
 from tests.e2e.clients import Clients
 from tests.e2e.http_calls import percentile
 from tests.e2e.observer import Observer
@@ -31,6 +34,13 @@ _LONGEST_WAIT = (
     "SELECT MAX(TIMESTAMPDIFF(MICROSECOND, not_before, begun)) / 1e6 FROM bmm_operation"  # noqa: S608 - the same
     " WHERE not_before BETWEEN %s AND %s AND begun IS NOT NULL" + _UNTOUCHED
 )
+# Rows of each kind that are in use, in the order in which the product locks them.
+_WORKED_WITH = {
+    "requests_app_request": "ended IS NULL",
+    "devices_device": "held_by IS NOT NULL",
+    "devices_powercontroller": "TRUE",
+    "bmm_operation": "status IN ('queued', 'running')",
+}
 # What a supervisor such as systemd waits before it starts a process again.
 RESTART_SECONDS = 0.5
 _OUTAGE_SECONDS = 4.0
@@ -128,6 +138,28 @@ class Chaos:
         time.sleep(RESTART_SECONDS)
         self.pool.start_web()
         self._answered_again("web killed", began, 15)
+
+    def lock_rows(self) -> None:
+        """Have a client lock rows of each kind that somebody works with, and stop it in its transaction."""
+        with Child.with_django("stuck_row", self.pool.variables, self.pool.folder / "locker.log") as client:
+            locked = {}
+            for table, those in _WORKED_WITH.items():
+                found = self.observer.ask(f"SELECT id FROM {table} WHERE {those} ORDER BY RAND() LIMIT 1")  # noqa: S608 - constants
+                for (pk,) in found:
+                    locked[table] = pk
+                    client.told(lock=table, pk=pk)
+            os.kill(client.pid, signal.SIGSTOP)
+            began = time.monotonic()
+            while time.monotonic() < began + 60 and not all(
+                self._is_free(table, pk) for table, pk in locked.items()
+            ):
+                time.sleep(0.2)
+            told = f"{len(locked)} rows locked by a client that hangs: all free again"
+            self._note("rows locked", told, time.monotonic() - began, 30)
+            os.kill(client.pid, signal.SIGKILL)
+
+    def _is_free(self, table: str, pk: object) -> bool:
+        return bool(self.observer.ask(f"SELECT id FROM {table} WHERE id = %s FOR UPDATE SKIP LOCKED", pk))  # noqa: S608 - constants
 
     def flush_broker(self) -> None:
         """Forget every message that waits."""

@@ -34,6 +34,7 @@ def faults(chaos: Chaos) -> list[Callable[[], None]]:
         chaos.freeze_broker,
         chaos.restart_database,
         chaos.kill_database,
+        chaos.lock_rows,
     ]
     random.Random(SEED).shuffle(chosen)
     return chosen
