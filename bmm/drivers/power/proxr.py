@@ -44,7 +44,7 @@ class ProXRDriver(PowerDriver):
         ),
     )
     rest_seconds = 1.1  # the board wants 1 s, counted from when it sees the close, not from when we send it
-    connect_seconds = 2.0
+    connect_seconds = 1.5
     _wire: Wire | None = None
     _first_try = True
 
