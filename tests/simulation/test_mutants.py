@@ -88,7 +88,7 @@ def test_a_fault_that_is_repeated_without_a_bound_is_found_by_the_proof(fault: s
     assert any("nothing bounds the way round" in finding for finding in found)
 
 
-def test_faults_that_are_no_longer_counted_are_found_by_the_walk() -> None:
+def test_faults_that_are_no_longer_counted_are_found_by_the_proof() -> None:
     endless = mutants.with_faults(DEVICE, lambda _: Goto("pc_power_cycling"))
     found = graph.unbounded_cycles(endless, PREMISES["device"][1])
     assert any("pc_power_cycling" in finding for finding in found)
