@@ -22,6 +22,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from bmm.models import OPEN, Operation, Status
 from devices.models import Device, DeviceKind, Journal, PowerController, Rack
+from devices.models.rack import pulse_silent
 from lifeguard.states import DEVICE
 from mozpool_site.pulse.models import Parked
 from mozpool_site.pulse.parking import FORGET_AFTER
@@ -258,6 +259,13 @@ def impatient(_: datetime) -> QuerySet[Request]:
     """
     at_work = _device_held().filter(deadline__gt=OuterRef("deadline")).exclude(state="ready")
     return Request.objects.filter(Exists(at_work.exclude(counters__has_key=REPEATS)), state="pending")
+
+
+def left_in_silent_racks(now: datetime) -> QuerySet[Request]:
+    """Requests for any device whose device is being prepared in a rack that has long been silent."""
+    silent = list(Rack.objects.filter(pulse_silent(now - LATE)).values_list("pk", flat=True))
+    held = Device.objects.filter(held_by=OuterRef("pk"), rack_id__in=silent)
+    return Request.objects.filter(Exists(held), state="pending", requested_device=None)
 
 
 def pool_unattended(now: datetime) -> QuerySet[PoolLease]:

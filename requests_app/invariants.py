@@ -178,6 +178,12 @@ CHECKS = (
     ),
     Check(
         "I12",
+        queries.left_in_silent_racks,
+        _REQUEST,
+        "request {id} still waits on a device of a rack that is silent: does any pulse look after the pool?",
+    ),
+    Check(
+        "I12",
         queries.pool_unattended,
         ("name", "owner"),
         "lease {name} of {owner} is long over: is any pulse up?",

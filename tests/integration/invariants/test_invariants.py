@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bmm.models import Kind, Operation, Status
 from bmm.operations import claim, queue_question
-from devices.models import Device, Journal, PowerController
+from devices.models import Device, Journal, PowerController, Rack
 from lifeguard.services import force_state
 from mozpool_site import clock
 from mozpool_site.pulse.models import Parked
@@ -316,6 +316,12 @@ BREAKAGES: dict[str, tuple[Break, str, str, str]] = {
         "bound",
         "request",
         "will leave its device before that one gives up",
+    ),
+    "a request was left in a silent rack": (
+        lambda p: Rack.objects.filter(devices=p.pending_device).update(pulse_seen=clock.now() - AGO),
+        "I12",
+        "request",
+        "still waits on a device of a rack that is silent",
     ),
     "nobody looks after the pool": (
         lambda _: PoolLease.objects.create(name="pool", owner="host:1:abc:2", until=clock.now() - AGO),
