@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 # How soon to look again while the database is away; the bound is its outage plus ten seconds.
 _DATABASE_AWAY = 1.0
 _SHORTEST_PAUSE = 0.02
+# Seconds: loops of a group that are due so shortly after one another look together.
+_TOGETHER = 0.05
 # A loop that is not wanted may be a moment later.
 _ASK_AGAIN = 1.0
 
@@ -109,24 +111,40 @@ def look(loop: Loop, now: datetime) -> datetime:
 
 def _go_round(group: Sequence[Loop], stop: threading.Event) -> None:
     """Let the loops of a group look when it is their time."""
+    moment = _Moment()
+    together = _TOGETHER if len(group) > 1 else 0.0
     with impatient():
         while not stop.is_set():
             for loop in group:
-                if not stop.is_set() and time.monotonic() >= loop.due:
-                    _look_in_time(loop)
+                if not stop.is_set() and time.monotonic() >= loop.due - together:
+                    _look_in_time(loop, moment)
             pause = min(loop.due for loop in group) - time.monotonic()
             stop.wait(max(_SHORTEST_PAUSE, pause))
     connections.close_all()
 
 
-def _look_in_time(loop: Loop) -> None:
+class _Moment:
+    """The database's time, asked for once for all loops of a group that look together."""
+
+    _asked = float("-inf")
+    _now: datetime
+
+    def now(self) -> datetime:
+        """Return the time, a moment old at most."""
+        if time.monotonic() > self._asked + _TOGETHER:
+            self._now = clock.now()
+            self._asked = time.monotonic()
+        return self._now
+
+
+def _look_in_time(loop: Loop, moment: _Moment) -> None:
     begun = time.monotonic()
     loop.due = begun + loop.every.total_seconds()
     if not loop.wanted():
         loop.due = min(loop.due, begun + _ASK_AGAIN)
         return
     try:
-        now = clock.now()
+        now = moment.now()
         if "" in loop.parking.keys(now):
             return
         loop.due = min(loop.due, begun + (look(loop, now) - now).total_seconds())
