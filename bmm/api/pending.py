@@ -16,7 +16,7 @@ from mozpool_site.errors import MozpoolError
 from mozpool_site.waiting import in_thread
 
 # The event loop itself keeps no task alive.
-_settling: set[asyncio.Future[None]] = set()
+_under_way: set[asyncio.Future[HttpResponse]] = set()
 
 AsyncView = Callable[..., Awaitable[HttpResponse]]
 
@@ -63,18 +63,18 @@ def in_no_thread(view: View) -> AsyncView:
 
     @wraps(view)
     async def waiting(request: HttpRequest, **parts: str) -> HttpResponse:
-        response = await in_thread(partial(view, request, **parts))
-        if isinstance(response, Pending):
-            settling = asyncio.ensure_future(_settle(response))
-            _settling.add(settling)
-            settling.add_done_callback(_settling.discard)
-            # Who goes away meanwhile ends the call, and not what is to be tidied up behind it.
-            await asyncio.shield(settling)
-        return response
+        answering = asyncio.ensure_future(_answer(partial(view, request, **parts)))
+        _under_way.add(answering)
+        answering.add_done_callback(_under_way.discard)
+        # Who goes away meanwhile ends the call, and not what is to be tidied up behind it.
+        return await asyncio.shield(answering)
 
     return waiting
 
 
-async def _settle(response: Pending) -> None:
-    await asking.looker().ended(response.asked.operation.pk, asking.SECONDS)
-    await in_thread(response.settle)
+async def _answer(view: Callable[[], HttpResponse]) -> HttpResponse:
+    response = await in_thread(view)
+    if isinstance(response, Pending):
+        await asking.looker().ended(response.asked.operation.pk, asking.SECONDS)
+        await in_thread(response.settle)
+    return response
