@@ -17,6 +17,7 @@ from tests.bench import (
     overhead,
     pages,
     pulse,
+    queue,
     reading,
     relays,
     steps,
@@ -30,6 +31,7 @@ from tests.bench.tables import Section, console, machine, show
 
 PARTS: dict[str, Callable[[bool], Section]] = {
     "filing": filing.measure,
+    "queue": queue.measure,
     "reading": reading.measure,
     "pages": pages.measure,
     "watched": watched.measure,
