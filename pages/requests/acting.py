@@ -119,8 +119,14 @@ def _do(action: str, number: int, seconds: int, caller: Person) -> Result:
     """Renew or return a request. Raises what the service refuses."""
     before = _own(number, caller)
     if action == RENEW:
-        services.renew(number, seconds, by=caller.actor)
-        return Result(number, True, f"ends in {commands.span(seconds)}")
+        renewed = services.renew(number, seconds, by=caller.actor)
+        runs = lease.end(renewed.duration, renewed.ready_at, renewed.expires) is not None
+        told = (
+            f"ends in {commands.span(seconds)}"
+            if runs
+            else f"ends {commands.span(seconds)} after it is ready"
+        )
+        return Result(number, True, told)
     services.return_request(number, by=caller.actor)
     return Result(number, True, "returned" if before.ended is None else f"had ended already: {before.state}")
 
