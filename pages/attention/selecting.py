@@ -132,7 +132,10 @@ def waiting(now: datetime) -> QuerySet[Request]:
 def expiring(now: datetime) -> QuerySet[Request]:
     """Select requests of hours that end soon."""
     return Request.objects.filter(
-        ended=None, state="ready", expires__lt=now + _ENDS_WITHIN, expires__gte=F("ready_at") + _LONG
+        ended=None,
+        state="ready",
+        expires__lt=now + _ENDS_WITHIN,
+        expires__gte=F("created") + _LONG,
     )
 
 
