@@ -35,6 +35,8 @@ EVENT_BY_GET = (401, 403, 403, 405, 405, 405, 403, 200)
 SECRET = (401, 403, 403, 403, 200, 200, 200, 200)
 OWN_EVENT, OWN_EVENT_BY_GET = SECRET, (401, 403, 403, 405, 405, 405, 200, 200)
 OPERATE = (401, 403, 403, 403, 200, 200, 403, 200)
+# A device that somebody has keeps its environment.
+OPERATE_UNLESS_HELD = (401, 403, 403, 403, 409, 409, 403, 409)
 OPERATE_BY_GET = (401, 403, 403, 403, 405, 405, 403, 200)
 # Whoever may is told that no worker of the rack runs.
 PING = (401, 403, 403, 403, 503, 503, 403, 503)
@@ -55,7 +57,7 @@ MATRIX = {
     ("GET", "/api/environment/list"): READ,
     ("GET", "/api/device/{held}/log"): READ,
     ("POST", "/api/device/{held}/set-comments"): OPERATE,
-    ("POST", "/api/device/{held}/set-environment"): OPERATE,
+    ("POST", "/api/device/{held}/set-environment"): OPERATE_UNLESS_HELD,
     ("POST", "/api/device/{held}/state-change/pxe_power_cycling/to/ready"): OPERATE,
     ("POST", "/api/device/{held}/power-cycle"): SECRET,
     ("POST", "/api/device/{held}/power-off"): OPERATE,
