@@ -2,24 +2,32 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
 from lifeguard.states import DEVICE, EVIDENCE_FOR, DeviceFacts
 from mozpool_site.statemachine.machine import Event, Step, Verdict, enter, stale, step
 from mozpool_site.statemachine.spec import REPEATS, TIMEOUT, Spec
 from tests.simulation.operations import Operations
-from tests.simulation.rows import Device, Install
+from tests.simulation.rows import Device, Image, Install
 from tests.simulation.store import Store
 
-SELF_TEST, MAINTENANCE = 1, 2
+SELF_TEST, MAINTENANCE = OWN_IMAGES = 1, 2
+# What is told of a device with nothing on it.
+NO_IMAGE = Image(0, "none")
 HOPELESS_FAILURES = 3
 Fence = Mapping[str, object]
 
 
+def of_the_image(image: Image) -> dict[str, Any]:
+    """Return the facts that are columns of an image."""
+    return {name: getattr(image, name) for name in ("verification", "verify_timeout", "verify_limit")}
+
+
 @cache
-def _facts(*, held: bool, verification: str, self_test: bool, may_help: bool, suspect: bool) -> DeviceFacts:
+def _facts(*, held: bool, image: Image, self_test: bool, may_help: bool, suspect: bool) -> DeviceFacts:
     return DeviceFacts(
         held=held,
-        verification=verification,
+        **of_the_image(image),
         self_test_available=self_test,
         self_test_may_help=may_help,
         image_suspect=suspect,
@@ -65,21 +73,21 @@ class Devices:
     def facts(self, device: Device) -> DeviceFacts:
         """Load what the table may ask."""
         images = self.store.images
-        image = images.get(device.next_image or device.image or 0)
+        image = images.get(device.next_image or device.image or 0, NO_IMAGE)
         self_test = device.hardware in images[SELF_TEST].hardware
         return _facts(
             held=device.held_by is not None,
-            verification=image.verification if image else "ping",
+            image=image,
             self_test=self_test,
             may_help=self_test and device.failures + 1 < HOPELESS_FAILURES,
             suspect=self._image_is_suspect(device),
         )
 
     def _image_is_suspect(self, device: Device) -> bool:
-        if device.next_image is None or "installing" not in self.spec[device.state].tags:
+        if device.next_image in (None, *OWN_IMAGES) or "installing" not in self.spec[device.state].tags:
             return False
         since = self.store.now - EVIDENCE_FOR
-        evidence = [i for i in self.store.installs.get(device.next_image, ()) if i.finished >= since]
+        evidence = [i for i in self.store.installs.get(device.next_image or 0, ()) if i.finished >= since]
         good = [i.finished for i in evidence if i.succeeded]
         bad = [i.finished for i in evidence if not i.succeeded and i.healthy_before and i.device != device.pk]
         return bool(bad) and (not good or max(bad) > max(good))
@@ -129,7 +137,7 @@ class Devices:
 
     def record(self, device: Device, *, succeeded: bool) -> None:
         """Remember what became of an image on a device."""
-        if device.next_image is not None:
+        if device.next_image is not None and device.next_image not in OWN_IMAGES:
             install = Install(device.pk, self.store.now, succeeded, device.failures == 0)
             kept = self.store.installs.setdefault(device.next_image, [])
             kept.append(install)

@@ -8,8 +8,8 @@ from mozpool_site.statemachine.machine import Event, Verdict, stale, step
 from mozpool_site.statemachine.spec import Spec
 from requests_app.matching import Demand, Offer, fits, in_turn, ranked
 from requests_app.states import ENDED_STATES, REQUEST, RequestFacts
-from tests.simulation.device_machine import Devices, Fence
-from tests.simulation.rows import Device, Request
+from tests.simulation.device_machine import Devices, Fence, of_the_image
+from tests.simulation.rows import Device, Image, Request
 from tests.simulation.store import Store
 
 _FAILED = frozenset(DEVICE.tagged("failed"))
@@ -18,13 +18,13 @@ RACK_DOWN_AFTER = 30.0
 
 
 @cache
-def _facts(*, named: bool, failed: bool, answer: str, verification: str) -> RequestFacts:
+def _facts(*, named: bool, failed: bool, answer: str, image: Image) -> RequestFacts:
     return RequestFacts(
         named=named,
         named_device_failed=failed,
         device_answer=answer,
         search_seconds=30 if named else 600,
-        device_patience=patience(DeviceFacts(verification=verification), with_faults=named),
+        device_patience=patience(DeviceFacts(**of_the_image(image)), with_faults=named),
     )
 
 
@@ -73,8 +73,8 @@ class Requests:
         searching = request.state == "finding_device"
         failed = named is not None and searching and self.store.devices[named].state in _FAILED
         answer = "gone" if searching else self.device_answer(request)
-        verification = self.store.images[request.image].verification
-        return _facts(named=named is not None, failed=failed, answer=answer, verification=verification)
+        image = self.store.images[request.image]
+        return _facts(named=named is not None, failed=failed, answer=answer, image=image)
 
     def device_answer(self, request: Request) -> str:
         """Say what the device that a request holds makes of its task."""

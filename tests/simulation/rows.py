@@ -24,6 +24,8 @@ class Image:
     verification: str = "ping"
     reusable: bool = False
     hardware: frozenset[int] = frozenset()
+    verify_timeout: float = 45
+    verify_limit: int = 30
     bad: bool = False
 
 

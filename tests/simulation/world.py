@@ -25,7 +25,8 @@ IMAGES = (
     Image(4, "android", "tcp", hardware=frozenset({1})),
     Image(5, "bare", "ping", reusable=True, hardware=NEW),
     Image(6, "blind", "none", hardware=NEW),
-    Image(7, "rotten", "agent", hardware=OLD, bad=True),
+    # A bad image needs three boards to be found out, and nobody waits an hour and a half for it.
+    Image(7, "rotten", "agent", hardware=OLD, verify_timeout=10, verify_limit=2, bad=True),
 )
 WHOLE_WORLD_EVERY = 50
 SIGNAL_LOST = 0.02
