@@ -43,7 +43,7 @@ else:
 MOST_COUNTED = 10_000
 # So many of the newest rows are looked at for what has no index, and so many found for each column that is searched.
 SEARCHED = 50_000
-_MOST_FOUND = 1000
+MOST_FOUND = 1000
 _EXAMPLES = 3
 _LATEST_IN_TRAIL = 100
 
@@ -245,7 +245,7 @@ class HistoryAdmin(CarefulAdmin):
             return queryset, False
         keys: set[Any] = set()
         for condition in self.conditions(term):
-            keys.update(queryset.filter(condition).values_list("pk", flat=True)[:_MOST_FOUND])
+            keys.update(queryset.filter(condition).values_list("pk", flat=True)[:MOST_FOUND])
         return queryset.filter(pk__in=sorted(keys)), False
 
     def conditions(self, term: str) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from lifeguard.models import Install
+from lifeguard.models import FAILED, Install
 from mozpool_site.epoch import Epoch, Slots
 from requests_app.models import DailyFigures, Request
 
@@ -115,7 +115,7 @@ def figures_of(day: date) -> Figures:
     end = begin + timedelta(days=1)
     ended = Request.objects.filter(ended__gte=begin, ended__lt=end).order_by()
     installs = Install.objects.filter(finished__gte=begin, finished__lt=end).order_by()
-    bad = installs.filter(succeeded=False)
+    bad = installs.filter(FAILED)
     return Figures(_ended(ended), _held(ended), _tried(installs, "image__name"), _tried(bad, "device__name"))
 
 

@@ -16,6 +16,7 @@ from bmm.models import Operation
 from devices.models import (
     BootConfig,
     Device,
+    DeviceKind,
     HardwareType,
     Image,
     ImageBootConfig,
@@ -23,6 +24,7 @@ from devices.models import (
     PowerController,
     Rack,
 )
+from devices.models.device_kind import kind_digest
 from lifeguard.models import Install
 from mozpool_site import clock
 from mozpool_site.access.models import AuditEntry
@@ -58,8 +60,8 @@ def fill(size: Size) -> None:
     """Write all rows, and have the database look at what it has."""
     now = clock.now()
     _inventory(size, now)
-    _open_requests(size, now)
     _history(size, now)
+    _open_requests(size, now)
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
             tables = [model._meta.db_table for model in (*_OF_HISTORY, Device, Rack, PowerController)]
@@ -72,6 +74,9 @@ _OF_HISTORY = (Request, Install, Operation, Journal, AuditEntry, Delivery)
 
 def _inventory(size: Size, now: datetime) -> None:
     hardware = HardwareType.objects.create(kind="panda", model="es-b3")
+    for one in _ENVIRONMENTS:
+        digest = kind_digest(one, hardware.pk, ())
+        DeviceKind.objects.create(environment=one, hardware_type=hardware, digest=digest)
     boot_config = BootConfig.objects.create(name="install", contents="DEFAULT install\n")
     images = Image.objects.bulk_create(Image(name=name, verification="none") for name in _IMAGES)
     for image in Image.objects.filter(name__in=[image.name for image in images]):
@@ -97,7 +102,8 @@ def _inventory(size: Size, now: datetime) -> None:
         Device, size.devices, name=_text("panda-", "100000 + i"), fqdn=_text("panda-", "100000 + i"),
         mac=_text("02", "1000000000 + i"), inventory_id="i", rack=f"{first_rack} + {_div('i', RACK)}",
         hardware_type=str(hardware.pk), power_controller=board, outlet=_outlet(f"i % {RACK} % {_BOARD}"),
-        environment=_one_of(_ENVIRONMENTS), image=f"{_first(Image)} + i % {len(_IMAGES)}",
+        environment=_one_of(_ENVIRONMENTS), kind=f"{_first(DeviceKind)} + i % {len(_ENVIRONMENTS)}",
+        image=f"{_first(Image)} + i % {len(_IMAGES)}",
         state=f"CASE WHEN {failed} THEN 'failed_self_test' WHEN {out} THEN 'locked_out' ELSE 'ready' END",
         health=f"CASE WHEN {failed} THEN 'bad' ELSE 'good' END",
         state_since=_ago(now, f"i % 4000 * {size.days * 86400 // 4000}"), deadline=_ago(now, "-60 - i % 600"),

@@ -9,9 +9,7 @@ from typing import Any
 from django.db import connection
 
 # SQLite is asked each so many steps; a row that it looks at takes ten to thirty of them.
-_STEPS, _STEPS_OF_A_ROW = 100, 10
-# Other than what they count, FLUSH and SHOW themselves leave behind.
-_COUNTED = "SHOW SESSION STATUS LIKE 'Handler_read%'"
+_STEPS, _STEPS_OF_A_ROW = 100, 20
 
 
 @dataclass
@@ -78,22 +76,22 @@ def _counting(seen: list[Statement]) -> Callable[..., Any]:
     def counted(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
         statement = Statement(sql, parameters)
         seen.append(statement)
-        _session("FLUSH STATUS")
+        before = _rows_read()
         begun = perf_counter()
         try:
             return execute(sql, parameters, many, context)
         finally:
             statement.seconds = perf_counter() - begun
-            statement.rows = sum(int(value) for _, value in _session(_COUNTED))
+            statement.rows = _rows_read() - before
 
     return counted
 
 
-def _session(sql: str) -> list[tuple[str, str]]:
-    """Ask past Django, whose wrappers would be called again."""
+def _rows_read() -> int:
+    """Ask past Django, whose wrappers would be called again. Not by FLUSH, which commits."""
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(sql)
-        return list(cursor.fetchall())
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(value) for _, value in cursor.fetchall())
     finally:
         cursor.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, IntegerField, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -29,7 +29,7 @@ _DEVICE = (
     "name", "state", "state_since", "held_by", "environment", "rack__name", "health", "failures", "comments",
     "quarantine_reason", "quarantine_by", "quarantine_bug", "quarantine_since",
 )  # fmt: skip
-_FLAPPING = ("name", "state", "held_by", "environment", "rack__name", "failed")
+_FLAPPING = ("pk", "name", "state", "held_by", "environment", "rack__name")
 _REQUEST = (
     "pk", "state", "assignee", "created", "matched_at", "ready_at", "expires", "environment", "image__name",
     "last_device__name", "last_device__state", "requested_device__name", "requested_device__state",
@@ -79,8 +79,7 @@ def _findings(now: datetime) -> Iterator[Finding]:
     yield from map(rules.of_hand_task, selecting.hand_tasks(now).order_by("pk").values(*_HAND_TASK)[:SHOWN])
     yield from rules.of_builds(selecting.failing_builds(now)[:_MOST_ROWS])
     yield from map(rules.of_device, _devices(now).order_by("state_since", "pk").values(*_DEVICE)[:_MOST_ROWS])
-    flapping = selecting.flapping(now).order_by("-failed", "name")
-    yield from map(rules.of_flapping, flapping.values(*_FLAPPING)[:SHOWN])
+    yield from map(rules.of_flapping, _flapping(now))
     requests = (selecting.waiting(now) | selecting.expiring(now)).order_by("created", "pk")
     yield from (rules.of_request(row, now) for row in requests.values(*_REQUEST)[:_MOST_ROWS])
     yield from map(rules.of_webhook, selecting.webhooks(now).order_by("dead_since").values(*_WEBHOOK)[:SHOWN])
@@ -88,6 +87,13 @@ def _findings(now: datetime) -> Iterator[Finding]:
 
 def _devices(now: datetime) -> QuerySet[Device]:
     return selecting.failed(now) | selecting.quarantined(now) | selecting.out(now)
+
+
+def _flapping(now: datetime) -> Iterable[Mapping[str, Any]]:
+    """Give the devices that flap, those that failed most first."""
+    often = selecting.often.get(now)
+    rows = [{**row, "failed": often[row["pk"]]} for row in selecting.flapping(now).values(*_FLAPPING)]
+    return sorted(rows, key=lambda row: (-row["failed"], row["name"]))[:SHOWN]
 
 
 def _racks(now: datetime) -> Iterable[Mapping[str, Any]]:
@@ -98,7 +104,7 @@ def _racks(now: datetime) -> Iterable[Mapping[str, Any]]:
 
 
 def _number(of_rack: QuerySet[Any]) -> Coalesce:
-    counted = of_rack.values("rack").annotate(n=Count("pk")).values("n")
+    counted = of_rack.filter(rack=OuterRef("pk")).values("rack").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
@@ -123,3 +129,4 @@ def forget() -> None:
     """Look anew the next time."""
     attention.forget()
     _counts.forget()
+    selecting.often.forget()

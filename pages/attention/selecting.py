@@ -3,23 +3,25 @@
 The same selections are counted for the navigation and read for the page, so that both say the same.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value
 
 from bmm.by_hand import with_need
 from bmm.models import HandTask, Kind, Operation, Status
 from devices.models import Device, Image, PowerController, Rack
 from devices.models.power_controller import SILENT, suspect
 from devices.models.rack import pulse_silent
-from lifeguard.models import Install
+from lifeguard.models import FAILED, Install
 from lifeguard.quarantine import QUARANTINED
 from lifeguard.states import DEVICE, EVIDENCE_FOR
+from mozpool_site.by_row import by_row
 from mozpool_site.pulse.parking import parked
 from pages.attention import findings as kinds
+from requests_app.memory import Memory
 from requests_app.models import PoolLease, Request
 from requests_app.webhooks.models import Webhook
 
@@ -63,18 +65,24 @@ def out(now: datetime) -> QuerySet[Device]:
 
 
 def flapping(now: datetime) -> QuerySet[Any]:
-    """Select devices that are ready and failed often lately; `failed` says how often."""
+    """Select devices that are ready and failed often lately; `often` knows how often."""
+    return Device.objects.filter(~QUARANTINED, pk__in=often.get(now).keys(), state="ready")
+
+
+def _often(now: datetime) -> Mapping[int, int]:
+    """Count the failed installations and checks of health of each device that had so many lately."""
     since = now - _FLAPPING_FOR
-    installs = Install.objects.filter(finished__gte=since, succeeded=False)
-    checks = Operation.objects.filter(status=Status.FAILED, kind=Kind.CHECK_HEALTH, finished__gte=since)
-    suspects = Q(pk__in=installs.values("device")) | Q(pk__in=checks.values("device"))
-    ready = Device.objects.filter(suspects, ~QUARANTINED, state="ready")
-    return ready.annotate(failed=_number(installs) + _number(checks)).filter(failed__gte=_FLAPS)
+    installs = Install.objects.filter(FAILED, finished__gte=since).order_by()
+    # Few operations fail: only those are read, not all of the kind or of the week.
+    lately = by_row(Q(kind=Kind.CHECK_HEALTH, finished__gte=since))
+    checks = Operation.objects.filter(lately, status=Status.FAILED).order_by()
+    told = installs.values_list("device_id").union(checks.values_list("device_id"), all=True)
+    failed = Counter(device for (device,) in told)
+    return {device: times for device, times in failed.items() if times >= _FLAPS}
 
 
-def _number(of_device: QuerySet[Install] | QuerySet[Operation]) -> Coalesce:
-    mine = of_device.filter(device=OuterRef("pk")).order_by().values("device").annotate(n=Count("pk"))
-    return Coalesce(Subquery(mine.values("n"), output_field=IntegerField()), 0)
+# Of a week a minute is little.
+often: Memory[Mapping[int, int]] = Memory(_often, 60.0)
 
 
 def failing_builds(now: datetime) -> QuerySet[Any, Any]:
@@ -82,13 +90,14 @@ def failing_builds(now: datetime) -> QuerySet[Any, Any]:
 
     Columns: `image__name`, `config_digest`, `devices` (how many), `first_failure`, `last_failure`, `last_success`.
     """
-    bad = Q(succeeded=False, healthy_before=True)
     lately = Install.objects.filter(finished__gte=now - EVIDENCE_FOR).order_by()
-    told = lately.values("image", "image__name", "config_digest").annotate(
-        devices=Count("device", distinct=True, filter=bad),
-        first_failure=Min("finished", filter=bad),
-        last_failure=Max("finished", filter=bad),
-        last_success=Max("finished", filter=Q(succeeded=True)),
+    bad = lately.filter(FAILED, healthy_before=True)
+    same = lately.filter(succeeded=True, image=OuterRef("image"), config_digest=OuterRef("config_digest"))
+    told = bad.values("image", "image__name", "config_digest").annotate(
+        devices=Count("device", distinct=True),
+        first_failure=Min("finished"),
+        last_failure=Max("finished"),
+        last_success=Subquery(same.order_by("-finished").values("finished")[:1]),
     )  # fmt: skip
     newer = Q(last_success=None) | Q(last_failure__gt=F("last_success"))
     return told.filter(newer, devices__gte=_IMAGE_DEVICES)
@@ -106,19 +115,21 @@ def controllers(now: datetime) -> QuerySet[PowerController]:
 
 def racks(now: datetime) -> QuerySet[Rack]:
     """Select racks whose pulse stopped, whose operations nobody takes, or whose timers nobody fires."""
-    return Rack.objects.filter(pulse_silent(now) | Exists(unheard(now)) | Exists(overdue(now)))
+    # The first of each: to look for any that is late, MariaDB would read all of the rack.
+    due = Device.objects.filter(rack=OuterRef("pk"), deadline__isnull=False).order_by("deadline")
+    first_due = Subquery(due.values("deadline")[:1])
+    neglected = Q(pk__in=unheard(now).values("rack")) | Q(first_due__lt=now - _OVERDUE)
+    return Rack.objects.alias(first_due=first_due).filter(pulse_silent(now) | neglected)
 
 
 def unheard(now: datetime) -> QuerySet[Operation]:
-    """Select operations of a rack (an outer one) that are due, and that no worker has taken."""
-    return Operation.objects.filter(
-        rack=OuterRef("pk"), status=Status.QUEUED, not_before__lt=now - _UNHEARD
-    ).order_by()
+    """Select operations that are due, and that no worker has taken."""
+    return Operation.objects.filter(status=Status.QUEUED, not_before__lt=now - _UNHEARD).order_by()
 
 
 def overdue(now: datetime) -> QuerySet[Device]:
-    """Select devices of a rack (an outer one) whose time is over, and nobody has noticed."""
-    return Device.objects.filter(rack=OuterRef("pk"), deadline__lt=now - _OVERDUE).order_by()
+    """Select devices whose time is over, and nobody has noticed."""
+    return Device.objects.filter(deadline__lt=now - _OVERDUE).order_by()
 
 
 def waiting(now: datetime) -> QuerySet[Request]:
@@ -167,8 +178,7 @@ SELECTIONS: Mapping[kinds.Kind, Callable[[datetime], QuerySet[Any]]] = {
     kinds.IMAGE: images,
     kinds.FAILED: failed,
     kinds.WAITING: waiting,
-    # Its own columns would be grouped by.
-    kinds.FLAPPING: lambda now: Device.objects.filter(pk__in=flapping(now).values("pk")),
+    kinds.FLAPPING: flapping,
     kinds.WEBHOOK: webhooks,
     kinds.EXPIRING: expiring,
     kinds.QUARANTINED: quarantined,

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from bmm.models import Kind, Operation
+from mozpool_site.by_row import by_row
 
 _POWER = (Kind.POWER_CYCLE, Kind.POWER_OFF)
 
@@ -20,7 +21,8 @@ class LastDone:
 
 def last_done(device_ids: Collection[int]) -> Mapping[int | None, LastDone]:
     """Give what was last done, by device. Two queries."""
-    of_these = Operation.objects.filter(device_id__in=list(device_ids), kind__in=(Kind.PING, *_POWER))
+    kinds = by_row(Q(kind__in=(Kind.PING, *_POWER)))
+    of_these = Operation.objects.filter(kinds, device_id__in=list(device_ids))
     newest = of_these.order_by().values("device_id", "kind").annotate(newest=Max("pk"))
     operations = Operation.objects.filter(pk__in=[row["newest"] for row in newest]).order_by("pk")
     found: dict[int | None, LastDone] = {}

@@ -14,7 +14,7 @@ from pages.home.glance import at_a_glance
 from pages.home.shapes import Glance
 from pages.racks.maps import maps
 from pages.racks.queries import cells_in
-from pages.shell.devices import shown
+from pages.shell.devices import shown, within
 from pages.shell.pool import changed_since, pool
 
 # Racks that the home page shows; more are on the page of racks.
@@ -47,7 +47,7 @@ def home_live(request: HttpRequest, person: Person) -> HttpResponseBase:
         response = HttpResponseNotModified()
     else:
         pool_before, _, glance_before = before.partition(".")
-        names = changed_since(now, pool_before)
+        names = within(request, now, changed_since(now, pool_before))
         told = {"version": version, "devices": {name: shown(name, now.devices[name]) for name in names}}
         if glance_before != _digest(seen):
             told["parts"] = {"glance": render_to_string("pages/home/_glance.html", {"glance": seen})}

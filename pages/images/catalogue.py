@@ -1,13 +1,13 @@
 """What can be requested: each image with its hardware, how often it could be installed lately, and how long that took.
 
-The past is read in three queries, whatever there is of it, and remembered for a minute by each process.
+The past is read in four queries, most of it as it is kept by day, and remembered for a minute by each process.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from statistics import median
 from typing import Any
 
@@ -18,6 +18,7 @@ from devices.models import Image, ImageBootConfig
 from devices.models.image import OWN_IMAGES
 from lifeguard.models import Install
 from mozpool_site.api.access import Caller, Role
+from requests_app.daily import kept_since
 from requests_app.memory import Memory
 from requests_app.models import Request
 from requests_app.planning.availability import Reason
@@ -55,6 +56,22 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What became of all images: tries, failures and the last one by name, as days keep them; the rest by number."""
+
+    counted: Mapping[str, tuple[int, int, datetime]]
+    seconds: Mapping[int, float]
+    latest: Mapping[int, Sequence[Try]]
+
+    def of(self, image: Image) -> Record:
+        """Return the record of one."""
+        if image.name not in self.counted:
+            return Record()
+        tries, failed, last = self.counted[image.name]
+        return Record(tries, tries - failed, last, self.seconds.get(image.pk), self.latest.get(image.pk, ()))
+
+
+@dataclass(frozen=True)
 class Hardware:
     """A type of hardware that an image can be put on, and how many devices of it there are, and free."""
 
@@ -83,7 +100,7 @@ def offers(caller: Caller, now: datetime, *, also: str = "") -> list[Offer]:
     if not caller.may(Role.OPERATOR):
         images = images.filter(Q(hidden=False) | Q(name=also))
     there, past = _hardware(now), records.get(now)
-    return [Offer(image, there.get(image.pk, ()), past.get(image.pk, Record())) for image in images]
+    return [Offer(image, there.get(image.pk, ()), past.of(image)) for image in images]
 
 
 def _hardware(now: datetime) -> dict[int, list[Hardware]]:
@@ -101,26 +118,38 @@ def _hardware(now: datetime) -> dict[int, list[Hardware]]:
     return found
 
 
-def _read(now: datetime) -> dict[int, Record]:
-    since = now - timedelta(days=DAYS)
+def _read(now: datetime) -> Past:
+    since = datetime.combine((now - timedelta(days=DAYS)).date(), time.min, UTC)
     recent = Install.objects.filter(finished__gte=since)
-    counted = (
-        recent.order_by()
-        .values("image_id")
-        .annotate(tries=Count("pk"), succeeded=Count("pk", filter=Q(succeeded=True)), last=Max("finished"))
-    )
+    counted = _counted(since)
     columns = ("image_id", "device_id", "device__name", "finished", "succeeded", "failed_in")
     newest = list(recent.order_by("-finished").values(*columns)[:SAMPLE])
     ready = Request.objects.filter(ready_at__gte=since, matched_at__isnull=False).order_by("-ready_at")
     prepared = ready.values_list("image_id", "last_device_id", "matched_at", "ready_at")[:SAMPLE]
     seconds, latest = medians(newest, prepared), _latest(newest)
-    return {
-        row["image_id"]: Record(
-            row["tries"], row["succeeded"], row["last"], seconds.get(row["image_id"]),
-            latest.get(row["image_id"], ()),
-        )
-        for row in counted
-    }  # fmt: skip
+    return Past(counted, seconds, latest)
+
+
+def _counted(since: datetime) -> dict[str, tuple[int, int, datetime]]:
+    """Return how often each image was tried and failed, and when last; days that are added up are not counted anew."""
+    tried: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    last: dict[str, datetime] = {}
+    begin = since
+    for day, figures in kept_since(since.date()):
+        begin = datetime.combine(day, time.min, UTC) + timedelta(days=1)
+        for row in figures.images:
+            tried[row.name] += row.total
+            failed[row.name] += row.failed
+            last[row.name] = begin
+    rows = Install.objects.filter(finished__gte=begin).order_by().values_list("image__name")
+    for name, total, bad, newest in rows.annotate(
+        total=Count("pk"), bad=Count("pk", filter=Q(succeeded=False)), newest=Max("finished")
+    ):
+        tried[name] += total
+        failed[name] += bad
+        last[name] = newest
+    return {name: (tried[name], failed[name], last[name]) for name in tried}
 
 
 def medians(installs: Iterable[Mapping[str, Any]], prepared: Iterable[Sequence[Any]]) -> dict[int, float]:
@@ -154,4 +183,4 @@ def _latest(installs: Iterable[Mapping[str, Any]]) -> dict[int, list[Try]]:
 
 
 # What became of each image lately, a minute old at most as a rule.
-records: Memory[dict[int, Record]] = Memory(_read, 60.0)
+records: Memory[Past] = Memory(_read, 60.0)

@@ -33,7 +33,9 @@ _BARE = frozenset({"power_cycle", "pxe_boot", "power_off", "clear_pxe", "ping"})
 _NOW = ("state", "state_since", "deadline", "held_by", "idle_since", "result", "failures", "health")
 _QUARANTINE = ("quarantine_reason", "quarantine_by", "quarantine_bug", "quarantine_since")
 _STORAGE = ("image", "boot_config", "next_image", "next_boot_config", "netboot")
-_INSIDE = tuple(name for name in machine_columns(Device) if name not in (*_NOW, *_QUARANTINE, *_STORAGE))
+# A kind only says again what stands above.
+_ELSEWHERE = (*_NOW, *_QUARANTINE, *_STORAGE, "kind")
+_INSIDE = tuple(name for name in machine_columns(Device) if name not in _ELSEWHERE)
 _HEALTH = {Health.GOOD: ("free", "●"), Health.BAD: ("failed", "✕"), Health.UNKNOWN: ("out", "?")}
 
 

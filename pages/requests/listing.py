@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q
 from django.http import HttpRequest, QueryDict
 
 from devices.models import Device, Image
@@ -15,6 +15,7 @@ from mozpool_site.api.access import Caller
 from mozpool_site.api.v2 import keyset
 from mozpool_site.api.values import row_id
 from pages.requests.left import urgency_of
+from requests_app import lists
 from requests_app.api.ownership import owns
 from requests_app.api.v2.rendering import COLUMNS, Entry, entries
 from requests_app.models import Request
@@ -27,8 +28,13 @@ DEFAULT_SORT = "-id"
 OPEN, CLOSED, ALL = "open", "closed", "all"
 ME = "me"
 _LONGEST = 100
-# Words have no index: they are looked for among so many of the newest requests.
-SEARCHED = 100_000
+
+
+class _About(TypedDict):
+    """What decides, besides the filters' names, which index serves a list."""
+
+    state: str
+    open_: bool | None
 
 
 @dataclass(frozen=True)
@@ -89,40 +95,49 @@ def read(query: QueryDict) -> Filters:
 
 def page(request: HttpRequest, filters: Filters, caller: Caller) -> Listed:
     """Read the page that a query string names. Raises InvalidInputError for an ordering or a cursor that is none."""
-    selected, problems = _selected(filters, caller)
+    conditions, problems = _conditions(filters, caller)
     if problems:
         return Listed((), None, None, problems)
-    cut = bool(filters.text) and filters.show != OPEN
-    if cut:
-        newest = Request.objects.aggregate(last=Max("pk"))["last"] or 0
-        selected = selected.filter(pk__gt=newest - SEARCHED)
+    about: _About = {"state": filters.state, "open_": None if filters.show == ALL else filters.show == OPEN}
+    selected = lists.narrowed(conditions, **about)
+    any_order = lists.serves_any_order(conditions, **about)
     # The numbers along an index first, and what they stand for then: joins would lead the database astray.
-    taken = keyset.take(selected, _asked(request), ORDERINGS, ())
+    taken = keyset.take(selected, _asked(request, any_order=any_order), ORDERINGS, ())
     keys = [row["pk"] for row in taken.rows]
     found = {row["pk"]: row for row in Request.objects.filter(pk__in=keys).values(*COLUMNS)} if keys else {}
     shown = entries([found[key] for key in keys if key in found], caller)
     rows = [Row(entry, entry["ended"] is None and owns(caller, entry["owner"])) for entry in shown]
-    return Listed(rows, _query_of(taken.preceding), _query_of(taken.following), cut=cut and newest > SEARCHED)
+    return Listed(
+        rows, _query_of(taken.preceding), _query_of(taken.following), cut=_is_cut(conditions, about)
+    )
 
 
-def _selected(filters: Filters, caller: Caller) -> tuple[QuerySet[Request], dict[str, str]]:
-    """Select by the filters; a name that nothing has is a problem of its field."""
-    found, problems = Request.objects.all(), {}
-    if filters.show != ALL:
-        found = found.filter(ended__isnull=filters.show == OPEN)
+def _is_cut(conditions: Mapping[str, Any], about: "_About") -> bool:
+    """Whether there are more requests than were looked at."""
+    if not lists.is_searched(conditions, **about):
+        return False
+    return (Request.objects.aggregate(last=Max("pk"))["last"] or 0) > lists.SEARCHED
+
+
+def _conditions(filters: Filters, caller: Caller) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a condition for each filter; a name that nothing has is a problem of its field."""
+    found: dict[str, Any] = {}
+    problems = {}
     for name, selected in (("state", _of_state), ("image", _of_image), ("device", _of_device)):
         if value := getattr(filters, name):
             condition = selected(value)
             if condition is None:
                 problems[name] = f"there is no {name} {value!r}"
             else:
-                found = found.filter(condition)
+                found[name] = condition
     if filters.owner:
-        found = found.filter(owner=caller.name if filters.owner == ME else filters.owner)
+        found["owner"] = Q(owner=caller.name if filters.owner == ME else filters.owner)
     for name in ("environment", "assignee"):
         if value := getattr(filters, name):
-            found = found.filter(**{name: value})
-    return (found.filter(_words(filters.text)) if filters.text else found), problems
+            found[name] = Q(**{name: value})
+    if filters.text:
+        found["text"] = _words(filters.text)
+    return found, problems
 
 
 def _of_state(name: str) -> Q | None:
@@ -155,10 +170,11 @@ def sort_of(request: HttpRequest) -> str:
     return wanted if wanted.removeprefix("-") in ORDERINGS and not wanted.startswith("--") else DEFAULT_SORT
 
 
-def _asked(request: HttpRequest) -> HttpRequest:
-    """Ask for a page in the words of the API's pages."""
+def _asked(request: HttpRequest, *, any_order: bool) -> HttpRequest:
+    """Ask for a page in the words of the API's pages; by number where no index has the order that is asked for."""
     query = request.GET.copy()
-    query["ordering"] = sort_of(request)
+    sort = sort_of(request)
+    query["ordering"] = sort if any_order or sort.removeprefix("-") == "id" else DEFAULT_SORT
     query.pop("limit", None)
     asked = HttpRequest()
     asked.path, asked.GET = request.path, QueryDict(query.urlencode())

@@ -15,6 +15,7 @@ from pages.access import Person, page
 from pages.requests import listing
 from pages.requests.detail import detail, version
 from pages.requests.left import presets, urgency_of
+from requests_app import lists
 from requests_app.memory import Memory
 
 # Seconds after which what waits is looked at anew, though nothing has happened to it: its estimate counts down.
@@ -59,7 +60,7 @@ def _table(request: HttpRequest, caller: Person) -> dict[str, Any]:
         "sort": listing.sort_of(request),
         "presets": presets(),
         "query": request.GET.urlencode(),
-        "searched": listing.SEARCHED,
+        "searched": lists.SEARCHED,
         "may_act": any(row.mine for row in listed.rows),
         "may_request": caller.may(Role.REQUESTER),
     }

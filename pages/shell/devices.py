@@ -38,8 +38,8 @@ def title(name: str, seen: Seen) -> str:
 def changed_devices(request: HttpRequest, person: Person) -> HttpResponseBase:
     """Give {"version", "devices": {NAME: {...}}} of those that changed since the version in If-None-Match.
 
-    Without one, or with one that this process does not know, of all. `?rack=NAME` and `?names=A,B` leave others out.
-    304 while nothing has changed anywhere.
+    Without one, or with one that this process does not know, of all that the page shows: `?racks=A,B` and `?names=A,B`
+    say which; of none without either. 304 while nothing has changed anywhere.
     """
     now = pool.get(timezone.now())
     version = request.META.get("HTTP_IF_NONE_MATCH", "").removeprefix("W/").strip('"')
@@ -47,18 +47,17 @@ def changed_devices(request: HttpRequest, person: Person) -> HttpResponseBase:
     if version == now.version:
         response = HttpResponseNotModified()
     else:
-        names = _within(request, now, changed_since(now, version))
+        names = within(request, now, changed_since(now, version))
         devices = {name: shown(name, now.devices[name]) for name in names}
         response = JsonResponse({"version": now.version, "devices": devices})
     response["ETag"] = f'"{now.version}"'
     return response
 
 
-def _within(request: HttpRequest, now: Pool, names: list[str]) -> list[str]:
-    """Leave out devices that the page does not show."""
+def within(request: HttpRequest, now: Pool, names: list[str]) -> list[str]:
+    """Leave out devices that the page does not show: of a large pool that is nearly all."""
     if wanted := request.GET.get("names", ""):
         return sorted(set(wanted.split(",")) & set(names))
-    if rack := request.GET.get("rack", ""):
-        rack_id = Rack.objects.filter(name=rack).values_list("pk", flat=True).first()
-        return [name for name in names if now.devices[name].rack_id == rack_id]
-    return names
+    racks = request.GET.get("racks", "").split(",")
+    shown_racks = set(Rack.objects.filter(name__in=racks).order_by().values_list("pk", flat=True))
+    return [name for name in names if now.devices[name].rack_id in shown_racks]

@@ -8,7 +8,7 @@ from django import forms
 
 from pages.statistics.periods import LONGEST_DAYS, Period, between, last_days
 
-DAYS = (1, 7, 30)
+DAYS = (1, 7, 30, 90)
 _USUAL = 7
 
 
@@ -20,7 +20,7 @@ class PeriodForm(forms.Form):
         coerce=int,
         required=False,
         widget=forms.HiddenInput,
-        error_messages={"invalid_choice": "1, 7 or 30 days, or from a day to another."},
+        error_messages={"invalid_choice": "1, 7, 30 or 90 days, or from a day to another."},
     )
     environment = forms.ChoiceField(
         required=False, error_messages={"invalid_choice": "There are no devices of this environment."}
@@ -60,9 +60,7 @@ class PeriodForm(forms.Form):
 
     @property
     def period(self) -> Period:
-        """The time that is asked for; the usual one where the form is wrong."""
-        if not self.is_valid():
-            return last_days(_USUAL, self._now)
+        """The time that is asked for by a form that is right."""
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         if since is None:
             return last_days(self.chosen_days or _USUAL, self._now)

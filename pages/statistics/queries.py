@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Greatest, Least, Mod
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Greatest, Least
 
 from bmm.models import Operation, Status
 from bmm.operations import POWER_KINDS, Answer
-from devices.models import Device
-from lifeguard.models import Install
+from devices.models import Device, PowerController
+from lifeguard.models import FAILED, Install
+from mozpool_site.by_row import by_row
 from pages.statistics.busy import Uses, seconds_in_use
 from pages.statistics.kept import Kept
 from pages.statistics.periods import Period
@@ -49,15 +50,18 @@ def times(period: Period, environment: str) -> Times:
     """Give how long requests took; of very many, those with every so-manieth number."""
     begin = period.since - _IN_USE_BEFORE
     sampled = _of(environment).filter(created__gte=begin, created__lt=period.until).order_by()
-    step = -(-_filed(begin, period.until) // SAMPLE)
+    filed = _filed(begin, period.until)
+    step = -(-len(filed) // SAMPLE)
     if step > 1:
-        sampled = sampled.annotate(rest=Mod(F("pk"), step)).filter(rest=0)
+        # By their numbers: to judge each request would read all of them.
+        numbers = range(-(-filed.start // step) * step, filed.stop, step)
+        sampled = _of(environment).filter(pk__in=list(numbers)).order_by()
     moments = (seconds_into(period, F(name)) for name in ("created", "matched_at", "ready_at", "ended"))
     return times_of((Course(*row) for row in sampled.values_list(*moments)), period, step)
 
 
-def _filed(begin: datetime, end: datetime) -> int:
-    """Say how many requests were filed between two moments, uncounted: numbers are given in the order of filing."""
+def _filed(begin: datetime, end: datetime) -> range:
+    """Return the numbers of the requests filed between two moments: they are given in the order of filing."""
     filed = Request.objects.filter(created__gte=begin, created__lt=end)
     first, last = (
         Subquery(filed.order_by(*order).values("pk")[:1])
@@ -66,7 +70,7 @@ def _filed(begin: datetime, end: datetime) -> int:
     # Asked of one row, each of the two is one step into the index.
     ends = Request.objects.order_by("pk").values_list(first, last)[:1]
     numbers = [number for row in ends for number in row if number is not None]
-    return max(numbers) - min(numbers) + 1 if numbers else 1
+    return range(min(numbers), max(numbers) + 1) if numbers else range(1)
 
 
 def outcomes(period: Period, environment: str, kept: Kept) -> list[tuple[int, int, int]]:
@@ -113,7 +117,7 @@ def failed_on_devices(period: Period, environment: str, kept: Kept) -> Failures:
 
     All installations are looked at for those devices only: there are many, and few of them fail.
     """
-    since_kept = _installs(kept.until, period, environment).filter(succeeded=False)
+    since_kept = _installs(kept.until, period, environment).filter(FAILED)
     rows = since_kept.values("device__name").annotate(bad=Count("pk")).values_list("device__name", "bad")
     worst = _worst(kept.devices + Counter(dict(rows)))
     tried = _installs(period.since, period, environment).filter(device__name__in=[name for name, _ in worst])
@@ -147,17 +151,19 @@ def _installs(since: datetime, period: Period, environment: str) -> QuerySet[Ins
 
 def failed_power(period: Period, environment: str) -> Failures:
     """Give the worst power controllers by what failed: outlets that did not switch, and no answer at all."""
-    failed = Operation.objects.filter(
-        status=Status.FAILED, kind__in=POWER_KINDS, finished__gte=period.since, finished__lt=period.until
-    ).exclude(controller=None)  # fmt: skip
+    # Few operations fail: only those are read, not all of the period.
+    lately = by_row(Q(kind__in=POWER_KINDS, finished__gte=period.since, finished__lt=period.until))
+    failed = Operation.objects.filter(lately, status=Status.FAILED, controller__isnull=False)
     if environment:
         failed = failed.filter(device__environment=environment)
     silent = Q(result=Answer.UNREACHABLE)
-    rows = failed.order_by().values("controller__name").annotate(
+    # Not by a join: the database would begin with all controllers.
+    named = PowerController.objects.filter(pk=OuterRef("controller")).values("name")
+    rows = failed.order_by().values(name=Subquery(named)).annotate(
         total=Count("pk"), wrong=Count("pk", filter=~silent), silent=Count("pk", filter=silent)
     )  # fmt: skip
-    worst = rows.order_by("-total", "controller__name")[:WORST]
-    return [(row["controller__name"], (row["wrong"], row["silent"]), row["total"]) for row in worst]
+    worst = rows.order_by("-total", "name")[:WORST]
+    return [(row["name"], (row["wrong"], row["silent"]), row["total"]) for row in worst]
 
 
 def _of(environment: str) -> QuerySet[Request]:

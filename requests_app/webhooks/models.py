@@ -34,6 +34,9 @@ class Webhook(models.Model):
     dead_since = models.DateTimeField(null=True, default=None, editable=False)
     dead_reason = models.CharField(max_length=300, blank=True, default="", editable=False)
 
+    class Meta:
+        indexes = (models.Index(fields=("dead_since",), name="webhook_dead"),)
+
     def __str__(self) -> str:
         return f"webhook {self.pk}"
 

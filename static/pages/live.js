@@ -128,7 +128,8 @@ function deviceAddress(element) {
   const url = new URL(element.dataset.liveDevices, location.href);
   const names = namesBelow(element);
   if (!names.length) return null;
-  if (!url.searchParams.has("rack") && names.length <= MOST_NAMES) url.searchParams.set("names", names.join(","));
+  // A page of whole racks names these instead: shorter, and it hears of devices that are new there.
+  if (!url.searchParams.has("racks")) url.searchParams.set("names", names.slice(0, MOST_NAMES).join(","));
   return url;
 }
 

@@ -13,6 +13,7 @@ from types import FrameType
 from tests.bench import (
     dead_board,
     filing,
+    growth,
     idle,
     overhead,
     pages,
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[bool], Section]] = {
     "queue": queue.measure,
     "reading": reading.measure,
     "pages": pages.measure,
+    "growth": growth.measure,
     "watched": watched.measure,
     "waiting": waiting.measure,
     "steps": steps.measure,

@@ -88,11 +88,17 @@ def ground() -> Iterator[Ground]:
 
 
 @contextmanager
-def seeded(plan: PoolPlan, folder: Path) -> Iterator[Pool]:
-    """Give a pool whose tables and rows are there, and whose processes the caller starts; ends them all."""
+def seeded(plan: PoolPlan, folder: Path, *, devices: bool = True) -> Iterator[Pool]:
+    """Give a pool whose tables and rows are there, and whose processes the caller starts; ends them all.
+
+    Without `devices` the tables are empty.
+    """
     pool = Pool(plan, folder)
     try:
-        pool.seed()
+        if devices:
+            pool.seed()
+        else:
+            pool.manage("migrate", "-v", "0")
         yield pool
     finally:
         pool.stop()

@@ -16,8 +16,9 @@ _WARM_UP = 64
 _RATE = 100.0
 # What each of these pages asks for while it is open.
 _PATHS = (
-    "/live/home/", "/live/devices/", "/live/devices/?rack=p1", "/requests/table/", "/attention/part/",
-    "/devices/panda-0001/now/", "/devices/panda-0001/log/lines/", "/requests/1/now/",
+    "/live/home/?racks=p1", "/live/devices/?racks=p1,p2", "/live/devices/?racks=p1",
+    "/requests/table/", "/attention/part/", "/devices/panda-0001/now/", "/devices/panda-0001/log/lines/",
+    "/requests/1/now/",
 )  # fmt: skip
 _ORDER = {"assignee": "bench", "duration": 3600, "image": "b2g", "b2gbase": "http://images.example/b2g/1/"}
 _LOG_IN = """

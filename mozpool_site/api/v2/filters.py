@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django_filters import rest_framework as django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -79,11 +79,13 @@ class NameFilter(django_filters.CharFilter):  # type: ignore[misc]
 
     def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
         """Select rows that point at the one named. Raises InvalidInputError where there is none."""
-        if not value:
-            return qs
+        return qs.filter(self.condition(value)) if value else qs
+
+    def condition(self, value: str) -> Q:
+        """Return the condition for pointing at the one named. Raises InvalidInputError where there is none."""
         found = self.model_named._default_manager.filter(**{self.column: value})
         key = found.values_list("pk", flat=True).first()
         if key is None:
             word = self.model_named._meta.verbose_name
             raise InvalidInputError(f"there is no {word} {value!r}", field=self.field_name)
-        return qs.filter(**{f"{self.field_name}_id": key})
+        return Q(**{f"{self.field_name}_id": key})

@@ -23,7 +23,7 @@ from mozpool_site.api.v2.routes import resource
 from mozpool_site.api.v2.views import Resource
 from mozpool_site.api.values import row_id
 from mozpool_site.errors import InvalidInputError, MozpoolError, UnknownNameError
-from requests_app import services
+from requests_app import lists, services
 from requests_app.api.ownership import demand_ownership
 from requests_app.api.v2.orders import DurationSerializer, OrderSerializer, read_filing, read_order
 from requests_app.api.v2.rendering import COLUMNS, RequestSerializer, answer, entries, entry_of
@@ -63,49 +63,11 @@ class NothingFreeError(MozpoolError):
         self.extra = {"request": request}
 
 
-class OwnerFilter(CharFilter):  # type: ignore[misc]
-    """Requests that somebody filed; `me` is who calls."""
-
-    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
-        """Select them. Old clients share theirs, for addresses change hands."""
-        if not value:
-            return qs
-        caller = cast("Caller", self.parent.request.auth)
-        if value == "me" and caller.by_network:
-            return qs.filter(owner__startswith=LEGACY)
-        return qs.filter(owner=caller.name if value == "me" else value)
-
-
-class DeviceFilter(CharFilter):  # type: ignore[misc]
-    """Requests that named a device, hold it, or held it last."""
-
-    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
-        """Select them. Raises InvalidInputError where there is no such device."""
-        if not value:
-            return qs
-        pk = Device.objects.filter(name=value).values_list("pk", flat=True).first()
-        if pk is None:
-            raise InvalidInputError(f"there is no device {value[:63]!r}", field="device")
-        return qs.filter(Q(requested_device=pk) | Q(last_device=pk))
-
-
-class TagFilter(CharFilter):  # type: ignore[misc]
-    """Requests for a device with a tag."""
-
-    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
-        """Select them: a tag holds no quote, so it stands in the JSON between two."""
-        return qs.filter(Contains(Cast("tags", TextField()), f'"{value}"')) if value else qs
-
-
 class OpenFilter(ChoiceFilter):  # type: ignore[misc]
     """`true` for requests that live, `false` for those that have ended."""
 
     def __init__(self) -> None:
         super().__init__(choices=(("true", "true"), ("false", "false")))
-
-    def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
-        """Select them."""
-        return qs.filter(ended__isnull=value == "true") if value else qs
 
 
 class RequestFilters(FilterSet):  # type: ignore[misc]
@@ -113,12 +75,51 @@ class RequestFilters(FilterSet):  # type: ignore[misc]
 
     state = ChoiceFilter(choices=[(name, name) for name in REQUEST.stored()])
     open = OpenFilter()
-    owner = OwnerFilter(max_length=_LONGEST)
+    owner = CharFilter(max_length=_LONGEST, help_text="Who filed them; `me` is who calls.")
     assignee = CharFilter(max_length=_LONGEST)
     image = NameFilter(Image, field_name="image")
-    device = DeviceFilter(max_length=253)
+    device = CharFilter(max_length=253, help_text="They named it, hold it, or held it last.")
     environment = CharFilter(max_length=64)
-    tag = TagFilter(max_length=64)
+    tag = CharFilter(max_length=64, help_text="One of the tags that they ask for.")
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow down. Raises InvalidInputError for an order that no index has, slow after years."""
+        given = {name: value for name, value in self.form.cleaned_data.items() if value}
+        open_ = {"true": True, "false": False}.get(given.pop("open", ""))
+        state = given.get("state", "")
+        conditions = {name: self._condition(name, value) for name, value in given.items()}
+        by_number = str(self.data.get("ordering", "id")).removeprefix("-") == "id"
+        if not by_number and not lists.serves_any_order(conditions, state=state, open_=open_):
+            raise InvalidInputError(
+                f"ordering: with {min(given)} by id alone, unless together with open=true or device",
+                field="ordering",
+            )
+        return lists.narrowed(conditions, state=state, open_=open_)
+
+    def _condition(self, name: str, value: str) -> Any:
+        if name == "owner":
+            return self._owned(value)
+        if name == "device":
+            return _of_device(value)
+        if name == "tag":
+            # A tag holds no quote, so it stands in the JSON between two.
+            return Contains(Cast("tags", TextField()), f'"{value}"')
+        return self.filters["image"].condition(value) if name == "image" else Q(**{name: value})
+
+    def _owned(self, value: str) -> Q:
+        """Select what somebody filed. Old clients share theirs, for addresses change hands."""
+        caller = cast("Caller", self.request.auth)
+        if value == "me" and caller.by_network:
+            return Q(owner__startswith=LEGACY)
+        return Q(owner=caller.name if value == "me" else value)
+
+
+def _of_device(name: str) -> Q:
+    """Select what named a device, holds it, or held it last. Raises InvalidInputError where there is no such device."""
+    pk = Device.objects.filter(name=name).values_list("pk", flat=True).first()
+    if pk is None:
+        raise InvalidInputError(f"there is no device {name[:63]!r}", field="device")
+    return Q(requested_device=pk) | Q(last_device=pk)
 
 
 class RequestViewSet(Resource):

@@ -13,10 +13,14 @@ from django.core.management import call_command
 from django.test import Client
 
 from devices import admin_base
+from mozpool_site import clock
 from pages import attention, live
 from pages.home import glance
+from pages.images import catalogue
 from pages.shell import pool
-from pages.statistics import report
+from pages.statistics import queries, report
+from requests_app import lists
+from requests_app.daily import add_up_next
 from requests_app.free_devices import outages
 from requests_app.memory import Memory
 from tests.large_pool import Size, fill
@@ -40,6 +44,9 @@ def years(django_db_setup: None, django_db_blocker: Any) -> Iterator[Size]:
     with django_db_blocker.unblock():
         import_module("devices.migrations.0002_roles").create(apps, None)
         fill(SIZE)
+        # As the pulse does, a day at a time.
+        while add_up_next(clock.now()):
+            pass
         yield SIZE
         call_command("flush", verbosity=0, interactive=False)
         import_module("devices.migrations.0002_roles").create(apps, None)
@@ -50,6 +57,10 @@ def root(years: Size, db: None, client: Client, monkeypatch: pytest.MonkeyPatch)
     """Give the browser of somebody who may see everything, whose windows into history are small."""
     monkeypatch.setattr(admin_base, "SEARCHED", SEARCHED)
     monkeypatch.setattr(admin_base, "MOST_COUNTED", COUNTED)
+    monkeypatch.setattr(admin_base, "MOST_FOUND", COUNTED)
+    monkeypatch.setattr(lists, "SEARCHED", SEARCHED)
+    monkeypatch.setattr(queries, "SAMPLE", SEARCHED)
+    monkeypatch.setattr(catalogue, "SAMPLE", SEARCHED)
     client.force_login(User.objects.create(username="root", is_superuser=True, password="!"))
     return client
 

@@ -192,7 +192,7 @@ def test_the_page_has_every_chart_as_a_picture_and_as_a_table(image: Image) -> N
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("days=99", "1, 7 or 30 days, or from a day to another."),
+        ("days=99", "1, 7, 30 or 90 days, or from a day to another."),
         ("environment=%3Cscript%3E", "There are no devices of this environment."),
         ("since=2026-02-30", "Enter a valid date."),
         ("since=2026-01-01&until=%00", "Enter a valid date."),
