@@ -26,6 +26,7 @@ from lifeguard.states import DEVICE
 from mozpool_site.access import retention as access
 from mozpool_site.pulse import parking
 from mozpool_site.pulse.loop import Loop, Pulse
+from mozpool_site.pulse.parking import Parking
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
 from requests_app.daily import add_up_next
@@ -57,6 +58,7 @@ class Lease(Loop):
 
     def __init__(self, row: str, lasts: timedelta) -> None:
         super().__init__()
+        self.parking = Parking(f"{row} lease")
         self.every = lasts / 4
         self._row = row
         self._lasts = lasts
@@ -104,9 +106,9 @@ class _RequestLoop(PoolLoop):
         parked = self.parking.numbers(now)
         return requests.exclude(pk__in=parked) if parked else requests
 
-    def _deliver(self, requests: Iterable[tuple[int, int]], event: str) -> None:
-        for pk, seq in self.within_budget(requests):
-            fence = {"state_seq": seq} if event == TIMEOUT else None
+    def _deliver(self, requests: Iterable[tuple[int, object]], event: str, fence_on: str = "") -> None:
+        for pk, seen in self.within_budget(requests):
+            fence = {fence_on: seen} if fence_on else None
             with self.parking.apart(pk), suppress(Request.DoesNotExist):
                 request_runner.deliver_unless_locked(pk, Event(event), fence=fence)
 
@@ -119,7 +121,8 @@ class Expiry(_RequestLoop):
     def look(self, now: datetime) -> None:
         """Look once."""
         expired = self._unparked(self._live.filter(expires__lte=now - self._patience), now)
-        self._deliver(expired.order_by("expires").values_list("pk", "state_seq")[:_SLICE], "expire")
+        # Whoever renews theirs at the last moment has been told so, and keeps it.
+        self._deliver(expired.order_by("expires").values_list("pk", "expires")[:_SLICE], "expire", "expires")
 
 
 class RequestTimers(_RequestLoop):
@@ -130,7 +133,7 @@ class RequestTimers(_RequestLoop):
     def look(self, now: datetime) -> None:
         """Look once."""
         due = self._unparked(self._live.filter(deadline__lte=now - self._patience), now)
-        self._deliver(due.order_by("deadline").values_list("pk", "state_seq")[:_SLICE], TIMEOUT)
+        self._deliver(due.order_by("deadline").values_list("pk", "state_seq")[:_SLICE], TIMEOUT, "state_seq")
 
 
 class Sweep(_RequestLoop):

@@ -1,5 +1,6 @@
 """Stories of how long a request waits for a device, and of when the time that its owner has it begins and ends."""
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from mozpool_site.statemachine.runner import MACHINE
 from requests_app.invariants import findings
 from requests_app.machine import request_runner
 from requests_app.models import Request
+from requests_app.pulse import Expiry
 from requests_app.services import renew
 from tests.beats import pool_beats
 from tests.factories import file_order, make_device, make_devices, make_image, make_request
@@ -258,3 +260,25 @@ def test_a_request_that_never_gets_ready_is_given_up_long_before_the_bound_of_it
     passes(request, (request.deadline - clock.now()).total_seconds() + 1)
     beat()
     assert now(request).state == "failed_bad_device"
+
+
+def test_who_renews_while_the_pulse_is_about_to_end_the_request_keeps_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    request = ready(file_order(make_image(), device=make_device(image=make_image("other"))))
+    passes(request, (now(request).expires - clock.now()).total_seconds() + 1)
+    selected = Expiry.within_budget
+
+    def renewed_meanwhile(loop: Expiry, rows: Iterable[Any]) -> Iterator[Any]:
+        found = list(rows)
+        assert [pk for pk, _ in found] == [request.pk]
+        renew(request.pk, 3600, by=CLIENT)
+        return selected(loop, found)
+
+    monkeypatch.setattr(Expiry, "within_budget", renewed_meanwhile)
+    Expiry().look(clock.now())
+    assert (now(request).state, seconds(now(request).expires)) == ("ready", 3600)
+    monkeypatch.undo()
+    passes(request, 3601)
+    Expiry().look(clock.now())
+    assert now(request).state == "closed"
