@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Parked(models.Model):
-    """One thing that a loop can't deal with at present; with an empty `key` the whole loop.
+    """One thing that a loop can't deal with at present; with an empty `key` the whole loop in some process.
 
     It is tried again when `until` has passed. The row goes when that succeeds, or when nobody needs it any more.
     """

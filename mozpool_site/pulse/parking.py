@@ -1,6 +1,7 @@
 """Keeps one row that can't be dealt with from holding up the others: it is passed over for a while, by everybody.
 
 Whatever goes wrong parks that row alone; only a connection that is gone passes through, for nothing can be done then.
+A loop that fails as a whole, with the key "", pauses in its own process: elsewhere, over other racks, it may do well.
 """
 
 import logging
@@ -61,12 +62,14 @@ class _Board:
                 row.times, time.monotonic() + (row.until - now).total_seconds(), stored=True
             )
             for row in rows
+            if row.key
         }
         with self.lock:
             ours = {
-                name: pause
-                for name, pause in self.pauses.items()
-                if not pause.stored and pause.until > time.monotonic() - FORGET_AFTER.total_seconds()
+                (loop, key): pause
+                for (loop, key), pause in self.pauses.items()
+                if not (pause.stored and key)
+                and pause.until > time.monotonic() - FORGET_AFTER.total_seconds()
             }
             self.pauses = {**ours, **stored}
 

@@ -6,11 +6,13 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
+from lifeguard.pulse import BootFiles, Scope
 from mozpool_site import clock
 from mozpool_site.pulse import parking
 from mozpool_site.pulse.models import Parked
 from mozpool_site.pulse.parking import Parking
 from mozpool_site.transactions import RowLockedError
+from requests_app.pulse import pool_loops
 from tests.factories import make_rack
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,3 +106,37 @@ def test_the_pulse_command_shows_what_is_parked(capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out.splitlines()[1]
     assert told.startswith("parked: timers 7, failed 2 times since 0.")
     assert told.endswith(": ValueError: no case for it")
+
+
+def test_a_loop_that_fails_as_a_whole_pauses_in_its_own_process_alone_and_is_shown() -> None:
+    """The folder of one rack's boot files can't be written: that is nothing to the boot files of another rack."""
+    here = BootFiles(Scope())
+    with here.parking.apart(""):
+        crash(OSError("read-only file system"))
+    assert here.parking.keys(clock.now()) == {""}
+    parking.forget()  # another process knows nothing but the table
+    elsewhere = BootFiles(Scope())
+    assert elsewhere.parking.keys(clock.now()) == set()
+    with elsewhere.parking.apart(""):
+        pass
+    assert Parked.objects.get(loop="boot files", key="").error == "OSError: read-only file system"
+
+
+def test_a_loop_that_fails_as_a_whole_goes_on_pausing_whatever_else_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = BootFiles(Scope())
+    with here.parking.apart(""):
+        crash(OSError("read-only file system"))
+    monkeypatch.setattr(parking, "_READ_SECONDS", 0)
+    assert here.parking.keys(clock.now()) == {""}
+    with here.parking.apart(""):
+        pass
+    assert not Parked.objects.exists()
+
+
+def test_one_lease_that_can_t_be_renewed_is_no_reason_to_lose_the_other() -> None:
+    pool, chores = (loop for loop in pool_loops()[0])
+    with chores.parking.apart(""):
+        crash(LOCK_WAIT)
+    assert (pool.parking.keys(clock.now()), chores.parking.keys(clock.now())) == (set(), {""})
