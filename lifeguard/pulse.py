@@ -40,6 +40,7 @@ BEHIND_AFTER = timedelta(seconds=15)
 _LOOKED_WITHIN_SECONDS = 10.0
 # Between two looks at operations that fall due one after the other.
 _BREATH = timedelta(seconds=0.1)
+_SOON = timedelta(seconds=1)
 _SLICE = 500
 
 
@@ -180,12 +181,12 @@ class Heartbeat(Loop):
         self._scope = scope
         self._timers = timers
 
-    def look(self, now: datetime) -> None:
-        """Look once."""
+    def look(self, now: datetime) -> datetime | None:
+        """Look once; sooner again where there was nothing good to tell: it may be the first look of all."""
         behind = self._timers.serves_all_but()
         if behind is None:
             logger.warning("the timers of these racks are not met in time")
-            return
+            return now + _SOON
         racks = (
             Rack.objects.all() if self._scope.racks is None else Rack.objects.filter(pk__in=self._scope.racks)
         )
@@ -201,6 +202,7 @@ class Heartbeat(Loop):
                 skipping = connection.features.has_select_for_update_skip_locked
                 free = list(racks.select_for_update(skip_locked=skipping).values_list("pk", flat=True))
                 Rack.objects.filter(pk__in=free).update(pulse_seen=now)
+        return None
 
 
 class Lost(Loop):

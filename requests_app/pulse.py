@@ -44,6 +44,9 @@ _CHORES_LEASE = timedelta(seconds=60)
 # Of each second, for bulk actions.
 _BULK_SECONDS = 0.4
 _SLICE = 500
+# Whoever has not looked for so long may have been away with everybody else, and all racks seem silent: nobody is let go
+# before these have had the time to be heard again.
+_GAP, _HEARD_AGAIN = timedelta(seconds=15), timedelta(seconds=10)
 # Between two slices others write.
 _BREATH = timedelta(seconds=0.1)
 _RESTS = ("ready", *DEVICE.tagged("steady"))
@@ -141,20 +144,29 @@ class Sweep(_RequestLoop):
 
     name = "sweep"
     every = timedelta(seconds=3)
+    _since: datetime | None = None
+    _looked: datetime | None = None
 
     def look(self, now: datetime) -> None:
         """Look once."""
+        if self._since is None or self._looked is None or now - self._looked > _GAP:
+            self._since = now
+        self._looked = now
         held = Device.objects.filter(held_by__isnull=False)
         settled = Q(state__in=_RESTS) | ~Q(result="")
         self._tell("pending", held.filter(settled), "device_settled", now)
         self._tell("pending", held.exclude(settled).filter(_GIVEN_ANOTHER_TASK), "device_left", now)
         self._tell("ready", held.exclude(state="ready"), "device_left", now)
+        if now - self._since >= _HEARD_AGAIN:
+            self._let_go(now)
+        gone = self._unparked(waiting_for_failed(), now)
+        self._deliver(gone.values_list("pk", "state_seq"), "device_failed")
+
+    def _let_go(self, now: datetime) -> None:
         unreachable = self._unparked(stranded(now), now).values_list("pk", "state_seq")
         for pk, seq in self.within_budget(unreachable):
             with self.parking.apart(pk), suppress(Request.DoesNotExist):
                 let_go(pk, seq)
-        gone = self._unparked(waiting_for_failed(), now)
-        self._deliver(gone.values_list("pk", "state_seq"), "device_failed")
 
     def _tell(self, state: str, held: QuerySet[Device], event: str, now: datetime) -> None:
         concerned = Request.objects.filter(state=state, pk__in=held.values("held_by"))

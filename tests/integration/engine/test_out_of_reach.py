@@ -1,6 +1,6 @@
 """A board or a rack that has died keeps nobody waiting: its devices are nobody's, and who had one gets another."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -32,6 +32,14 @@ def why(request: Request) -> Waiting:
     rows = list(Request.objects.filter(pk=request.pk).values(*COLUMNS))
     held = {row["held_by"]: row for row in Device.objects.filter(held_by=request.pk).values("held_by", *HELD)}
     return explain(rows, held, clock.now())[request.pk]
+
+
+def sweep(now: datetime) -> None:
+    """Let a pulse that has looked after the pool for a while look at it again."""
+    pulse = pool_beats()
+    pulse.beat(now - timedelta(seconds=12))
+    outages.forget()
+    pulse.beat(now)
 
 
 def holders(devices: list[Device]) -> list[int]:
@@ -100,9 +108,32 @@ def test_within_one_sweep_of_the_pulse_who_waits_on_a_suspect_board_or_in_a_sile
     now = clock.now()
     PowerController.objects.update(suspect_until=now + timedelta(minutes=10))
     Rack.objects.filter(pk=silent.pk).update(pulse_seen=now - timedelta(seconds=31))
-    pool_beats().beat(now)
+    sweep(now)
     assert holders(caught) == []
     assert holders(spare) == [request.pk for request in requests]
+    assert not invariants.findings(settle=0)
+
+
+def test_no_rack_is_taken_for_silent_where_nobody_could_hear_it() -> None:
+    """After an outage of the database, or of the pool's pulse, all racks seem silent; theirs come back in seconds."""
+    image, rack, now = make_image(), make_rack("p1"), clock.now()
+    device = make_device(state="pxe_booting", rack=rack, idle_since=None)
+    request = make_request(image, state="pending", device=device)
+    make_device(image=image)
+    Rack.objects.filter(pk=rack.pk).update(pulse_seen=now - timedelta(seconds=40))
+    pulse = pool_beats()
+    for seconds in (0, 3, 6):
+        pulse.beat(now + timedelta(seconds=seconds))
+    Rack.objects.filter(pk=rack.pk).update(pulse_seen=now + timedelta(seconds=7))
+    outages.forget()
+    pulse.beat(now + timedelta(seconds=12))
+    assert holders([device]) == [request.pk]
+    for seconds in (90, 93, 99):
+        pulse.beat(now + timedelta(seconds=seconds))
+    assert holders([device]) == [request.pk]
+    outages.forget()
+    pulse.beat(now + timedelta(seconds=102))
+    assert holders([device]) == []
     assert not invariants.findings(settle=0)
 
 
@@ -114,7 +145,7 @@ def test_who_named_a_device_keeps_it_while_its_board_is_suspect_and_is_told_so()
     named = file_order(image, device=devices[0])
     assert named.state == "pending"
     make_device(image=image)
-    pool_beats().beat(now)
+    sweep(now)
     assert holders(devices) == [named.pk]
     told = why(named)
     assert (told.reason, told.estimate_seconds) == ("controller_suspect", None)
@@ -130,7 +161,7 @@ def test_a_ready_device_stays_with_its_holder_whatever_becomes_of_its_board() ->
     request = make_request(image, state="ready", device=device)
     PowerController.objects.update(suspect_until=now + timedelta(minutes=10))
     make_device(image=image)
-    pool_beats().beat(now)
+    sweep(now)
     assert holders([device]) == [request.pk]
 
 

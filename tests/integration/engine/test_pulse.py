@@ -189,8 +189,11 @@ def test_a_heartbeat_tells_that_timers_are_met_and_not_that_a_thread_lives(
     everything = Scope()
     timers = Timers(everything, Patience(alone=True))
     heart = Heartbeat(everything, timers)
-    heart.look(clock.now())
-    assert seen(slow, well) == [False, False]  # nobody has looked at any timer yet
+    now = clock.now()
+    assert heart.look(now) == now + timedelta(
+        seconds=1
+    )  # nobody has looked at any timer yet; soon somebody will
+    assert seen(slow, well) == [False, False]
     monkeypatch.setattr(Timers, "budget", timedelta(0))  # one timer a look
     timers.look(clock.now())
     heart.look(clock.now())
