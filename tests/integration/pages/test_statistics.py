@@ -203,6 +203,8 @@ def test_a_query_string_that_makes_no_sense_is_told_so(query: str, told: str) ->
     response = viewer().get(f"/statistics/?{query}")
     assert response.status_code == 400
     assert told in response.content.decode()
+    # What is wrong, and the form; nobody asked for other statistics.
+    assert len(response.content) < 20_000
     assert "<script>" not in response.content.decode()
 
 
