@@ -7,6 +7,7 @@ that boards need, the pause between two devices that go on, and never leaving a 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Self
 
 from bmm.deadline import Deadline
@@ -74,7 +75,7 @@ class PowerDriver(PowerContract):
         Gives None only for an outlet that was read back off and then on. Otherwise the error that it met; an
         outlet that could not be seen on again says "may have been left off". Two thirds of the time are kept
         for switching on: whatever was, or may have been, switched off is switched on again, over new
-        connections if need be, until the deadline.
+        connections if need be, until the deadline. It has a third of the time even where the rest took too long.
 
         Where the driver `takes_late`, `late` is asked for outlets that came meanwhile, during the rest: they join, each
         with a rest of its own, and are among the results.
@@ -276,10 +277,12 @@ class PowerDriver(PowerContract):
             wanted = dict.fromkeys(some, False)
             return self._run(some, wanted, Sweep(self, self._switching(wanted, early), early, tried=touched))
 
+        # Who asked for more during the rest may have been kept waiting: what is off must go on all the same.
+        ends = cache(lambda: max(deadline, Deadline.after(spendable / 3)))
+
         def on(some: Collection[str]) -> Results:
             wanted = dict.fromkeys(some, True)
-            sweep = Sweep(self, self._switching(wanted, deadline), deadline, insist=True)
-            return self._run(some, wanted, sweep)
+            return self._run(some, wanted, Sweep(self, self._switching(wanted, ends()), ends(), insist=True))
 
         return Cycle(off, on, lambda seconds: self._pause(seconds, deadline), self.off_seconds, late).run(
             outlets

@@ -356,6 +356,18 @@ def test_what_joined_goes_on_again_when_the_rest_is_interrupted(board: RelayBoar
     assert len(board.switched) == 4
 
 
+def test_what_is_off_goes_on_again_even_where_asking_for_more_took_all_the_time(board: RelayBoard) -> None:
+    def hangs() -> list[str]:
+        time.sleep(1.1)  # as a database does that is restarted meanwhile
+        return ["bank1:relay3"]
+
+    driver = quick(board.address)
+    driver.off_seconds = 0.2
+    results = driver.cycle(["bank1:relay1", "bank1:relay2"], Deadline.after(1), late=hangs)
+    assert board.off == set()
+    assert kinds(results) == [None, None, Unreachable]
+
+
 def test_where_devices_go_on_one_after_the_other_nobody_joins(board: RelayBoard) -> None:
     driver = quick(board.address)
     driver.stagger_seconds = 0.01
