@@ -14,7 +14,7 @@ from bmm.deadline import Deadline
 from bmm.models import OPEN, Operation, Status
 from bmm.operations import Answer
 from bmm.services import Asked
-from mozpool_site.errors import ConflictError, MozpoolError
+from mozpool_site.errors import ConflictError, MozpoolError, UnknownNameError
 from mozpool_site.stopping import stopping
 from mozpool_site.transactions import UNAVAILABLE
 from mozpool_site.waiting import OnePerLoop, in_thread
@@ -120,8 +120,13 @@ def controller_answered(asked: Asked) -> bool:
 
 
 def _as_it_is(asked: Asked) -> Operation:
-    """Return a question's operation as it is now; one that nobody has begun is called off by whoever stored it."""
-    operation = Operation.objects.select_related("rack", "controller").get(pk=asked.operation.pk)
+    """Return a question's operation as it is now; one that nobody has begun is called off by whoever stored it.
+
+    Raise UnknownNameError where it went with its device or controller.
+    """
+    operation = Operation.objects.select_related("rack", "controller").filter(pk=asked.operation.pk).first()
+    if operation is None:
+        raise UnknownNameError("what was asked has been deleted meanwhile")
     if asked.is_new and operation.status == Status.QUEUED:
         operations.call_off(operation)
     return operation

@@ -1,6 +1,7 @@
 """Admin pages of what switches power: controllers with their health, and the tasks of people who pull plugs."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,7 +12,7 @@ from bmm import by_hand
 from bmm.controller_form import controller_form, open_settings, setting_fields
 from bmm.controllers import driver_of
 from bmm.errors import HardwareError
-from bmm.models import HandTask
+from bmm.models import HandTask, Operation
 from bmm.outlets_admin import MOST_TESTS, AskingPages
 from devices.admin_base import HistoryAdmin, machine_columns
 from devices.models import PowerController
@@ -59,6 +60,15 @@ class PowerControllerAdmin(AskingPages):
         """Have the open settings shown, where they are."""
         shown = () if self.has_change_permission(request, obj) else ("open_settings",)
         return (*self.readonly_fields, "verifies", *shown)
+
+    def why_kept(self, rows: Iterable[Any]) -> list[str]:
+        """Keep what has switched devices; questions go along with their controller."""
+        work = Operation.objects.exclude(device=None).select_related("device")
+        return [
+            f"What {row} has switched is kept as long as the journal, such as {operation}."
+            for row in rows
+            for operation in work.filter(controller=row)[:1]
+        ]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Store the settings, which are several fields of the page, where one of them has changed."""

@@ -8,7 +8,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from bmm import operations
-from bmm.models import Operation, Status
+from bmm.models import Kind, Operation, Status
 from devices.admin_base import CarefulAdmin
 from devices.models import BootConfig, Device, HardwareType, Image, PowerController, Rack
 from lifeguard.models import Install
@@ -65,6 +65,22 @@ def test_what_is_used_stays_and_the_page_says_by_whom(
     assert by in against(admin.get(path(row)))
     assert by in against(delete(admin, row))
     assert type(row).objects.filter(pk=row.pk).exists()
+
+
+def test_a_controller_that_has_switched_stays_and_the_page_says_so_and_one_that_was_only_asked_goes(
+    admin: Client, pool: list[Device]
+) -> None:
+    board = PowerController.objects.create(name="spare", rack=pool[0].rack, address="10.1.0.9")
+    operations.queue_question(board, Kind.TEST_CONTROLLER, clock.now())
+    Device.objects.filter(pk=pool[0].pk).update(power_controller=board)
+    work = operations.queue(Device.objects.get(pk=pool[0].pk), Kind.POWER_OFF, clock.now())
+    Device.objects.filter(pk=pool[0].pk).update(power_controller=None, outlet="")
+    kept = [f"What spare has switched is kept as long as the journal, such as {work}."]
+    assert against(admin.get(path(board))) == kept
+    assert against(delete(admin, board)) == kept
+    work.delete()
+    assert delete(admin, board).status_code == 302
+    assert not PowerController.objects.filter(pk=board.pk).exists()
 
 
 def test_an_image_that_somebody_asked_for_stays(admin: Client, pool: list[Device]) -> None:

@@ -272,6 +272,18 @@ def test_where_no_worker_tests_a_relay_board_nothing_is_said_of_it(
     assert PowerController.objects.filter(name="relay-1").values().get() == before
 
 
+def test_a_relay_board_that_is_deleted_while_its_test_waits_is_told_to_be_gone(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = PowerController.objects.create(name="spare", rack=device().rack, address="127.0.0.1:1")
+    monkeypatch.setattr(asking, "wait", lambda _: board.delete())
+    answer = operator.get("/api/relay/spare/test/")
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "not_found", "detail": "what was asked has been deleted meanwhile"},
+    )
+
+
 def test_a_board_whose_driver_does_not_exist_is_told_as_such(operator: Client, at_once: None) -> None:
     PowerController.objects.filter(name="relay-1").update(driver="nosuch")
     answer = operator.get("/api/relay/relay-1/test/")
