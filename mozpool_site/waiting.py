@@ -13,8 +13,8 @@ T = TypeVar("T")
 _threads = ThreadPoolExecutor(2, thread_name_prefix="waiting")
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Do something with the database in one of the few threads for it."""
+async def in_thread(work: Callable[[], T], threads: ThreadPoolExecutor = _threads) -> T:
+    """Do something with the database in one of the few threads for it; what may wait for a lock has its own."""
 
     def run() -> T:
         close_old_connections()
@@ -23,7 +23,7 @@ async def in_thread(work: Callable[[], T]) -> T:
         finally:
             close_old_connections()
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, run)
+    return await asyncio.get_running_loop().run_in_executor(threads, run)
 
 
 class OnePerLoop(Generic[T]):

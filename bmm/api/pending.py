@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,8 @@ from mozpool_site.api.legacy import answer
 from mozpool_site.errors import MozpoolError
 from mozpool_site.waiting import in_thread
 
+# A question is stored under its device's lock, which somebody may keep: who waits for news must not wait for that.
+_threads = ThreadPoolExecutor(2, thread_name_prefix="asking")
 # The event loop itself keeps no task alive.
 _under_way: set[asyncio.Future[HttpResponse]] = set()
 
@@ -73,8 +76,8 @@ def in_no_thread(view: View) -> AsyncView:
 
 
 async def _answer(view: Callable[[], HttpResponse]) -> HttpResponse:
-    response = await in_thread(view)
+    response = await in_thread(view, _threads)
     if isinstance(response, Pending):
         await asking.looker().ended(response.asked.operation.pk, asking.SECONDS)
-        await in_thread(response.settle)
+        await in_thread(response.settle, _threads)
     return response
