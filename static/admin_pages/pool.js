@@ -32,6 +32,7 @@ async function show(form, address, into) {
 async function follow(into) {
   if (into.dataset.following) return;
   into.dataset.following = "yes";
+  let shown = "";
   for (let open; (open = into.querySelector("[data-follow]")); ) {
     into.setAttribute("aria-busy", "true");
     await new Promise((resolve) => setTimeout(resolve, document.hidden ? 5000 : 700));
@@ -41,7 +42,7 @@ async function follow(into) {
       });
       if (!response.ok || response.redirected) break;
       const text = await response.text();
-      if (open.isConnected && text !== into.dataset.shown) into.innerHTML = into.dataset.shown = text;
+      if (open.isConnected && text !== shown) into.innerHTML = shown = text;
     } catch {
       /* The server may be restarting: it is asked again. */
     }
