@@ -74,7 +74,7 @@ def _answers(state: str, work: str, failure: str) -> State:
     """Wait until the freshly booted image answers, by the check that its image asks for."""
     return State(
         name=state,
-        doc=f"Asks about once a second whether the image is up ({work}); every 10th window cycles the power.",
+        doc=f"Asks up to five times a second whether the image is up ({work}); every 10th window cycles the power.",
         timeout="verify_timeout",
         on_timeout=Retry(
             "verify_limit",

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from requests_app.planning.pool import ANY, Kind, Wish
 
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -10, 10
-# A point of priority counts like having waited for so long already. The whole range is ten minutes, as long as a
-# request searches: by then nobody who comes later, however urgent, is served before it.
+# A point of priority counts like having waited for so long already. The whole range is ten minutes: who has waited for
+# so long is served before all who come later, however urgent.
 AGEING = timedelta(seconds=30)
 
 
