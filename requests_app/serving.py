@@ -62,8 +62,11 @@ def match_device(device_id: int) -> bool:
 
 def match_waiting(most: int = _OF_A_PASS) -> int:
     """Give what is free to those who wait, in turn, trying for so many at most; return how many got a device."""
-    named = waiting().filter(wish__lt=0, requested_device__idle_since__isnull=False).order_by()
-    first = [(Turn(turn, pk), wish) for turn, pk, wish in named.values_list("turn", "pk", "wish")[:most]]
+    named = (
+        waiting().filter(wish__lt=0, requested_device__in=free_devices(clock.now(), by_name=True)).order_by()
+    )
+    firsts_named = ((next_of(wish), wish) for wish in named.values_list("wish", flat=True).distinct()[:most])
+    first = [(place, wish) for place, wish in firsts_named if place is not None]
     return _serve(lambda: free_kinds(clock.now()), first, most)
 
 
@@ -81,21 +84,26 @@ def _serve(read_free: Callable[[], dict[int, Kind]], line: list[tuple[Turn, int]
     def suiting(wish: int) -> set[int]:
         return {pk for pk, kind in free.items() if pk not in taken and suits(wanted[wish], kind)}
 
+    def hopeful(wish: int) -> bool:
+        return bool(suiting(wish)) if wish > 0 else _is_free(-wish)
+
     counted = Counter[_Outcome]()
     while (
         counted[_Outcome.SERVED] + counted[_Outcome.IN_VAIN] < most
         and counted[_Outcome.PASSED_OVER] < _PASSED_OVER
     ):
-        found = _first_in_line(line, lambda wish: wish < 0 or bool(suiting(wish)))
+        found = _first_in_line(line, hopeful)
         if found is None:
             break
         place, wish = found
         outcome = _attempt(place.request_id)
         counted[outcome] += 1
-        if outcome is _Outcome.IN_VAIN:
-            taken |= suiting(wish) if wish > 0 else set()
-        else:
-            heappush(line, found)
+        if outcome is _Outcome.IN_VAIN and wish > 0:
+            taken |= suiting(wish)
+            continue
+        # Those who name one device want different things of it: it may fit the next.
+        heappush(line, found)
+        if outcome is not _Outcome.IN_VAIN:
             free = read_free()
     return counted[_Outcome.SERVED]
 
@@ -107,11 +115,16 @@ def _first_in_line(line: list[tuple[Turn, int]], hopeful: Callable[[int], bool])
         first = next_of(wish, behind) if hopeful(wish) else None
         if first is None:
             continue
-        if not line or first <= line[0][0]:
+        before = Turn(first.turn, first.request_id - 1)
+        if not line or before <= line[0][0]:
             return first, wish
         # Who stood there has been served meanwhile: now others come before the next.
-        heappush(line, (Turn(first.turn, first.request_id - 1), wish))
+        heappush(line, (before, wish))
     return None
+
+
+def _is_free(device_id: int) -> bool:
+    return free_devices(clock.now(), by_name=True).filter(pk=device_id).exists()
 
 
 def _attempt(request_id: int) -> _Outcome:

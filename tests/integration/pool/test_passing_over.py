@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device
+from mozpool_site import clock
 from requests_app.models import Request
 from requests_app.serving import match_device, match_waiting
 from tests.factories import file_order, make_device, make_devices, make_image, make_request
@@ -150,3 +151,44 @@ def test_a_new_request_is_served_at_once_although_others_wait_for_what_it_does_n
     make_request(image, tags=["gpu"])
     make_device(tags=["usb"])
     assert file_order(image, tags=["usb"]).state == "pending"
+
+
+def test_those_who_name_a_device_in_vain_keep_nobody_from_a_pass_however_many_they_are() -> None:
+    image = make_image()
+    aside = make_device(image=image, quarantine_by="ada", health="bad")
+    for _ in range(3):
+        make_request(image, requested_device=aside)
+    request = make_request(image)
+    make_device(image=image)
+    assert match_waiting(2) == 1
+    assert state(request) == "pending"
+
+
+def test_of_those_who_name_one_device_whom_it_does_not_fit_no_one_stands_in_the_way_of_the_next() -> None:
+    image = make_image()
+    device = make_device(image=image, environment="staging")
+    unfit = make_request(image, requested_device=device, environment="production")
+    fitting = [make_request(image, requested_device=device) for _ in range(3)]
+    assert match_waiting(3) == 1
+    assert [state(one) for one in (unfit, *fitting)] == ["finding_device", "pending", *["finding_device"] * 2]
+
+
+def test_requests_of_one_moment_are_served_one_after_the_other() -> None:
+    image, other = make_image(), make_image("b2g")
+    moment = clock.now()
+    filed = [
+        make_request(image if number % 2 else other, turn=moment, environment=environment)
+        for number in range(4)
+        for environment in ("any", "production")
+    ]
+    make_devices(8, environment="production")
+    assert match_waiting() == 8
+    assert {state(request) for request in filed} == {"pending"}
+
+
+def test_a_device_that_several_name_and_nobody_was_told_of_is_given_to_the_first_alone() -> None:
+    image = make_image()
+    device = make_device(image=image)
+    named = [make_request(image, requested_device=device) for _ in range(3)]
+    assert match_waiting() == 1
+    assert [state(request) for request in named] == ["pending", "finding_device", "finding_device"]
