@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from requests_app.matching import (
     in_turn,
     ranked,
     turn,
+    wish_number,
 )
 from requests_app.planning.pool import ANY
 
@@ -153,3 +155,49 @@ def test_ranking_gives_exactly_what_fits_and_no_matter_in_which_order_it_came(
 def test_nobody_is_reimaged_while_a_device_with_the_image_is_free(demand: Demand, free: list[Offer]) -> None:
     having = [has_image(demand, offer) for offer in ranked(demand, free)]
     assert having == sorted(having, reverse=True)
+
+
+WISH: dict[str, Any] = {
+    "image_id": 3, "environment": ANY, "hardware_id": None, "tags": ("gpu", "usb"), "device_id": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"image_id": 4},
+        {"environment": "prod"},
+        {"hardware_id": 1},
+        {"tags": ("gpu",)},
+        {"tags": ("gpu usb",)},
+        {"tags": ()},
+        {"device_id": 40},
+    ],
+)
+def test_what_other_devices_can_serve_has_another_number(other: dict[str, Any]) -> None:
+    assert wish_number(**{**WISH, **other}) != wish_number(**WISH)
+
+
+@given(
+    st.permutations(["gpu", "usb", "näve", "5.0"]),
+    st.integers(1, 10**9),
+    st.one_of(st.none(), st.integers(1, 10**9)),
+)
+def test_the_number_of_a_wish_is_above_zero_fits_its_column_and_knows_no_order_of_tags(
+    tags: list[str], image: int, hardware: int | None
+) -> None:
+    wish = {**WISH, "image_id": image, "hardware_id": hardware}
+    number = wish_number(**{**wish, "tags": tags})
+    assert number == wish_number(**{**wish, "tags": sorted(tags)})
+    assert 0 < number < 2**63
+
+
+@given(st.integers(1, 2**63 - 1))
+def test_those_who_name_one_device_have_its_number_below_zero_whatever_else_they_want(device: int) -> None:
+    numbers = {wish_number(**{**WISH, "device_id": device, "image_id": image}) for image in (3, 4)}
+    assert numbers == {-device}
+
+
+def test_the_number_of_a_wish_is_the_one_that_is_stored() -> None:
+    """Rows keep it: another way to reckon needs a migration."""
+    assert wish_number(**WISH) == 9166416112978051444
