@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import build_q_object_from_lookup_parameters, unquote
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import (
@@ -302,7 +304,11 @@ class RelatedByRow(admin.RelatedFieldListFilter):
 
 
 def _by_row(rows: QuerySet[Any], parameters: Any) -> QuerySet[Any]:
-    return rows.filter(by_row(build_q_object_from_lookup_parameters(parameters))) if parameters else rows
+    """Narrow a list down. Raise IncorrectLookupParameters, of which Django makes the whole list, for what can't be."""
+    try:
+        return rows.filter(by_row(build_q_object_from_lookup_parameters(parameters))) if parameters else rows
+    except (ValueError, ValidationError) as error:
+        raise IncorrectLookupParameters(error) from error
 
 
 def _pointed_at(field: Any, lookup: str, term: str) -> list[Any]:

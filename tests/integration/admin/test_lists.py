@@ -150,6 +150,21 @@ def test_no_search_is_an_error_page(admin: Client, pool: list[Device], model: st
     shown(admin, f"/admin/{model}/?q={search}")
 
 
+@pytest.mark.parametrize(
+    "filtered",
+    [
+        "bmm/operation/?rack__id__exact=abc",
+        "bmm/operation/?status__exact=done&rack__id__exact=1e9",
+        "lifeguard/install/?image__id__exact=abc",
+    ],
+)
+def test_a_filter_that_cannot_be_is_left_out_and_no_error_page(
+    admin: Client, pool: list[Device], filtered: str
+) -> None:
+    answer = admin.get(f"/admin/{filtered}")
+    assert (answer.status_code, answer.headers["Location"].endswith("?e=1")) == (302, True)
+
+
 @pytest.mark.parametrize("model", ["rack", "hardwaretype", "powercontroller"])
 def test_the_fields_of_a_device_complete_what_is_typed(admin: Client, pool: list[Device], model: str) -> None:
     field = {"rack": "rack", "hardwaretype": "hardware_type", "powercontroller": "power_controller"}[model]
