@@ -64,7 +64,8 @@ def test_an_operator_changes_comments_environment_and_tags_of_a_device_and_nothi
     client = browser("operator")
     path = f"/admin/devices/device/{device.pk}/change/"
     sent = load(client, path)
-    assert set(sent) == {"environment", "tags", "comments"}
+    # What the page showed goes with it, so that nobody overwrites what somebody else has written meanwhile.
+    assert set(sent) == {"environment", "tags", "comments", "initial-tags", "initial-comments"}
     answer = client.post(path, {
         **sent, "comments": "new <b>", "environment": "staging", "tags": '["a"]', "name": "stolen", "outlet": "x",
     })  # fmt: skip

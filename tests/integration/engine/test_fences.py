@@ -128,7 +128,6 @@ def test_a_call_of_the_present_boot_counts_once_however_often_it_comes() -> None
     assert journalled(device) == [
         "entering state mobile_init_started",
         "ignored event mobile_init_started in state mobile_init_started",
-        "ignored event mobile_init_started in state mobile_init_started",
     ]
 
 
