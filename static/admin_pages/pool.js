@@ -40,7 +40,8 @@ async function follow(into) {
       const response = await fetch(open.dataset.follow, {
         headers: { "X-Requested-With": "fetch" }, credentials: "same-origin",
       });
-      if (!response.ok || response.redirected) break;
+      if (response.redirected || (response.status >= 400 && response.status < 500)) break;
+      if (!response.ok) continue;
       const text = await response.text();
       if (open.isConnected && text !== shown) into.innerHTML = shown = text;
     } catch {
