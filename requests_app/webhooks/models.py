@@ -53,7 +53,7 @@ class Delivery(models.Model):
     """One event for one webhook, as it will be sent. Whoever sends it owns it until `not_before`.
 
     Rows are written in the transaction of the change that they tell, and no webhook that is deleted meanwhile may make
-    that fail: hence no constraint in the database. What a deleted webhook leaves behind, `prune` removes.
+    that fail: hence no constraint in the database. What a deleted webhook leaves behind, `queue.py` removes.
     """
 
     webhook = models.ForeignKey(
