@@ -11,8 +11,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 
-from devices import admin_matrix  # noqa: F401 - registers its page
-from devices.admin_base import SEARCHED, CarefulAdmin, HistoryAdmin, Tool, machine_columns
+from devices import admin_base, admin_matrix  # noqa: F401 - the matrix registers its page
+from devices.admin_base import CarefulAdmin, HistoryAdmin, Tool, machine_columns
 from devices.models import Device, HardwareType, Image, ImageBootConfig, Journal, Rack
 from devices.models.journal import BEFORE_ALL
 from mozpool_site.access.models import AuditEntry
@@ -99,7 +99,7 @@ class JournalAdmin(HistoryAdmin):
     def newest(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Return the newest SEARCHED lines, in whose order the numbers of lines are only almost."""
         times = Journal.objects.filter(time__gt=BEFORE_ALL).order_by("-time", "-id")
-        oldest = times.values_list("time", flat=True)[SEARCHED : SEARCHED + 1].first()
+        oldest = times.values_list("time", flat=True)[admin_base.SEARCHED :].first()
         return rows if oldest is None else rows.filter(time__gt=oldest)
 
     @admin.display(description="device")

@@ -47,7 +47,7 @@ def listing(call: Call) -> HttpResponse:
     """List requests by number: those that are open, or have failed in the last day; all only when asked for."""
     requests = Request.objects.order_by("pk")
     if not call.asks_for("include_closed"):
-        failed = Q(ended__gte=clock.now() - _FAILED_FOR, state__in=_FAILED)
+        failed = Q(ended__gte=clock.DB_NOW - _FAILED_FOR, state__in=_FAILED)
         requests = requests.filter(Q(ended=None) | failed)
     return answer({"requests": list_entries(requests, lambda owner: owns(call.caller, owner))})
 

@@ -196,6 +196,11 @@ PATHS = [
         for action in ACTIONS
         for name in ("nosuch", "%00", "device1%20")
     ),
+    *(
+        Bad(404, "POST", f"power-controllers/{name}/{question}/", {}, "name", f"no such controller to {question}")
+        for question in ("test", "read-outlets")
+        for name in ("nosuch", "%00", "relay-1%20")
+    ),
     Bad(404, "POST", "devices/nosuch/please/image/", {"image": "b2g"}, "device", "no such device"),
     Bad(404, "POST", "devices/nosuch/state/", {}, "device", "no such device"),
     Bad(404, "GET", "devices/nosuch/journal/", field="device", why="no such device"),
@@ -237,6 +242,7 @@ PATHS = [
             "environments/": ("POST",), "environments/odd/": ("PATCH", "DELETE"), "operations/": ("POST",),
             "operations/{operation}/": ("PATCH", "DELETE"), "journal/": ("POST", "DELETE"),
                 "events/": ("POST",),
+            "power-controllers/relay-1/test/": ("GET", "DELETE"), "power-controllers/relay-1/read-outlets/": ("GET",),
             "tokens/{token}/": ("PATCH", "PUT"), "webhooks/{webhook}/ping/": ("GET",), "schema/": ("POST",),
                 "docs/": ("POST",),
             "webhooks/{webhook}/deliveries/": ("POST",), "problems/invalid/": ("POST",),

@@ -70,9 +70,9 @@ def pointer(path: str, method: str, status: int, kind: str) -> str:
     ],
 )
 def test_what_is_read_is_as_described(operator: Client, path: str, parts: dict[str, str]) -> None:
-    Device.objects.filter(name="device1").update(
-        boot_config='{"b2gbase": "http://x"}', comments="x", tags=["a"]
-    )
+    device = Device.objects.get(name="device1")
+    device.boot_config, device.comments, device.tags = '{"b2gbase": "http://x"}', "x", ["a"]
+    device.save()
     Journal.objects.create(device_id=1, message="x")
     # The old system took a port there.
     Rack.objects.filter(name="there").update(imaging_server="other.server")
