@@ -214,7 +214,7 @@ def test_requests_are_filed_shown_renewed_and_returned(client: Installed) -> Non
     assert [entry["id"] for entry in open_requests(client)] == [request["id"]]
     renewed = client.mozpool("renew", number, "--duration", "2h").stdout
     assert re.fullmatch(r"request \d+ has (2h|1h59m) left\n", renewed)
-    taken = client.run("mozpool", "request", "b2g", "--set", BUILD, "--device", name)
+    taken = client.run("mozpool", "request", "b2g", "--set", BUILD, "--device", name, "--max-wait", "0")
     assert (taken.returncode, f"{name} is taken" in taken.stderr) == (1, True)
     cycled = client.mozpool("power-cycle", name, "--wait").stdout
     assert re.fullmatch(rf"operation \d+ on {name} is done\n", cycled)
