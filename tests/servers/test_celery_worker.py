@@ -41,7 +41,11 @@ class Rack:
         self.file = folder / "rung"
         self.file.touch()
         self.log = folder / "worker.log"
-        self.variables = {**os.environ, "MOZPOOL_BROKER_URL": broker.url}
+        database = f"sqlite:///{folder}/worker.sqlite3"
+        self.variables = {**os.environ, "MOZPOOL_BROKER_URL": broker.url, "DATABASE_URL": database}
+        # A worker starts on no other schema than its own.
+        migrate = [sys.executable, "manage.py", "migrate", "-v0"]
+        subprocess.run(migrate, cwd=ROOT, env={**self.variables, "MOZPOOL_DEBUG": "true"}, check=True)
         words = ["-m", "celery", "-A", "mozpool_site", "worker", "-Q", "rack.p1", "-I", "tests.servers.bells"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
         with self.log.open("wb") as log:
