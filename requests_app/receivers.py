@@ -33,7 +33,8 @@ def on_device_moved(device: Device, old_state: str, by: Actor, event: str, **_: 
         match_device(device.pk)
     elif is_failed(device):
         for number in waiting_for_failed().filter(requested_device=device.pk).values_list("pk", flat=True):
-            request_runner.deliver(number, Event("device_failed"))
+            with contained("request %s can't be told of its device; the pulse tells it in seconds", number):
+                request_runner.deliver_unless_locked(number, Event("device_failed"))
 
 
 @receiver(device_entering)

@@ -10,7 +10,9 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device
+from lifeguard.machine import device_runner
 from mozpool_site import clock
+from mozpool_site.statemachine.machine import Event
 from requests_app.models import Request
 from requests_app.serving import match_device, match_waiting
 from tests.factories import file_order, make_device, make_devices, make_image, make_request
@@ -192,3 +194,22 @@ def test_a_device_that_several_name_and_nobody_was_told_of_is_given_to_the_first
     named = [make_request(image, requested_device=device) for _ in range(3)]
     assert match_waiting() == 1
     assert [state(request) for request in named] == ["pending", "finding_device", "finding_device"]
+
+
+def test_one_who_cannot_be_told_that_the_named_device_failed_keeps_no_other_from_hearing_of_it() -> None:
+    image = make_image()
+    device = make_device(state="self_test_running", idle_since=None)
+    broken, second = (make_request(image, requested_device=device) for _ in range(2))
+    Request.objects.filter(pk=broken.pk).update(counters="no counters")
+    device_runner.deliver(device.pk, Event("failed_self_test"))
+    assert (state(broken), state(second)) == ("finding_device", "failed_bad_device")
+
+
+@pytest.mark.usefixtures("mariadb")
+def test_one_who_is_locked_while_the_named_device_fails_is_not_waited_for() -> None:
+    image = make_image()
+    device = make_device(state="self_test_running", idle_since=None)
+    first, second = (make_request(image, requested_device=device) for _ in range(2))
+    with locked(Request.objects.filter(pk=first.pk)):
+        device_runner.deliver(device.pk, Event("failed_self_test"))
+        assert (state(first), state(second)) == ("finding_device", "failed_bad_device")
