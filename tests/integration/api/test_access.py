@@ -39,7 +39,7 @@ OPERATE = (401, 403, 403, 403, 200, 200, 403, 200)
 OPERATE_UNLESS_HELD = (401, 403, 403, 403, 409, 409, 403, 409)
 OPERATE_BY_GET = (401, 403, 403, 403, 405, 405, 403, 200)
 # Whoever may is told that no worker of the rack runs.
-PING = (401, 403, 403, 403, 503, 503, 403, 503)
+ASK_A_WORKER = (401, 403, 403, 403, 503, 503, 403, 503)
 TOKEN = (403,) * 8
 # Holds nothing that is not the same for every MAC address.
 OPEN = (200,) * 8
@@ -63,8 +63,8 @@ MATRIX = {
     ("POST", "/api/device/{held}/power-off"): OPERATE,
     ("GET", "/api/device/{held}/power-off"): OPERATE_BY_GET,
     ("POST", "/api/device/{held}/clear-pxe"): OPERATE,
-    ("GET", "/api/device/{held}/ping"): PING,
-    ("GET", "/api/relay/relay-dead/test"): OPERATE,
+    ("GET", "/api/device/{held}/ping"): ASK_A_WORKER,
+    ("GET", "/api/relay/relay-dead/test"): ASK_A_WORKER,
     ("GET", "/api/bmm/pxe_config/list"): OPERATE,
     ("GET", "/api/bmm/pxe_config/fake-b2g/details"): OPERATE,
     ("GET", "/api/request/list"): READ,
