@@ -16,7 +16,8 @@ from bmm.models import OPEN, Kind, Operation, Status
 from bmm.runner_identity import runner_name
 from devices.models import Device, PowerController
 from devices.queues import queue_of
-from mozpool_site import clock, doorbell
+from mozpool_site import clock, compiled, doorbell
+from mozpool_site.compiled import CompiledQuery, Parameter
 from mozpool_site.slices import delete_some
 from mozpool_site.transactions import retrying, unlocked, unlocked_soon
 
@@ -103,7 +104,7 @@ def queue(
     actor: str = "",
 ) -> Operation:
     """Store an operation and, unless it is to wait, ring the rack's worker when the transaction commits."""
-    operation = Operation.objects.create(
+    operation = Operation(
         device=device,
         rack_id=device.rack_id,
         controller_id=device.power_controller_id if kind in POWER_KINDS else None,
@@ -116,6 +117,7 @@ def queue(
         created=now,
         not_before=not_before or now,
     )
+    compiled.insert(operation)
     if operation.not_before <= now:
         ring(operation)
     return operation
@@ -142,9 +144,21 @@ def ring(operation: Operation) -> None:
 
 def supersede(device_id: int) -> None:
     """Call off what the device's machine has open. A runner at work is told when it reports."""
-    Operation.objects.filter(device_id=device_id, state_seq__isnull=False, status__in=OPEN).update(
-        status=Status.SUPERSEDED, finished=clock.DB_NOW
+    # Mostly there is none: to look is cheaper than to lock.
+    if open_ones := [pk for (pk,) in _open_of_machine(device=device_id)]:
+        superseded = Operation.objects.filter(pk__in=open_ones, status__in=OPEN)
+        superseded.update(status=Status.SUPERSEDED, finished=clock.DB_NOW)
+
+
+_open_of_machine = CompiledQuery(
+    lambda: (
+        Operation.objects.filter(
+            device_id=Parameter("device", Operation._meta.pk), state_seq__isnull=False, status__in=OPEN
+        )
+        .order_by()
+        .values_list("pk")
     )
+)
 
 
 @retrying

@@ -10,10 +10,12 @@ from django.db.models import Q
 
 from devices.models import Journal
 from devices.models.journal import Source
+from mozpool_site import compiled
 from mozpool_site.statemachine.machine import Event, Step, Verdict
 from mozpool_site.statemachine.runner import MACHINE, Actor
 
 _LONGEST = 500
+_OF_A_STATEMENT = 100
 _IGNORED_FOR = timedelta(minutes=10)
 _MOST_IGNORED = 20
 _NO_MORE = "; more of what is ignored is left out for some minutes"
@@ -49,9 +51,14 @@ def append(lines: Iterable[Journal]) -> None:
     """Store lines in one statement; within `gathered` later, with the others."""
     buffer = _gathered.get()
     if buffer is None:
-        Journal.objects.bulk_create(lines)
+        _store([*lines])
     else:
         buffer.extend(lines)
+
+
+def _store(lines: Sequence[Journal]) -> None:
+    for begin in range(0, len(lines), _OF_A_STATEMENT):
+        compiled.insert_all(lines[begin : begin + _OF_A_STATEMENT])
 
 
 def append_ignored(one: Journal) -> None:
@@ -93,7 +100,7 @@ def gathered() -> Iterator[None]:
     token = _gathered.set([])
     try:
         yield
-        Journal.objects.bulk_create(_gathered.get() or [])
+        _store(_gathered.get() or [])
     finally:
         _gathered.reset(token)
 

@@ -17,7 +17,7 @@ from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
 from requests_app.free_devices import free_devices
-from requests_app.free_kinds import having_image, kinds_for, named_device
+from requests_app.free_kinds import having_image, kinds_for, lock_first, lock_free, named_device
 from requests_app.machine import request_runner
 from requests_app.matching import Demand, suits
 from requests_app.models import Request
@@ -96,16 +96,12 @@ def _lock_any(demand: Demand, now: datetime, *, overtaking: bool) -> Device | No
     kinds = kinds_for(demand, now)
     if not kinds or not (overtaking or _is_first(demand, kinds)):
         return None
-    free = free_devices(now)
     if demand.reusable and (having := having_image(demand, kinds, now)):
         # The very best first; where rivals are after that one too, any of its equals will do.
-        for equals in (having[:1], having[1:]):
-            if device := _lock_one_of(free.filter(pk__in=equals)):
-                return device
-    for kind in kinds:
-        if device := _lock_one_of(free.filter(kind=kind).order_by("idle_since")):
-            return device
-    return None
+        others = free_devices(now).filter(pk__in=having[1:])
+        if locked := lock_free(having[0], now) or device_runner.lock_one_of(others):
+            return locked[0]
+    return next((locked[0] for kind in kinds if (locked := lock_first(kind, now))), None)
 
 
 def _lock_named(demand: Demand, device_id: int, now: datetime) -> Device | None:

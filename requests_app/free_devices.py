@@ -33,6 +33,9 @@ class Outages:
     racks: frozenset[int]
     controllers: Mapping[int, datetime]
 
+    def __hash__(self) -> int:
+        return hash((self.racks, frozenset(self.controllers)))
+
     @property
     def devices(self) -> Q:
         """The condition of the devices that are out of reach; no rack has the id 0."""
@@ -62,9 +65,17 @@ outages: Memory[Outages] = Memory(_read, 1.0)
 
 def free_devices(now: datetime, *, by_name: bool = False) -> QuerySet[Device]:
     """Select the devices that serve now; `by_name`: who names it, which waits for one that is out of reach."""
-    free = Device.objects.filter(_SERVES)
-    known = None if by_name else outages.get(now)
-    return free.exclude(known.devices) if known else free
+    return serving() if by_name else in_reach(serving(), outages.get(now))
+
+
+def serving() -> QuerySet[Device]:
+    """Select the devices that serve now, if they are in reach."""
+    return Device.objects.filter(_SERVES)
+
+
+def in_reach(devices: QuerySet[Device], known: Outages) -> QuerySet[Device]:
+    """Leave out the devices that are out of reach."""
+    return devices.exclude(known.devices) if known else devices
 
 
 def stranded(now: datetime) -> QuerySet[Request]:

@@ -14,7 +14,7 @@ from devices import journal
 from devices.models import Device, HardwareType, Image
 from devices.models.image import OWN_IMAGES
 from lifeguard.services import check_image_fits
-from mozpool_site import clock
+from mozpool_site import clock, compiled
 from mozpool_site.errors import ConflictError, IdempotencyMismatchError, InvalidInputError, UnknownNameError
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
@@ -157,7 +157,7 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
         has_webhook=order.webhook is not None,
     )
     lease.wait_until(request, waits_until)
-    request.save(force_insert=True)
+    compiled.insert(request)
     # After its row is there: the same call sent again has met that row's key before it is counted.
     quota.check(request.owner)
     if order.webhook is not None:

@@ -62,12 +62,11 @@ def match_device(device_id: int) -> bool:
 
 def match_waiting(most: int = _OF_A_PASS) -> int:
     """Give what is free to those who wait, in turn, trying for so many at most; return how many got a device."""
-    named = (
-        waiting().filter(wish__lt=0, requested_device__in=free_devices(clock.now(), by_name=True)).order_by()
-    )
+    now = clock.now()
+    named = waiting().filter(wish__lt=0, requested_device__in=free_devices(now, by_name=True)).order_by()
     firsts_named = ((next_of(wish), wish) for wish in named.values_list("wish", flat=True).distinct()[:most])
     first = [(place, wish) for place, wish in firsts_named if place is not None]
-    return _serve(lambda: free_kinds(clock.now()), first, most)
+    return _serve(lambda: free_kinds(now), first, most)
 
 
 def _serve(read_free: Callable[[], dict[int, Kind]], line: list[tuple[Turn, int]], most: int) -> int:

@@ -1,11 +1,15 @@
 """An image: what can be put on a device, and how to tell that it is up."""
 
+from typing import Any
+
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.functional import cached_property
 
 from devices.names import is_list_of_names, validate_slug
+from mozpool_site.compiled import CompiledQuery, Parameter
 
 SELF_TEST = "self-test"
 MAINTENANCE = "maintenance"
@@ -78,8 +82,7 @@ class Image(models.Model):
     @cached_property
     def installers(self) -> dict[int, int]:
         """The active boot config that installs it, by type of hardware; read once, for an object serves one call."""
-        cells = self.boot_configs.filter(boot_config__active=True).order_by()
-        return dict(cells.values_list("hardware_type_id", "boot_config_id"))
+        return dict(_installers(image=self.pk))
 
     def clean(self) -> None:
         """Refuse what fits its columns and still can't be; the message stands beside the field."""
@@ -90,3 +93,12 @@ class Image(models.Model):
             wrong["boot_config_keys"] = 'A list of plain names, each once, please, such as ["b2gbase"].'
         if wrong:
             raise ValidationError(wrong)
+
+
+def _active_cells() -> models.QuerySet[Any, Any]:
+    cells = apps.get_model("devices", "ImageBootConfig").objects.filter(boot_config__active=True)
+    image = Parameter("image", Image._meta.pk)
+    return cells.filter(image=image).order_by().values_list("hardware_type_id", "boot_config_id")
+
+
+_installers = CompiledQuery(_active_cells)

@@ -4,15 +4,17 @@ A machine's own half (its facts, its writes, its operations, its journal) is a s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from mozpool_site import clock
+from mozpool_site import clock, compiled
+from mozpool_site.compiled import CompiledQuery, Parameter
 from mozpool_site.statemachine.machine import Event, Step, Verdict, enter, stale, step
 from mozpool_site.statemachine.models import MachineColumns
 from mozpool_site.statemachine.spec import TIMEOUT, Spec, Work
@@ -95,9 +97,23 @@ class Runner(ABC, Generic[RowT]):
 
     def lock(self, pk: int | None = None, **lookup: object) -> tuple[RowT, datetime]:
         """Lock the row with a primary key, or that another unique column finds; tell the time in the same trip."""
-        rows = self._rows().select_for_update().annotate(db_now=clock.LOCKED_AT)
-        row = rows.get(pk=pk) if pk is not None else rows.get(**lookup)
+        if pk is None:
+            row = self._lockable().get(**lookup)
+        else:
+            found = next(self._with_pk(pk=pk), None)
+            if found is None:
+                raise self.model.DoesNotExist(f"there is no {self.spec.name} {pk}")
+            row = found
         return row, self._told(row)
+
+    @cached_property
+    def _with_pk(self) -> CompiledQuery[RowT]:
+        return CompiledQuery(
+            lambda: self._lockable().filter(pk=Parameter("pk", self.model._meta.pk)).order_by()
+        )
+
+    def _lockable(self) -> QuerySet[Any, RowT]:
+        return self._rows().select_for_update().annotate(db_now=clock.LOCKED_AT)
 
     def _told(self, row: RowT) -> datetime:
         return clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type
@@ -107,10 +123,16 @@ class Runner(ABC, Generic[RowT]):
 
         None does not mean that there are no such rows: others may have them all locked.
         """
+        return self.locked(self.lockable(rows))
+
+    def lockable(self, rows: QuerySet[RowT]) -> QuerySet[Any, RowT]:
+        """Make a query of some rows one that locks the first which nobody else has locked, and tells the time."""
         skipping = connection.features.has_select_for_update_skip_locked
-        for row in rows.annotate(db_now=clock.DB_NOW).select_for_update(skip_locked=skipping)[:1]:
-            return row, self._told(row)
-        return None
+        return rows.annotate(db_now=clock.DB_NOW).select_for_update(skip_locked=skipping)[:1]
+
+    def locked(self, rows: Iterable[RowT]) -> tuple[RowT, datetime] | None:
+        """Run such a query; return the row with the time, or None."""
+        return next(((row, self._told(row)) for row in rows), None)
 
     def deliver_locked(
         self,
@@ -187,8 +209,7 @@ class Runner(ABC, Generic[RowT]):
         if not changed:
             return
         values = {name: getattr(row, name) for name in changed}
-        rows = self._rows().filter(pk=row.pk, state_seq=old_seq)
-        if rows.update(**values) != 1:
+        if compiled.update(self.model, values, id=row.pk, state_seq=old_seq) != 1:
             raise StaleRowError(f"{self.spec.name} {row.pk} is no longer at state_seq {old_seq}")
 
     def _rows(self) -> QuerySet[RowT]:

@@ -5,6 +5,7 @@ from devices.models import Device, Image
 from devices.names import SLUG
 from mozpool_site.api.bodies import Body
 from mozpool_site.api.values import build_value, seconds, text
+from mozpool_site.compiled import CompiledQuery, Parameter
 from mozpool_site.errors import InvalidInputError, UnknownNameError
 from requests_app.planning.pool import ANY
 from requests_app.services import Order
@@ -55,7 +56,12 @@ def _device(name: str) -> Device | None:
 
 
 def _image(name: str) -> Image:
-    image = Image.objects.filter(name=name).first() if SLUG.fullmatch(name) else None
+    image = next(_image_named(name=name), None) if SLUG.fullmatch(name) else None
     if image is None:
         raise UnknownNameError(f"there is no image {name!r}", field="image")
     return image
+
+
+_image_named = CompiledQuery(
+    lambda: Image.objects.order_by().filter(name=Parameter("name", Image._meta.get_field("name")))
+)

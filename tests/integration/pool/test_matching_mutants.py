@@ -1,8 +1,9 @@
 """Whoever waits and what is free, brought together; and the same, broken on purpose in one place at a time."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -118,11 +119,11 @@ MUTANTS: dict[str, Broken] = {
         claims._is_first, "place < own", "place > own", test_who_files_overtakes_nobody_who_waits_for_the_same,
     ),
     "no reuse": (
-        claims._lock_any, "(having[:1], having[1:])", "()",
+        claims._lock_any, "lock_free(having[0], now) or device_runner.lock_one_of(others)", "None",
         test_the_device_that_has_the_build_already_goes_before_one_that_is_idle_for_longer,
     ),
     "any device of the kind": (
-        claims._lock_any, '.order_by("idle_since")', '.order_by("-idle_since")',
+        free_kinds._Searches.__init__, 'key)).order_by("idle_since"))', 'key)).order_by("-idle_since"))',
         test_of_two_kinds_the_device_that_is_idle_for_longest_is_given,
     ),
     "kinds in any order": (
@@ -136,10 +137,18 @@ MUTANTS: dict[str, Broken] = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def no_query_is_kept() -> Iterator[None]:
+    free_kinds._searches_while.cache_clear()
+    yield
+    free_kinds._searches_while.cache_clear()
+
+
+@pytest.mark.usefixtures("no_query_is_kept")
 @pytest.mark.parametrize("name", MUTANTS)
 def test_what_is_broken_on_purpose_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     function, right, wrong, story = MUTANTS[name]
-    source = inspect.getsource(function)
+    source = dedent(inspect.getsource(function))
     assert source.count(right) == 1
     names = dict(function.__globals__)
     exec(source.replace(right, wrong), names)  # noqa: S102 - our own source
