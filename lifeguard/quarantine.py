@@ -22,9 +22,16 @@ from mozpool_site.transactions import retrying
 LONGEST = 300
 _OUT = "locked_out"
 _COLUMNS = ("health", "quarantine_reason", "quarantine_bug", "quarantine_by", "quarantine_since")
-# The condition of the devices that a person has quarantined, as `is_quarantined` says.
-QUARANTINED = Q(health=Health.BAD) & ~Q(quarantine_by="")
 _is_url = URLValidator(schemes=["http", "https"])
+
+
+def quarantined_through(lookup: str = "") -> Q:
+    """Return the condition of devices that a person has quarantined; `lookup`, such as `device__`, leads to them."""
+    return Q(**{f"{lookup}health": Health.BAD}) & ~Q(**{f"{lookup}quarantine_by": ""})
+
+
+# As `is_quarantined` says.
+QUARANTINED = quarantined_through()
 
 
 def is_quarantined(health: str, quarantine_by: str) -> bool:

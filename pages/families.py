@@ -95,3 +95,9 @@ def request_family_of(state: str) -> Family:
 def words(state: str) -> str:
     """Write a state for people: `failed_pxe_booting` is `failed pxe booting`."""
     return state.replace("_", " ")
+
+
+def device_title(name: str, state: str, held_by: int | None) -> str:
+    """Say in one line what a device does, for the hint of its cell."""
+    held = f", held by request {held_by}" if held_by is not None else ""
+    return f"{name}: {words(state)}{held}"

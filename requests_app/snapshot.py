@@ -1,7 +1,6 @@
 """The pool as it is, read for those who decide about it: how many devices of each kind are what.
 
-Two queries, one of which groups the whole pool: so it is remembered for a moment, and read anew before anybody is
-turned away.
+One query groups the whole pool: so it is remembered for a moment, and read anew before anybody is turned away.
 """
 
 from collections import Counter, defaultdict
@@ -9,8 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, Q, TextField
-from django.db.models.functions import MD5, Cast
+from django.db.models import Count, Min, Q
 
 from devices.models import Device, HardwareType, ImageBootConfig
 from devices.models.rack import pulse_is_silent
@@ -60,21 +58,26 @@ def row_of(device: Device) -> dict[str, Any]:
 def _read(now: datetime) -> Stock:
     known = outages.get(now)
     suspect_until = max(known.controllers.values(), default=None)
-    rows = list(
+    rows = (
         Device.objects.order_by()
         .annotate(
-            mark=MD5(Cast("tags", TextField())),  # MySQL would group by a text without a bound on its disk
             held=Q(held_by__isnull=False),
-            silent=Q(rack_id__in=known.racks or {0}),  # no rack has the id 0, and an empty list is no condition
+            silent=Q(
+                rack_id__in=known.racks or {0}
+            ),  # no rack has the id 0, and an empty list is no condition
             suspect=Q(power_controller_id__in=[*known.controllers] or {0}, power_controller_id__isnull=False),
             quarantined=QUARANTINED,
             gone=Q(gone_since__isnull=False),
         )
-        .values("environment", "hardware_type_id", "mark", "state", "held", "silent", "suspect", "quarantined", "gone")
-        .annotate(number=Count("pk"), example=Min("pk"))
-    )  # fmt: skip
-    examples = {row["mark"]: row["example"] for row in rows}
-    tags = dict(Device.objects.filter(pk__in=examples.values()).values_list("pk", "tags"))
+        .values("kind_id", "state", "held", "silent", "suspect", "quarantined", "gone")
+        # Of one kind all are the same; MySQL would group by a text without a bound on its disk.
+        .annotate(
+            number=Count("pk"),
+            environment=Min("kind__environment"),
+            hardware=Min("kind__hardware_type"),
+            tags=Min("kind__tags"),
+        )
+    )
     found: defaultdict[Kind, Counter[Reason]] = defaultdict(Counter)
     for row in rows:
         snapshot = DeviceSnapshot(
@@ -85,9 +88,7 @@ def _read(now: datetime) -> Stock:
             quarantined=bool(row["quarantined"]),
             gone=bool(row["gone"]),
         )
-        kind = Kind(
-            row["environment"], row["hardware_type_id"], frozenset(tags.get(examples[row["mark"]], ()))
-        )
+        kind = Kind(row["environment"], row["hardware"], frozenset(row["tags"]))
         found[kind][availability(snapshot, now).reason] += row["number"]
     return dict(found)
 

@@ -58,9 +58,10 @@ class Attention:
 def _read(_: datetime) -> Attention:
     now = clock.now()
     found: dict[str, list[Finding]] = {kind.name: [] for kind in KINDS}
-    for finding in (*rules.of_clocks(timezone.now(), now), *_findings(now)):
+    counted = _counts.anew(now)
+    for finding in (*rules.of_clocks(timezone.now(), now), *_findings(now), *_flapping(counted.often)):
         found[finding.kind.name].append(finding)
-    counts = {CLOCK.name: len(found[CLOCK.name]), **_counts.anew(now)}
+    counts = {CLOCK.name: len(found[CLOCK.name]), **counted.of}
     groups = tuple(
         Group(kind, _oldest(found[kind.name]), max(counts.get(kind.name, 0), len(found[kind.name])))
         for kind in KINDS
@@ -70,7 +71,7 @@ def _read(_: datetime) -> Attention:
 
 
 def _findings(now: datetime) -> Iterator[Finding]:
-    """Read the rows and judge them: nine queries."""
+    """Read the rows and judge them: ten queries."""
     yield from map(rules.of_lease, selecting.lost_lease(now).values("owner", "until"))
     yield from map(rules.of_parked, parked(now).order_by("first").values(*_PARKED)[:SHOWN])
     yield from (rules.of_rack(row, now) for row in _racks(now))
@@ -79,7 +80,6 @@ def _findings(now: datetime) -> Iterator[Finding]:
     yield from map(rules.of_hand_task, selecting.hand_tasks(now).order_by("pk").values(*_HAND_TASK)[:SHOWN])
     yield from rules.of_builds(selecting.failing_builds(now)[:_MOST_ROWS])
     yield from map(rules.of_device, _devices(now).order_by("state_since", "pk").values(*_DEVICE)[:_MOST_ROWS])
-    yield from map(rules.of_flapping, _flapping(now))
     requests = (selecting.waiting(now) | selecting.expiring(now)).order_by("created", "pk")
     yield from (rules.of_request(row, now) for row in requests.values(*_REQUEST)[:_MOST_ROWS])
     yield from map(rules.of_webhook, selecting.webhooks(now).order_by("dead_since").values(*_WEBHOOK)[:SHOWN])
@@ -89,11 +89,11 @@ def _devices(now: datetime) -> QuerySet[Device]:
     return selecting.failed(now) | selecting.quarantined(now) | selecting.out(now)
 
 
-def _flapping(now: datetime) -> Iterable[Mapping[str, Any]]:
+def _flapping(often: Mapping[int, int]) -> Iterator[Finding]:
     """Give the devices that flap, those that failed most first."""
-    often = selecting.often.get(now)
-    rows = [{**row, "failed": often[row["pk"]]} for row in selecting.flapping(now).values(*_FLAPPING)]
-    return sorted(rows, key=lambda row: (-row["failed"], row["name"]))[:SHOWN]
+    worst = sorted(often, key=lambda pk: (-often[pk], pk))[:SHOWN]
+    rows = {row["pk"]: row for row in Device.objects.filter(pk__in=worst).values(*_FLAPPING)} if worst else {}
+    yield from (rules.of_flapping({**rows[pk], "failed": often[pk]}) for pk in worst if pk in rows)
 
 
 def _racks(now: datetime) -> Iterable[Mapping[str, Any]]:
@@ -116,17 +116,16 @@ def _oldest(findings: list[Finding]) -> list[Finding]:
 
 
 attention: Memory[Attention] = Memory(_read, _SECONDS)
-_counts: Memory[Mapping[str, int]] = Memory(selecting.count, _COUNT_SECONDS)
+_counts: Memory[selecting.Counts] = Memory(selecting.count, _COUNT_SECONDS)
 
 
 def count(caller: Caller) -> int:
     """Say how many findings wait for somebody; one query each five seconds, for all who look together."""
     counted = _counts.get(timezone.now())
-    return sum(counted.get(kind.name, 0) for kind in KINDS if caller.may(kind.least))
+    return sum(counted.of.get(kind.name, 0) for kind in KINDS if caller.may(kind.least))
 
 
 def forget() -> None:
     """Look anew the next time."""
     attention.forget()
     _counts.forget()
-    selecting.often.forget()

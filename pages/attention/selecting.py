@@ -4,7 +4,8 @@ The same selections are counted for the navigation and read for the page, so tha
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +17,11 @@ from devices.models import Device, Image, PowerController, Rack
 from devices.models.power_controller import SILENT, suspect
 from devices.models.rack import pulse_silent
 from lifeguard.models import FAILED, Install
-from lifeguard.quarantine import QUARANTINED
+from lifeguard.quarantine import QUARANTINED, quarantined_through
 from lifeguard.states import DEVICE, EVIDENCE_FOR
 from mozpool_site.by_row import by_row
 from mozpool_site.pulse.parking import parked
 from pages.attention import findings as kinds
-from requests_app.memory import Memory
 from requests_app.models import PoolLease, Request
 from requests_app.webhooks.models import Webhook
 
@@ -64,25 +64,22 @@ def out(now: datetime) -> QuerySet[Device]:
     return Device.objects.filter(~QUARANTINED, forgotten)
 
 
-def flapping(now: datetime) -> QuerySet[Any]:
-    """Select devices that are ready and failed often lately; `often` knows how often."""
-    return Device.objects.filter(~QUARANTINED, pk__in=often.get(now).keys(), state="ready")
-
-
-def _often(now: datetime) -> Mapping[int, int]:
-    """Count the failed installations and checks of health of each device that had so many lately."""
+def _failures(now: datetime) -> Iterator[QuerySet[Any, Any]]:
+    """Select the failed installations and checks of health of a week, of devices that are ready; counted by device."""
     since = now - _FLAPPING_FOR
-    installs = Install.objects.filter(FAILED, finished__gte=since).order_by()
     # Few operations fail: only those are read, not all of the kind or of the week.
     lately = by_row(Q(kind=Kind.CHECK_HEALTH, finished__gte=since))
-    checks = Operation.objects.filter(lately, status=Status.FAILED).order_by()
-    told = installs.values_list("device_id").union(checks.values_list("device_id"), all=True)
-    failed = Counter(device for (device,) in told)
-    return {device: times for device, times in failed.items() if times >= _FLAPS}
-
-
-# Of a week a minute is little.
-often: Memory[Mapping[int, int]] = Memory(_often, 60.0)
+    ready = by_row(Q(device__state="ready") & ~quarantined_through("device__"))
+    for failed in (
+        Install.objects.filter(FAILED, ready, finished__gte=since),
+        Operation.objects.filter(lately, ready, status=Status.FAILED),
+    ):
+        told = (
+            failed.order_by()
+            .annotate(told=Value(kinds.FLAPPING.name), of=F("device_id"))
+            .values("told", "of")
+        )
+        yield told.annotate(n=Count("pk")).values_list("told", "of", "n")
 
 
 def failing_builds(now: datetime) -> QuerySet[Any, Any]:
@@ -168,7 +165,7 @@ def lost_lease(now: datetime) -> QuerySet[PoolLease]:
     return PoolLease.objects.filter(Q(until=None) | Q(until__lt=now - _POOL_SILENT), name="pool")
 
 
-# What counts as a finding of each kind that rows tell.
+# What counts as a finding of each kind that rows tell, but of devices that flap.
 SELECTIONS: Mapping[kinds.Kind, Callable[[datetime], QuerySet[Any]]] = {
     kinds.NO_PULSE: lost_lease,
     kinds.PARKED: parked,
@@ -178,7 +175,6 @@ SELECTIONS: Mapping[kinds.Kind, Callable[[datetime], QuerySet[Any]]] = {
     kinds.IMAGE: images,
     kinds.FAILED: failed,
     kinds.WAITING: waiting,
-    kinds.FLAPPING: flapping,
     kinds.WEBHOOK: webhooks,
     kinds.EXPIRING: expiring,
     kinds.QUARANTINED: quarantined,
@@ -186,13 +182,29 @@ SELECTIONS: Mapping[kinds.Kind, Callable[[datetime], QuerySet[Any]]] = {
 }
 
 
-def count(now: datetime) -> dict[str, int]:
-    """Count the findings of each kind, by its name, in one query."""
-    arms = [
-        selection(now).order_by().annotate(told=Value(kind.name)).values("told").annotate(n=Count("pk"))
-        for kind, selection in SELECTIONS.items()
-    ]
-    rows = (
-        arms[0].values_list("told", "n").union(*(arm.values_list("told", "n") for arm in arms[1:]), all=True)
-    )
-    return {name: number for name, number in rows if name}
+@dataclass(frozen=True)
+class Counts:
+    """How many findings there are of each kind, by its name; and how often each device that flaps failed lately."""
+
+    of: Mapping[str, int]
+    often: Mapping[int, int]
+
+
+def count(now: datetime) -> Counts:
+    """Count the findings of each kind, in one query."""
+    first, *others = (_counted(kind, selection(now)) for kind, selection in SELECTIONS.items())
+    failures: Counter[int] = Counter()
+    counted: dict[str, int] = {}
+    for name, device, number in first.union(*others, *_failures(now), all=True):
+        if name == kinds.FLAPPING.name:
+            failures[device] += number
+        elif name:
+            counted[name] = number
+    often = {device: times for device, times in failures.items() if times >= _FLAPS}
+    return Counts({**counted, kinds.FLAPPING.name: len(often)}, often)
+
+
+def _counted(kind: kinds.Kind, rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    told = rows.order_by().annotate(told=Value(kind.name), of=Value(0)).values("told", "of")
+    counted: QuerySet[Any, Any] = told.annotate(n=Count("pk")).values_list("told", "of", "n")
+    return counted

@@ -1,34 +1,33 @@
 """The pool at a glance: what each layer has to do, who waits, and what failed in the last day.
 
-Read once for all open pages: what moves each half second, the rest less often.
+Read as a whole, once for all open pages, so that no part of it contradicts another.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from django.db.models import Count, Min, Q, Value
+from django.db.models import Count, DateTimeField, F, Min, Q, QuerySet, Value
 from django.utils import timezone
 
-from bmm.models import OPEN, Operation, Status
-from devices.models import PowerController
+from bmm.models import OPEN, HandTask, Operation, Status
+from devices.models import Device, PowerController
 from devices.models.power_controller import SILENT, suspect
 from devices.models.rack import pulse_is_silent
+from lifeguard.models import FAILED as NOT_INSTALLED
 from lifeguard.models import Install
 from mozpool_site import clock
 from mozpool_site.by_row import by_row
-from pages.families import FAILED, FAMILIES, REQUEST_FAMILIES, Family, family, request_family
-from pages.home.shapes import Broke, Day, Devices, Glance, Hardware, Requests, Share, Waits
-from pages.racks.queries import racks_in_order
-from pages.shell.pool import Pool, pool
+from pages.families import FAILED, FAMILIES, REQUEST_FAMILIES, Family, family, request_family, states_of
+from pages.home.shapes import MOST_RACKS, Broke, Day, Devices, Glance, Hardware, Requests, Share, Waits
+from pages.racks.queries import cells_in, racks_in_order
+from pages.shell import changes
 from requests_app.memory import Memory
 from requests_app.models import Request
+from requests_app.snapshot import stock
+from requests_app.waiting.queue import queue
 from requests_app.waiting.why import COLUMNS, explain
-
-T = TypeVar("T")
 
 LATELY = timedelta(days=1)
 # Where the families of requests are listed: each has one state while it is open.
@@ -39,6 +38,46 @@ _LISTED = {
 }
 # Rows of each list; the rest is a click away.
 _ROWS, _WAITING_ROWS = 8, 6
+
+
+class _Numbers:
+    """How many there are of what, by state, and since when the first of them: all counted in one query."""
+
+    def __init__(self, now: datetime) -> None:
+        first, *others = (
+            _counted("requests", Request.objects.filter(ended=None), "state", Min("created")),
+            _counted("operations", Operation.objects.filter(status__in=OPEN), "status", Min("not_before")),
+            # Of all devices an index tells the state; who holds one stands in its row, which few have to be read for.
+            _counted("devices", Device.objects.all(), "state"),
+            _counted("held", Device.objects.filter(held_by__isnull=False), "state"),
+            _counted("broke", _broke(now), "state"),
+            _counted("controllers", PowerController.objects.all()),
+            _counted("suspect", PowerController.objects.filter(suspect(now))),
+            _counted("silent", PowerController.objects.filter(SILENT)),
+            _counted("by hand", HandTask.objects.filter(open_for__isnull=False)),
+        )
+        self._rows = list(first.union(*others, all=True))
+
+    def of(self, what: str) -> Counter[str]:
+        """Return how many there are in each state."""
+        return Counter({key: number for told, key, number, _ in self._rows if told == what})
+
+    def since(self, what: str, state: str) -> datetime | None:
+        """Return since when the first is there."""
+        moments = (moment for told, key, _, moment in self._rows if (told, key) == (what, state))
+        return next(moments, None)
+
+
+def _counted(what: str, rows: QuerySet[Any], key: str = "", since: Any = None) -> QuerySet[Any, Any]:
+    named = rows.order_by().annotate(what=Value(what), key=F(key) if key else Value(""))
+    begun = Value(None, output_field=DateTimeField()) if since is None else since
+    counted = named.values("what", "key").annotate(number=Count("pk"), since=begun)
+    columns: QuerySet[Any, Any] = counted.values_list("what", "key", "number", "since")
+    return columns
+
+
+def _broke(now: datetime) -> QuerySet[Device]:
+    return Device.objects.filter(state__in=states_of(FAILED.name), state_since__gte=now - LATELY)
 
 
 def _day(now: datetime) -> Day:
@@ -54,7 +93,7 @@ def _day(now: datetime) -> Day:
     number = counted.pop("", 0)
     installs = Install.objects.filter(finished__gte=since).order_by()
     images = installs.values_list("image__name").annotate(
-        tried=Count("pk"), failed=Count("pk", filter=Q(succeeded=False))
+        tried=Count("pk"), failed=Count("pk", filter=NOT_INSTALLED)
     )
     by_image = list(images.order_by("-failed", "image__name"))
     return Day(
@@ -66,21 +105,24 @@ def _day(now: datetime) -> Day:
     )
 
 
-def _requests(waiting: tuple[Waits, ...]) -> Requests:
-    open_ = Request.objects.filter(ended=None).order_by()
-    numbers: Counter[str] = Counter()
+def _requests(numbers: _Numbers, now: datetime) -> Requests:
+    by_family: Counter[str] = Counter()
     longest = None
-    for state, number, first in open_.values_list("state").annotate(number=Count("pk"), first=Min("created")):
-        numbers[request_family(state)] += number
+    for state, number in numbers.of("requests").items():
+        by_family[request_family(state)] += number
         if request_family(state) == "waiting":
-            longest = first
+            longest = numbers.since("requests", state)
     families = [REQUEST_FAMILIES[name] for name in ("waiting", "preparing", "ready")]
-    return Requests(shares(families, numbers, _LISTED), longest, waiting)
+    waiting = _waiting(now) if by_family["waiting"] else ()
+    return Requests(shares(families, by_family, _LISTED), longest, waiting)
 
 
 def _waiting(now: datetime) -> tuple[Waits, ...]:
     line = Request.objects.filter(state="finding_device").order_by("turn", "pk")
     rows = list(line.values(*COLUMNS, "created", "waits_until", "assignee", "image__name")[:_WAITING_ROWS])
+    # Why they wait is told of this moment, too.
+    stock.anew(now)
+    queue.anew(now)
     why = explain(rows, {}, now)
     return tuple(_waits_for(row, why) for row in rows)
 
@@ -93,42 +135,33 @@ def _waits_for(row: Mapping[str, Any], why: Mapping[int, Any]) -> Waits:
     )  # fmt: skip
 
 
-def _devices(now: Pool, since: datetime) -> Devices:
-    numbers = Counter(family(one.state, held=one.held_by is not None) for one in now.devices.values())
-    broke = sorted(
-        (Broke(name, one.state, one.since) for name, one in now.devices.items()
-         if one.since >= since and family(one.state) == FAILED.name),
-        key=lambda one: one.since, reverse=True,
-    )  # fmt: skip
-    listed = tuple(broke[:_ROWS])
+def _devices(numbers: _Numbers, now: datetime) -> Devices:
+    by_family: Counter[str] = Counter()
+    held = numbers.of("held")
+    for state, number in numbers.of("devices").items():
+        by_family[family(state)] += number - held[state]
+        by_family[family(state, held=True)] += held[state]
+    broke = numbers.of("broke").total()
+    latest = _broke(now).order_by("-state_since", "pk").values_list("name", "state", "state_since")
+    listed = tuple(Broke(*row) for row in latest[:_ROWS]) if broke else ()
     return Devices(
-        shares(list(FAMILIES.values()), numbers, {}), len(now.devices), listed, len(broke) - len(listed)
+        shares(list(FAMILIES.values()), by_family, {}), by_family.total(), listed, max(0, broke - len(listed))
     )
 
 
-def _hardware(now: datetime) -> Hardware:
-    work = Operation.objects.filter(status__in=OPEN).order_by()
-    by_status = {
-        row[0]: row[1:] for row in work.values_list("status").annotate(n=Count("pk"), due=Min("not_before"))
-    }
-    queued, due = by_status.get(Status.QUEUED, (0, None))
-    controllers = PowerController.objects.aggregate(
-        all=Count("pk", distinct=True),
-        suspect=Count("pk", filter=suspect(now), distinct=True),
-        silent=Count("pk", filter=SILENT, distinct=True),
-        by_hand=Count("hand_tasks", filter=Q(hand_tasks__open_for__isnull=False), distinct=True),
-    )
+def _hardware(numbers: _Numbers, now: datetime) -> Hardware:
+    due = numbers.since("operations", Status.QUEUED)
     racks = tuple(racks_in_order())
     return Hardware(
-        queued,
-        by_status.get(Status.RUNNING, (0, None))[0],
-        due if due is not None and due <= now else None,
-        controllers["all"],
-        controllers["suspect"],
-        controllers["silent"],
-        controllers["by_hand"],
-        racks,
-        frozenset(rack.pk for rack in racks if pulse_is_silent(rack.pulse_seen, now)),
+        queued=numbers.of("operations")[Status.QUEUED],
+        running=numbers.of("operations")[Status.RUNNING],
+        due=due if due is not None and due <= now else None,
+        controllers=numbers.of("controllers").total(),
+        suspect=numbers.of("suspect").total(),
+        silent=numbers.of("silent").total(),
+        hand_tasks=numbers.of("by hand").total(),
+        racks=racks,
+        racks_down=frozenset(rack.pk for rack in racks if pulse_is_silent(rack.pulse_seen, now)),
     )
 
 
@@ -149,37 +182,18 @@ def shares(
     return tuple(made)
 
 
-@dataclass
-class _Remembered(Generic[T]):
-    """A part of the glance that is read less often than the rest."""
-
-    read: Callable[[datetime], T]
-    seconds: float
-    known: T | None = None
-    until: float = 0.0
-
-    def get(self, now: datetime) -> T:
-        """Give what is known; read what never was."""
-        if self.known is None:
-            self.known, self.until = self.read(now), time.monotonic() + self.seconds
-        return self.known
-
-
-_waits = _Remembered(_waiting, 1.0)
-_below = _Remembered(_hardware, 1.0)
-_lately = _Remembered(_day, 10.0)
-_PARTS: tuple[_Remembered[Any], ...] = (_waits, _below, _lately)
-
-
 def _read(_: datetime) -> Glance:
-    now = clock.now()
-    # One part at a time, so that no single page pays for all of them.
-    overdue = min(_PARTS, key=lambda part: part.until)
-    if overdue.until < time.monotonic():
-        overdue.known = None
-        overdue.get(now)
+    # Before the rows: what changes in between is told again, not missed.
+    version, now = changes.version(), clock.now()
+    numbers = _Numbers(now)
+    hardware = _hardware(numbers, now)
     return Glance(
-        _requests(_waits.get(now)), _devices(pool.get(now), now - LATELY), _below.get(now), _lately.get(now)
+        requests=_requests(numbers, now),
+        devices=_devices(numbers, now),
+        hardware=hardware,
+        day=_day(now),
+        cells=tuple(cells_in(hardware.racks[:MOST_RACKS])),
+        version=version,
     )
 
 
@@ -190,8 +204,6 @@ glance: Memory[Glance] = Memory(_read, 0.5)
 def forget() -> None:
     """Read anew the next time."""
     glance.forget()
-    for part in _PARTS:
-        part.known = None
 
 
 def at_a_glance() -> Glance:

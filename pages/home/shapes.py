@@ -1,10 +1,15 @@
 """What the home page shows, as plain values: they can be compared, so that an open page hears of changes only."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from devices.models import Rack
 from pages.families import Family
+from pages.racks.places import Cell
+
+MOST_RACKS = 40
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,24 @@ class Day:
 
 @dataclass(frozen=True)
 class Glance:
-    """All of it."""
+    """All of it, as it was at one moment; `cells` are the devices of the racks that are shown.
+
+    `version` is that of all devices (pages/shell/changes.py).
+    """
 
     requests: Requests
     devices: Devices
     hardware: Hardware
     day: Day
+    cells: tuple[Cell, ...] = field(repr=False)
+    version: str = field(repr=False)
+
+    @property
+    def racks(self) -> tuple[Rack, ...]:
+        """The racks that are shown; more are on the page of racks."""
+        return self.hardware.racks[:MOST_RACKS]
+
+    @cached_property
+    def whole_version(self) -> str:
+        """The version of all that the page shows: that of devices, and of the cards after a dot."""
+        return f"{self.version}.{hashlib.sha256(repr(self).encode()).hexdigest()[:12]}"

@@ -8,7 +8,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from devices.models import Rack
-from pages.families import FAMILIES, Family, words
+from pages.families import FAMILIES, Family, device_title
 from pages.racks.places import Cell, in_place
 
 
@@ -62,18 +62,12 @@ def legend(cells: Iterable[Cell]) -> list[tuple[Family, int]]:
     return [(family, found.get(name, 0)) for name, family in FAMILIES.items()]
 
 
-def title(cell: Cell) -> str:
-    """Say in one line what a device does."""
-    held = f", held by request {cell.held_by}" if cell.held_by is not None else ""
-    return f"{cell.name}: {words(cell.state)}{held}"
-
-
 def _dot(cell: Cell) -> str:
     return f'<i data-device="{escape(cell.name)}" data-family="{cell.family.name}"></i>'
 
 
 def _link(cell: Cell) -> str:
-    name, told = escape(cell.name), escape(title(cell))
+    name, told = escape(cell.name), escape(device_title(cell.name, cell.state, cell.held_by))
     return (
         f'<a href="/devices/{name}/" data-device="{name}" data-family="{cell.family.name}" aria-label="{told}"'
         f' data-since="{cell.since.isoformat(timespec="seconds")}"></a>'

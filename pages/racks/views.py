@@ -15,8 +15,8 @@ from mozpool_site.errors import UnknownNameError
 from pages.access import Person, page
 from pages.racks.maps import legend, maps
 from pages.racks.queries import board, boards, cells_in, rack_named, racks_in_order
+from pages.shell import changes
 from pages.shell.answers import is_part
-from pages.shell.pool import pool
 from pages.tables import page_of
 
 # Some 4,000 devices; more racks than that are on a page of their own.
@@ -28,7 +28,7 @@ def rack_list(request: HttpRequest, person: Person) -> HttpResponse:
     """Show all racks as maps."""
     now = clock.now()
     # Read before the devices are: what changes in between is told again, not missed.
-    version = pool.get(now).version
+    version = changes.version()
     racks = page_of(request, racks_in_order(), _RACKS_A_PAGE)
     cells = cells_in(None if racks.pages == 1 else racks.rows)
     silent = frozenset(one.pk for one in racks.rows if pulse_is_silent(one.pulse_seen, now))
@@ -46,7 +46,7 @@ def rack_list(request: HttpRequest, person: Person) -> HttpResponse:
 def rack(request: HttpRequest, person: Person, name: str) -> HttpResponse:
     """Show a rack: each controller with its outlets, each device in its own."""
     now = clock.now()
-    version = pool.get(now).version
+    version = changes.version()
     found = rack_named(name)
     cells = cells_in([found])
     context = {

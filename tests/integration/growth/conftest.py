@@ -17,7 +17,7 @@ from mozpool_site import clock
 from pages import attention, live
 from pages.home import glance
 from pages.images import catalogue
-from pages.shell import pool
+from pages.shell import changes
 from pages.statistics import queries, report
 from requests_app import lists
 from requests_app.daily import add_up_next
@@ -67,7 +67,7 @@ def root(years: Size, db: None, client: Client, monkeypatch: pytest.MonkeyPatch)
 
 def forget() -> None:
     """Have each page ask for all that it shows, as the first look after a start does."""
-    for one in (pool, glance, live, attention, outages, report.reports):
+    for one in (changes, glance, live, attention, outages, report.reports):
         one.forget()
     for memory in [one for one in gc.get_objects() if type(one) is Memory]:
         memory.forget()

@@ -16,9 +16,9 @@ def nothing_remembered_of_the_pool() -> None:
     """Let no test see the devices, the counts or the findings of another."""
     from pages import attention, live  # noqa: PLC0415 - Django had to be set up first
     from pages.home import glance  # noqa: PLC0415
-    from pages.shell import pool  # noqa: PLC0415
+    from pages.shell import changes  # noqa: PLC0415
 
-    pool.forget()
+    changes.forget()
     glance.forget()
     live.forget()
     attention.forget()

@@ -309,7 +309,7 @@ def test_the_list_costs_the_same_for_many_findings_as_for_few_and_the_count_next
     few = asked(lambda: client.get("/attention/"))
     assert set(found()) == {kind.name for kind in KINDS} - {"clock"}
     full_pool(image, 12)
-    assert asked(lambda: client.get("/attention/")) == few <= 16
+    assert asked(lambda: client.get("/attention/")) == few <= 15
     assert asked(lambda: count(OPERATOR)) <= 2
     with CaptureQueriesContext(connection) as queries:
         count(OPERATOR)

@@ -31,7 +31,7 @@ from lifeguard.models import Install
 from mozpool_site import clock
 from pages import attention, live
 from pages.home import glance
-from pages.shell import pool
+from pages.shell import changes
 from pages.statistics import report
 from requests_app.memory import Memory
 from requests_app.models import Request
@@ -86,7 +86,7 @@ def memories() -> list[Memory[object]]:
 
 def forget() -> None:
     """Have each page ask for all that it shows, as the first look after a start does."""
-    for one in (pool, glance, live, attention, report.reports):
+    for one in (changes, glance, live, attention, report.reports):
         one.forget()
     for memory in memories():
         memory.forget()

@@ -402,7 +402,7 @@ def test_the_page_costs_the_same_however_long_the_story_is(ada: Client, device: 
         note(device, f"line {number}", seconds=number)
     with CaptureQueriesContext(connection) as queries:
         page(ada, f"/devices/{device.name}/")
-    assert len(queries) <= 16, "\n".join(query["sql"] for query in queries)
+    assert len(queries) <= 15, "\n".join(query["sql"] for query in queries)
 
 
 def test_an_unknown_stored_state_is_shown_as_what_the_table_takes_it_for(vera: Client) -> None:

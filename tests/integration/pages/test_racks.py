@@ -14,7 +14,7 @@ from lifeguard.reports import report
 from mozpool_site import clock
 from pages import attention
 from pages.racks.places import counted
-from pages.shell import pool
+from pages.shell import changes
 from requests_app.free_devices import outages
 from tests.factories import make_controller, make_device, make_devices, make_rack
 from tests.integration.pages.conftest import Person
@@ -164,7 +164,7 @@ def test_a_map_costs_the_same_few_queries_however_large_it_is(someone: Person, p
             make_device(power_controller=board, outlet=f"bank{place // 8 + 1}:relay{place % 8 + 1}")
         make_devices(number)
         assert operator.get(path).status_code == 200
-        pool.forget()
+        changes.forget()
         attention.forget()
         outages.forget()
         with CaptureQueriesContext(connection) as captured:

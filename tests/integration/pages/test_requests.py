@@ -557,7 +557,7 @@ def test_a_page_costs_the_same_however_much_it_shows(olga: Client) -> None:
         for memory in (stock, queue, history, records):
             memory.forget()
         # The first to look reads what the process then remembers of the pool for some seconds.
-        for most in (20, 12):
+        for most in (18, 12):
             with CaptureQueriesContext(connection) as asked:
                 page(olga, path)
             assert len(asked) <= most, [one["sql"] for one in asked]

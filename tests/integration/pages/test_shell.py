@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,19 @@ from mozpool_site.statemachine.runner import Actor
 from pages.access import roles_of
 from pages.home import views
 from pages.live import version
+from pages.shell import changes
 from pages.shell.context import PLACES
-from pages.shell.pool import pool
 from pages.shell.storage import HashedFiles
+from requests_app.services import return_request
 from tests.factories import make_device, make_devices, make_image, make_rack, make_request
 from tests.integration.pages.conftest import Person
 
 pytestmark = pytest.mark.django_db
 OLGA = Actor("olga", "user")
+
+
+def ago(**passed: float) -> datetime:
+    return clock.now() - timedelta(**passed)
 
 
 def everything() -> str:
@@ -164,14 +170,14 @@ def test_a_fault_of_ours_is_a_page_without_its_inside(
 
 
 def test_an_open_page_hears_of_what_changed_and_of_nothing_else(someone: Person) -> None:
-    first, _ = make_devices(2)
+    first, _ = make_device(state_since=ago(minutes=1)), make_device(state_since=ago(minutes=2))
     viewer = someone()
     told = news(viewer)
     assert isinstance(told, dict)
     assert len(told["devices"]) == 2
     assert news(viewer, before=told["version"]) == 304
     force_state(first.pk, "ready", "locked_out", by=OLGA)
-    pool.forget()
+    changes.forget()
     now = news(viewer, before=told["version"])
     assert isinstance(now, dict)
     assert {name: (one["state"], one["family"]) for name, one in now["devices"].items()} == {
@@ -179,16 +185,40 @@ def test_an_open_page_hears_of_what_changed_and_of_nothing_else(someone: Person)
     }
 
 
-def test_being_taken_and_given_back_is_news_although_the_state_stays(someone: Person) -> None:
-    device = make_device(image=make_image())
+def test_being_taken_and_given_back_is_news_although_the_device_stays_ready(someone: Person) -> None:
+    image = make_image()
+    device = make_device(image=image, state_since=ago(hours=1))
     viewer = someone()
     told = news(viewer)
     assert isinstance(told, dict)
-    make_request(make_image("b2g"), state="ready", device=device)
-    pool.forget()
-    now = news(viewer, before=told["version"])
-    assert isinstance(now, dict)
-    assert now["devices"][device.name]["family"] == "held"
+    request = make_request(image, state="ready", device=device)
+    Device.objects.filter(pk=device.pk).update(state_since=ago(minutes=50))
+    changes.forget()
+    taken = news(viewer, before=told["version"])
+    assert isinstance(taken, dict)
+    assert taken["devices"][device.name]["family"] == "held"
+    return_request(request.pk, by=OLGA)
+    changes.forget()
+    given_back = news(viewer, before=taken["version"])
+    assert isinstance(given_back, dict)
+    assert given_back["devices"][device.name]["family"] == "free"
+
+
+def test_a_change_whose_transaction_ends_after_a_later_one_is_told_all_the_same(someone: Person) -> None:
+    now = clock.now()
+    early, late = make_device(state_since=now - timedelta(hours=1)), make_device(state_since=now)
+    viewer = someone()
+    told = news(viewer)
+    assert isinstance(told, dict)
+    moved = {"state": "locked_out", "state_since": now - timedelta(seconds=8), "idle_since": None}
+    Device.objects.filter(pk=early.pk).update(**moved)
+    changes.forget()
+    heard = news(viewer, before=told["version"])
+    assert isinstance(heard, dict)
+    assert {name: one["state"] for name, one in heard["devices"].items()} == {
+        early.name: "locked_out", late.name: "ready",
+    }  # fmt: skip
+    assert news(viewer, before=heard["version"]) == 304
 
 
 def test_a_page_hears_only_of_the_devices_that_it_shows(someone: Person) -> None:
@@ -206,7 +236,7 @@ def test_a_version_that_another_process_told_means_the_same_here(someone: Person
     make_devices(3)
     viewer = someone()
     told = news(viewer)
-    pool.forget()
+    changes.forget()
     assert isinstance(told, dict)
     assert news(viewer, before=told["version"]) == 304
     assert len(news(viewer, before="0123456789abcdef")["devices"]) == 3  # type: ignore[index]
@@ -217,18 +247,18 @@ def test_asking_for_news_costs_the_same_few_queries_however_large_the_pool(someo
     counts = []
     for number in (2, 400):
         make_devices(number)
-        pool.forget()
+        changes.forget()
         path = everything()
         told = news(viewer, path)
         assert isinstance(told, dict)
-        pool.forget()
+        changes.forget()
         with CaptureQueriesContext(
             connection,
         ) as captured:
             assert news(viewer, path, before=told["version"]) == 304
         counts.append(len(captured))
-    # Session, user, role, and the fingerprint of all devices.
-    assert counts == [4, 4]
+    # Session, user, role, and the newest changes of devices and requests.
+    assert counts == [5, 5]
 
 
 def test_the_version_of_a_devices_story_changes_with_its_own_lines_only() -> None:
