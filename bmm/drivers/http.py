@@ -32,10 +32,12 @@ class NotThere(Misconfigured):
 
 @dataclass(frozen=True)
 class Reply:
-    """What was answered: the status and the body, as text."""
+    """What was answered: the status, the body as text, and the challenge of a server that wants a login."""
 
     status: int
     text: str
+    where: str = ""
+    challenge: str = ""
 
 
 def check_url(url: str) -> SplitResult:
@@ -70,10 +72,22 @@ def call(
     body: str = "",
     verify: bool = True,
 ) -> Reply:
-    """Make one call and give its answer when the status is 2xx; `verify` looks at the server's certificate.
+    """Make one call and return its answer when the status is 2xx; as `exchange` and `judge`."""
+    return judge(exchange(method, url, deadline, headers=headers, body=body, verify=verify))
 
-    Raises Unreachable, OutOfTime and Garbled for what the network did, Unreachable for 5xx and 429, Refused for 409
-    and 423, NotThere for a wrong path, Misconfigured for any other 3xx or 4xx (a wrong password).
+
+def exchange(
+    method: str,
+    url: str,
+    deadline: Deadline,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: str = "",
+    verify: bool = True,
+) -> Reply:
+    """Make one call and return its answer, whatever its status; `verify` looks at the server's certificate.
+
+    Raise Unreachable, OutOfTime and Garbled for what the network did.
     """
     parts = check_url(url)
     peer = f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
@@ -87,6 +101,7 @@ def call(
             # Closed here: it would keep the socket open for as long as anybody remembers it.
             with contextlib.closing(connection.getresponse()) as response:
                 text = response.read(_LONGEST_ANSWER + 1)
+                challenge = response.getheader("WWW-Authenticate", "")
         except (http.client.HTTPException, ValueError) as error:
             if deadline.expired:
                 raise OutOfTime(f"{peer} did not answer in time") from error
@@ -100,11 +115,16 @@ def call(
         raise OutOfTime(f"{peer} did not answer in time")
     if len(text) > _LONGEST_ANSWER:
         raise Garbled(f"{peer} answered more than {_LONGEST_ANSWER} bytes")
-    return _judge(Reply(response.status, text.decode("utf-8", "replace")), f"{peer}{parts.path}")
+    return Reply(response.status, text.decode("utf-8", "replace"), f"{peer}{parts.path}", challenge)
 
 
-def _judge(reply: Reply, where: str) -> Reply:
-    told = f"{where} answered {reply.status}: {' '.join(reply.text.split())[:120]}"
+def judge(reply: Reply) -> Reply:
+    """Give back an answer whose status is 2xx.
+
+    Raise Unreachable for 5xx and 429, Refused for 409 and 423, NotThere for a wrong path, Misconfigured for any other
+    3xx or 4xx (a wrong password).
+    """
+    told = f"{reply.where} answered {reply.status}: {' '.join(reply.text.split())[:120]}"
     if reply.status >= _SERVER_FAULT or reply.status == http.client.TOO_MANY_REQUESTS:
         raise Unreachable(told)
     if reply.status in (http.client.CONFLICT, http.client.LOCKED):

@@ -4,7 +4,9 @@ Facts: tasmota.github.io/docs/Commands, shelly-api-docs.shelly.cloud. With --pas
 """
 
 import base64
+import hashlib
 import json
+import re
 import ssl
 import time
 from argparse import ArgumentParser
@@ -17,6 +19,8 @@ from urllib.parse import parse_qsl, urlsplit
 from simlab.power.outlets import Outlets, add_arguments, make_outlets
 
 USER = "admin"
+REALM, NONCE = "shellyplus1-a8032abe54dc", "65f1a2b3"
+CHALLENGE = f'Digest qop="auth", realm="{REALM}", nonce="{NONCE}", algorithm=SHA-256'
 OK, DENIED, MISSING, WRONG = 200, 401, 404, 400
 
 
@@ -46,8 +50,10 @@ class Plug:
             return DENIED, {"WARNING": "Need user=<username>&password=<password>"}
         command, _, order = query.get("cmnd", "").partition(" ")
         outlet = command.removeprefix("Power")
-        if outlet == command or outlet not in self.outlets:
+        if outlet == command:
             return OK, {"Command": "Unknown"}
+        # Of a relay that it lacks it makes its first.
+        outlet = outlet if outlet in self.outlets else self.outlets.names[0]
         if order in ("ON", "OFF"):
             self.outlets.switch(outlet, order == "ON")
         name = "POWER" if len(self.outlets.names) == 1 else f"POWER{outlet}"
@@ -88,10 +94,23 @@ class Plug:
         state = "running" if self.outlets.is_on(outlet) else "stopped"
         return (OK, f'{{"status": "{state}"}}') if method == "GET" and not what else (WRONG, "POST on or off")
 
-    def lets_in(self, login: str) -> bool:
-        """Whether HTTP basic authentication, where there is any, is right."""
-        wanted = base64.b64encode(f"{USER}:{self.password}".encode()).decode()
-        return not self.password or self.kind == "tasmota" or login == f"Basic {wanted}"
+    def lets_in(self, method: str, target: str, login: str) -> bool:
+        """Whether HTTP authentication, where there is any, is right."""
+        if not self.password or self.kind == "tasmota":
+            return True
+        if self.kind == "shelly2":
+            return self._is_digest(method, target, login)
+        return login == "Basic " + base64.b64encode(f"{USER}:{self.password}".encode()).decode()
+
+    def _is_digest(self, method: str, target: str, login: str) -> bool:
+        given = dict(re.findall(r'(\w+)="?([^",]*)', login.removeprefix("Digest ")))
+        secret, called = _hash(f"{USER}:{REALM}:{self.password}"), _hash(f"{method}:{target}")
+        right = _hash(f"{secret}:{NONCE}:{given.get('nc')}:{given.get('cnonce')}:auth:{called}")
+        return given.get("response") == right and given.get("uri") == target
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_handler(plug: Plug) -> type[BaseHTTPRequestHandler]:
@@ -105,10 +124,12 @@ def make_handler(plug: Plug) -> type[BaseHTTPRequestHandler]:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
             status, body = DENIED, "who are you?"
-            if plug.lets_in(self.headers.get("Authorization", "")):
+            if plug.lets_in(self.command, self.path, self.headers.get("Authorization", "")):
                 status, body = plug.answer(self.command, parts.path, dict(parse_qsl(parts.query)))
             data = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
+            if status == DENIED and plug.kind == "shelly2":
+                self.send_header("WWW-Authenticate", CHALLENGE)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
 from bmm.drivers.power.base import OFF_SECONDS, PowerDriver
-from bmm.drivers.program import run
+from bmm.drivers.program import Ended, run
 from bmm.drivers.settings import SettingSpec
 from bmm.errors import Garbled, HardwareError, Misconfigured, Refused, Unreachable
 
@@ -20,6 +20,10 @@ _OUR_MISTAKES = (
     "Insufficient privilege",
     "Set Session Privilege Level",
 )
+_REFUSED = re.compile(r"Set Chassis Power Control to \S+ failed")
+# Completion codes (IPMI 2.0, table 5-2) that another moment may change.
+_PASSING = ("Node busy", "Timeout", "initialization")
+_UNHEARD = "no response from"
 # With these it waits twice as long from try to try: 1 + 2 s.
 _TRY_SECONDS, _TRIES = "1", "2"
 
@@ -46,9 +50,15 @@ class IpmiDriver(PowerDriver):
         return ["chassis"]
 
     def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
-        """Have the BMC switch its host hard."""
+        """Have the BMC switch its host hard; it is no error if it is so already."""
         self.check_outlet(outlet)
-        if not _DONE.search(self._power("on" if on else "off", deadline)):
+        try:
+            told = self._power("on" if on else "off", deadline)
+        except Refused:
+            if self.get(outlet, deadline) is on:
+                return
+            raise
+        if not _DONE.search(told):
             raise Garbled(f"{self.address}: ipmitool does not say what it did")
 
     def get(self, outlet: str, deadline: Deadline) -> bool:
@@ -64,9 +74,18 @@ class IpmiDriver(PowerDriver):
         return self.get("chassis", deadline) in (True, False)
 
     def _power(self, verb: str, deadline: Deadline) -> str:
+        """Ask, and once more where the login failed: of a sound one that happens in passing, too."""
+        ended = self._ipmitool(verb, deadline)
+        if ended.status and isinstance(self._judged(ended), Misconfigured):
+            ended = self._ipmitool(verb, deadline)
+        if ended.status:
+            raise self._judged(ended)
+        return ended.out
+
+    def _ipmitool(self, verb: str, deadline: Deadline) -> Ended:
         host, port = parse_address(self.address, _PORT)
         suite = self.text("cipher_suite")
-        ended = run(
+        return run(
             [
                 "ipmitool", "-v", "-I", self.text("interface"), "-H", host, "-p", str(port), "-U", self.text("user"),
                 "-E", "-L", self.text("privilege"), "-N", _TRY_SECONDS, "-R", _TRIES,
@@ -75,13 +94,14 @@ class IpmiDriver(PowerDriver):
             deadline,
             {"IPMI_PASSWORD": self.text("password")},
         )  # fmt: skip
-        if ended.status:
-            raise self._judged(ended.complaint)
-        return ended.out
 
-    def _judged(self, words: str) -> HardwareError:
-        if any(mistake in words for mistake in _OUR_MISTAKES):
-            return Misconfigured(f"{self.address} does not accept our IPMI login: {words}")
-        if "Chassis Power" in words:
-            return Refused(f"{self.address}: {words}")
-        return Unreachable(f"{self.address} does not answer IPMI: {words}")
+    def _judged(self, ended: Ended) -> HardwareError:
+        told = f"{ended.err} {ended.out}"
+        if any(mistake in told for mistake in _OUR_MISTAKES):
+            # One that did not hear us can't judge our login: the rest of what it says follows from that.
+            if _UNHEARD in told:
+                return Unreachable(f"{self.address} broke off the IPMI session: {ended.complaint}")
+            return Misconfigured(f"{self.address} does not accept our IPMI login: {ended.complaint}")
+        if _REFUSED.search(told) and not any(words in told for words in _PASSING):
+            return Refused(f"{self.address}: {ended.complaint}")
+        return Unreachable(f"{self.address} does not answer IPMI: {ended.complaint}")

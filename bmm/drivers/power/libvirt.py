@@ -68,7 +68,7 @@ class LibvirtDriver(PowerDriver):
         """Ask for the domain's state; one that pauses or hangs still has its power."""
         ended = self._virsh(deadline, "domstate", "--domain", self.check_outlet(outlet))
         if ended.status:
-            if "failed to get domain" in ended.complaint:
+            if "failed to get domain" in ended.err:
                 raise Misconfigured(f"{self.address} has no domain {outlet}")
             raise Unreachable(f"{self.address}: {ended.complaint}")
         state = ended.out.strip()

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
-from bmm.drivers.http import call
+from bmm.drivers.http import call, exchange
 from bmm.drivers.power.base import OFF_SECONDS, PowerDriver
 from bmm.drivers.settings import SettingSpec
-from bmm.drivers.wire import Wire
-from bmm.errors import Misconfigured, Unreachable
+from bmm.errors import Garbled, Misconfigured
 
 _PORT = 16421
+_DONE, _REFUSED = "OK", "Invalid request"
 
 
 class PduDaemonDriver(PowerDriver):
@@ -33,18 +33,23 @@ class PduDaemonDriver(PowerDriver):
 
     def set(self, outlet: str, on: bool, deadline: Deadline) -> None:
         """Have it switch. It answers 500 alike for what it does not know and for what did not work."""
-        host, port = parse_address(self.address, _PORT)
-        asked = urlencode({"hostname": self.text("hostname"), "port": self.check_outlet(outlet)})
-        call("GET", f"http://{host}:{port}/power/control/{'on' if on else 'off'}?{asked}", deadline)
+        # Old daemons wait five seconds before they switch, unless they are told otherwise.
+        query = {"hostname": self.text("hostname"), "port": self.check_outlet(outlet), "delay": "0"}
+        reply = call("GET", self._url("on" if on else "off", urlencode(query)), deadline)
+        if not reply.text.startswith(_DONE):
+            raise Garbled(f"{reply.where} does not answer as a pdudaemon: {reply.text[:100]!r}")
 
     def get(self, outlet: str, deadline: Deadline) -> bool:
         """Never asked: the daemon has no such question."""
         raise Misconfigured(f"{self.address}: pdudaemon cannot tell whether {outlet} is on")
 
     def answers(self, deadline: Deadline) -> bool:
-        """See whether the daemon accepts a connection; it has no question that touches no outlet."""
-        try:
-            Wire.connect(*parse_address(self.address, _PORT), deadline).close()
-        except Unreachable as error:
-            raise Unreachable(f"no pdudaemon there: {error}") from error
+        """Order without saying what: the daemon refuses that in words of its own, and touches no outlet."""
+        reply = exchange("GET", self._url("on"), deadline)
+        if not reply.text.startswith(_REFUSED):
+            raise Garbled(f"{reply.where} does not answer as a pdudaemon: {reply.text[:100]!r}")
         return True
+
+    def _url(self, what: str, query: str = "") -> str:
+        host, port = parse_address(self.address, _PORT)
+        return f"http://{host}:{port}/power/control/{what}?{query}"

@@ -128,6 +128,8 @@ class SnmpSwitch(PowerDriver):
             raise Misconfigured(
                 f"{self.address} has no variable {oid}: another kind of switch, or no such outlet"
             )
+        if str(found[0][0]) != oid:
+            raise Garbled(f"{self.address} was asked for {oid} and told of {found[0][0]}")
         return found[0][1]
 
     def _judged(self, trouble: Any) -> Exception:

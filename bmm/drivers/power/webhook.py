@@ -27,6 +27,7 @@ class WebhookDriver(WebSwitch):
         SettingSpec("on_url", str, help="Called to switch on, such as http://{address}/{outlet}/on"),
         SettingSpec("off_url", str, help="Called to switch off."),
         SettingSpec("query_url", str, default="", help="Tells the state. Empty: switching is not verified."),
+        SettingSpec("test_outlet", str, default="1", help="Its state is asked for by the test."),
         SettingSpec("on_pattern", str, default="status.*:.*running", help="Found where it is on."),
         SettingSpec("off_pattern", str, default="status.*:.*stopped", help="Found where it is off."),
         SettingSpec("method", str, default="POST", choices=_METHODS, help="Of the calls that switch."),
@@ -46,6 +47,7 @@ class WebhookDriver(WebSwitch):
         """Take what every driver takes; wrong URLs, patterns and headers are Misconfigured."""
         super().__init__(address, settings, **more)
         self.verifies = bool(self.text("query_url"))
+        self.probe = self.check_outlet(self.text("test_outlet"))
         self._on, self._off = self._pattern("on_pattern"), self._pattern("off_pattern")
         self._headers = {**super().headers(), **self._own_headers()}
         for name in ("on_url", "off_url", "query_url"):
@@ -61,7 +63,7 @@ class WebhookDriver(WebSwitch):
         """Call the URL that tells."""
         return Call(self.text("query_method"), self._url("query_url", outlet))
 
-    def understand(self, text: str) -> bool | None:
+    def understand(self, outlet: str, text: str) -> bool | None:
         """Look for the two patterns: just one of them must be there."""
         on, off = bool(self._on.search(text)), bool(self._off.search(text))
         return on if on != off else None

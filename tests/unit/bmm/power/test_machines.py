@@ -1,5 +1,7 @@
 """Servers by Redfish and IPMI, virtual machines by QMP and libvirt, and commands: each against the real thing."""
 
+import json
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -69,6 +71,59 @@ def test_a_redfish_service_that_is_silent_is_given_up_at_the_deadline() -> None:
         driver_for("redfish", f"127.0.0.1:{free_port()}", **REDFISH).test(Deadline.after(1))
 
 
+def test_a_service_that_takes_sessions_only_is_given_one_and_is_left_with_none() -> None:
+    with Twin("redfish", "--sessions-only") as service:
+        driver = driver_for("redfish", service.address, **REDFISH)
+        assert driver.test(Deadline.after(5)) is True
+        assert driver.cycle(["1", "2"], Deadline.after(15)) == {"1": None, "2": None}
+        assert service.sessions == ["begun", "ended"] * 2
+        wrong = driver_for("redfish", service.address, **{**REDFISH, "password": "wrong"})
+        error = wrong.power_off(["1"], Deadline.after(5))["1"]
+        assert isinstance(error, Misconfigured)
+        assert "neither with a call nor for a session" in str(error)
+
+
+def told_of(name: str, path: str) -> bytes:
+    """What a service says at a path that has one system, `name`, wherever one is asked for."""
+    system = {"Id": name, "Name": name, "PowerState": "On", "@odata.id": f"/redfish/v1/Systems/{name}"}
+    root = {
+        "Id": "r",
+        "Name": "r",
+        "RedfishVersion": "1.6.0",
+        "Systems": {"@odata.id": "/redfish/v1/Systems"},
+    }
+    body = json.dumps(root if path.endswith("/v1/") else system).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def test_an_answer_about_another_system_is_not_taken_for_that_of_the_one_that_was_asked_for() -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(told_of("B", connection.recv(65536).decode().split()[1]))
+        connection.shutdown(socket.SHUT_WR)
+
+    with Talker(talk) as server:
+        driver = driver_for("redfish", server.address, **REDFISH)
+        assert driver.read(["B"], Deadline.after(5)) == {"B": True}
+        error = driver.read(["A"], Deadline.after(5))["A"]
+    assert isinstance(error, Garbled)
+    assert "was asked for A and told of 'B'" in str(error)
+
+
+def test_a_service_that_sends_us_to_another_host_sends_nobody_there() -> None:
+    visited: list[bytes] = []
+    with Talker(lambda connection: visited.append(connection.recv(65536))) as elsewhere:
+        away = f"HTTP/1.1 302 Found\r\nLocation: http://{elsewhere.address}/\r\nContent-Length: 0\r\n\r\n"
+
+        def talk(connection: socket.socket) -> None:
+            connection.recv(65536)
+            connection.sendall(away.encode())
+            connection.shutdown(socket.SHUT_WR)
+
+        with Talker(talk) as server, pytest.raises(Unreachable, match="sends us to"):
+            driver_for("redfish", server.address, **REDFISH).test(Deadline.after(3))
+    assert visited == []
+
+
 @pytest.fixture(scope="module")
 def bmc() -> Iterator[Bmc]:
     with Bmc() as running:
@@ -101,6 +156,86 @@ def test_the_password_of_a_bmc_is_in_no_argument_list(bmc: Bmc, tmp_path: Path) 
         assert driver_for("ipmi", bmc.url, **IPMI).read(["chassis"], Deadline.after(5)) == {"chassis": True}
     assert "-E" in seen.read_text()
     assert "sesame" not in seen.read_text()
+
+
+def ipmitool(folder: Path, patch: pytest.MonkeyPatch, text: str) -> PowerDriver:
+    """Put a program in the place of ipmitool; in it $at is a folder, and the last word is what is asked."""
+    script(folder, "ipmitool", f"at={folder}; for verb; do :; done\n{text}")
+    (folder / "power").write_text("on\n")
+    patch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return driver_for("ipmi", "127.0.0.1", **IPMI)
+
+
+HOST = """case $verb in
+  status) echo "Chassis Power is $(cat $at/power)" ;;
+  on) echo on >$at/power; echo "Chassis Power Control: Up/On" ;;
+  off) if [ "$(cat $at/power)" = off ]; then
+         echo "Set Chassis Power Control to Down/Off failed: Command not supported in present state" >&2; exit 1
+       fi
+       echo off >$at/power; echo "Chassis Power Control: Down/Off" ;;
+esac"""
+
+
+def test_a_host_that_is_off_already_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = ipmitool(tmp_path, monkeypatch, HOST)
+    assert driver.power_off(["chassis"], Deadline.after(5)) == {"chassis": None}
+    assert driver.power_off(["chassis"], Deadline.after(5)) == {"chassis": None}
+    assert driver.cycle(["chassis"], Deadline.after(9)) == {"chassis": None}
+    assert (tmp_path / "power").read_text() == "on\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "> Error: no response from RAKP 1 message\nSet Session Privilege Level to OPERATOR failed: Insufficient",
+        "> RAKP 2 HMAC is invalid\nError: Unable to establish IPMI v2 / RMCP+ session",
+        "Error in open session response message : insufficient resources for session",
+    ],
+)
+def test_a_session_that_fails_once_in_passing_is_tried_again(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = f'if [ ! -e $at/once ]; then : >$at/once; printf "{words}" >&2; exit 1; fi\n{HOST}'
+    driver = ipmitool(tmp_path, monkeypatch, once)
+
+    def again() -> None:
+        (tmp_path / "once").unlink(missing_ok=True)
+
+    assert driver.test(Deadline.after(5)) is True
+    again()
+    assert driver.read(["chassis"], Deadline.after(5)) == {"chassis": True}
+    again()
+    assert driver.cycle(["chassis"], Deadline.after(9)) == {"chassis": None}
+    again()
+    assert driver.power_off(["chassis"], Deadline.after(5)) == {"chassis": None}
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("> Error : unauthorized name", Misconfigured),
+        ("Set Session Privilege Level to OPERATOR failed: Insufficient privilege level", Misconfigured),
+        (
+            "> Error: no response from RAKP 1 message\nSet Session Privilege Level to OPERATOR failed",
+            Unreachable,
+        ),
+        ("Unable to get Chassis Power Status", Unreachable),
+        ("Get Chassis Power Status failed: Node busy", Unreachable),
+        ("x" * 1000 + " RAKP 2 HMAC is invalid", Misconfigured),
+    ],
+)
+def test_what_ipmitool_says_is_named_by_what_to_do(
+    words: str, kind: type[HardwareError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = ipmitool(tmp_path, monkeypatch, f'printf "{words}" >&2; exit 1')
+    assert type(driver.read(["chassis"], Deadline.after(5))["chassis"]) is kind
+
+
+def test_a_host_that_refuses_to_go_off_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuses = 'case $verb in status) echo "Chassis Power is on";; *) '
+    refuses += 'echo "Set Chassis Power Control to Down/Off failed: Insufficient room" >&2; exit 1;; esac'
+    driver = ipmitool(tmp_path, monkeypatch, refuses)
+    assert type(driver.power_off(["chassis"], Deadline.after(5))["chassis"]) is Refused
 
 
 def test_no_bmc_at_the_address_is_unreachable() -> None:
@@ -239,6 +374,12 @@ def test_a_program_learns_nothing_of_our_own_environment(
     assert {"PATH", "TZ", "LC_ALL", "IPMI_PASSWORD"} <= names
     # The shell adds some of its own.
     assert names <= {"PATH", "LANG", "HOME", "TZ", "LC_ALL", "IPMI_PASSWORD", "PWD", "SHLVL", "_", "OLDPWD"}
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_program_that_prints_without_end_is_ended(tmp_path: Path, stream: str) -> None:
+    with pytest.raises(Garbled, match="printed more than 65536 bytes"):
+        program.run([script(tmp_path, "chat", f"yes >&{stream}")], Deadline.after(5))
 
 
 def test_a_program_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:

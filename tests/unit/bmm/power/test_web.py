@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_each_kind_is_tested_cycled_and_read(kind: str, name: str, settings: dic
         assert driver.read(["1", "2"], Deadline.after(5)) == {"1": True, "2": False}
 
 
-@pytest.mark.parametrize(("kind", "name", "settings"), [kind for kind in KINDS if kind[0] != "shelly2"])
+@pytest.mark.parametrize(("kind", "name", "settings"), KINDS)
 def test_a_password_is_given_where_it_belongs_and_a_wrong_one_is_a_matter_of_configuration(
     kind: str, name: str, settings: dict[str, Any]
 ) -> None:
@@ -68,6 +69,105 @@ def test_a_password_is_given_where_it_belongs_and_a_wrong_one_is_a_matter_of_con
 def test_a_plug_with_one_relay_says_power_without_a_number() -> None:
     with Twin("web_plug", "tasmota", "--outlets", "1") as plug:
         assert driver_for(plug.address, "tasmota").cycle(["1"], Deadline.after(5)) == {"1": None}
+
+
+def test_a_shelly_of_the_second_generation_is_never_told_its_password_in_the_clear() -> None:
+    heard: list[bytes] = []
+
+    def ask_for_basic(connection: socket.socket) -> None:
+        heard.append(connection.recv(65536))
+        connection.sendall(b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+
+    with Talker(ask_for_basic) as server:
+        error = driver_for(server.address, "shelly2", **ADMIN).read(["1"], Deadline.after(3))["1"]
+    assert isinstance(error, Misconfigured)
+    assert "a login that we do not know" in str(error)
+    assert heard
+    assert not any(b"authorization" in call.lower() for call in heard)
+
+
+def test_a_relay_that_a_tasmota_lacks_switches_none_of_the_others() -> None:
+    with Twin("web_plug", "tasmota", "--outlets", "1") as plug:
+        error = driver_for(plug.address, "tasmota").cycle(["2"], Deadline.after(5))["2"]
+        assert isinstance(error, Garbled)
+        assert plug.orders == []
+
+
+@contextmanager
+def saying(text: str, status: str = "200 OK") -> Iterator[str]:
+    """Answer every call alike."""
+    body = text.encode()
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+
+    with Talker(talk) as server:
+        yield server.address
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "text", "kind"),
+    [
+        ("tasmota", {}, '{"WARNING":"Need user=<username>&password=<password>"}', Misconfigured),
+        ("tasmota", {}, '{"Command":"Unknown"}', http.NotThere),
+        ("tasmota", {}, '{"Command":"Error"}', http.NotThere),
+        ("tasmota", {}, '{"POWER2":"ON"}', Garbled),
+        ("tasmota", {}, "<html>printer</html>", Garbled),
+        ("shelly", {}, '{"POWER1":"ON"}', Garbled),
+        ("shelly", {}, "<html>printer</html>", Garbled),
+        ("shelly2", {}, '{"id":1,"output":true}', Garbled),
+        ("shelly2", {}, '{"id":0,"output":null}', Garbled),
+        ("webhook", PLAIN, "<html>printer</html>", Garbled),
+        ("pdudaemon", {"hostname": "shelf"}, "<html>printer</html>", Garbled),
+    ],
+)
+def test_what_is_no_such_switch_or_does_not_let_us_in_never_passes_the_test(
+    name: str, settings: dict[str, str], text: str, kind: type[HardwareError]
+) -> None:
+    with saying(text) as address, pytest.raises(HardwareError) as error:
+        driver_for(address, name, **settings).test(Deadline.after(3))
+    assert type(error.value) is kind
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "500 Internal Server Error"])
+def test_an_outlet_that_a_shelly_lacks_is_a_matter_of_configuration(status: str) -> None:
+    with saying('{"code":-105,"message":"Argument \'id\', value 5 not found!"}', status) as address:
+        error = driver_for(address, "shelly2").read(["5"], Deadline.after(3))["5"]
+    assert type(error) is http.NotThere
+
+
+def test_a_tasmota_whose_words_for_on_and_off_are_written_small_is_understood() -> None:
+    with saying('{"POWER":"on"}') as address:
+        assert driver_for(address, "tasmota").read(["1"], Deadline.after(3)) == {"1": True}
+
+
+def test_a_webhook_is_tested_by_the_outlet_that_its_settings_name() -> None:
+    with Twin("web_plug", "plain", "--outlets", "lamp") as plug:
+        assert (
+            driver_for(plug.address, "webhook", **PLAIN, test_outlet="lamp").test(Deadline.after(3)) is True
+        )
+        with pytest.raises(http.NotThere):
+            driver_for(plug.address, "webhook", **PLAIN).test(Deadline.after(3))
+
+
+def test_an_old_pdudaemon_is_told_not_to_wait_before_it_switches() -> None:
+    heard: list[str] = []
+
+    def talk(connection: socket.socket) -> None:
+        heard.append(connection.recv(65536).decode().split()[1])
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\nOK - accepted request\n")
+        connection.shutdown(socket.SHUT_WR)
+
+    with Talker(talk) as server:
+        driver = driver_for(server.address, "pdudaemon", hostname="shelf")
+        assert driver.cycle(["4"], Deadline.after(5)) == {"4": None}
+    assert heard == [
+        "/power/control/off?hostname=shelf&port=4&delay=0",
+        "/power/control/on?hostname=shelf&port=4&delay=0",
+    ]
 
 
 @pytest.mark.parametrize(("kind", "name", "settings"), KINDS)
@@ -266,5 +366,5 @@ def test_a_switch_that_pdudaemon_does_not_know_is_not_taken_for_done(daemon: Pdu
 
 
 def test_no_pdudaemon_is_unreachable() -> None:
-    with pytest.raises(Unreachable, match="no pdudaemon there"):
+    with pytest.raises(Unreachable, match="Connection refused"):
         driver_for(f"127.0.0.1:{free_port()}", "pdudaemon", hostname="shelf").test(Deadline.after(3))

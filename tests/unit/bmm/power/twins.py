@@ -40,6 +40,11 @@ class Twin(Server):
         return [(line["outlet"], line["on"]) for line in self._lines() if "outlet" in line]
 
     @property
+    def sessions(self) -> list[str]:
+        """What happened to sessions, in order: begun, ended."""
+        return [line["session"] for line in self._lines() if "session" in line]
+
+    @property
     def times(self) -> list[float]:
         """When, in seconds of the monotonic clock."""
         return [line["at"] for line in self._lines() if "outlet" in line]
