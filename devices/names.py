@@ -2,7 +2,9 @@
 
 import re
 
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
+from django.db.models import Model
 
 # RFC 1123: labels of letters, digits and hyphens, joined by dots; 253 characters at most.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -25,6 +27,15 @@ validate_slug = RegexValidator(
 # In the place of a device's or an environment's name: no matter which. So nothing may bear that name.
 ANY = "any"
 ANY_MEANS_ANY = '"any" stands for no matter which; another name, please.'
+
+
+def check_case(row: Model) -> None:
+    """Raise ValidationError where another row has the same name but for its case: no database may tell them apart."""
+    name = row.name  # type: ignore[attr-defined]  # a model with names
+    others = type(row)._default_manager.exclude(pk=row.pk).filter(name__iexact=name)
+    found = others.order_by().values_list("name", flat=True).first()
+    if found not in (None, name):
+        raise ValidationError({"name": f"{found} is there already, but for its case."})
 
 
 def is_list_of_names(value: object) -> bool:

@@ -17,6 +17,7 @@ from devices.inventory.errors import RefusedError
 from devices.inventory.plan import make_plan
 from devices.inventory.planning import FEW, ONE_IN, Change, Changed, New, Plan
 from devices.inventory.records import Record
+from devices.inventory.shown import text
 from devices.inventory.stored import stored
 from devices.models import Device, HardwareType, PowerController, Rack
 from lifeguard.machine import device_runner
@@ -57,26 +58,26 @@ class Done:
 
 
 def plan_of(source: Source, records: Sequence[Record]) -> Plan:
-    """Plan what the records of a source make necessary. Raise RefusedError where none of them can be used."""
-    plan = make_plan(stored(why_no_outlet), records, source.scope)
-    if plan.refused and not (plan.new or plan.changed or plan.unchanged):
+    """Plan what the records of a source make necessary."""
+    return make_plan(stored(why_no_outlet), records, source.scope)
+
+
+def check_usable(plan: Plan) -> None:
+    """Raise RefusedError where none of a source's records can be used."""
+    if not plan.usable:
         first = plan.refused[0]
         raise RefusedError(
-            f"no record of {source.name} can be used, nothing is changed; {first.where}: {first.reasons[0]}"
+            f"no record of {plan.source} can be used, nothing is changed; {first.where}: {first.reasons[0]}"
         )
-    return plan
 
 
-def carry_out(
-    plan: Plan, *, by: Actor, ship_it: bool = False, digest: str | None = None, owns: bool = True
-) -> Done:
+def carry_out(plan: Plan, *, by: Actor, ship_it: bool = False, digest: str | None = None) -> Done:
     """Do what a plan says. What has changed meanwhile is left alone, and told.
 
-    `owns`: devices that are entered or changed belong to the plan's source from then on; else to whom they did.
-
-    Raises RefusedError, with nothing done, where the plan is too much and nobody said `ship_it`, or where it is not the
-    one with the `digest` that was looked at.
+    Raises RefusedError, with nothing done, where no record can be used, where the plan is too much and nobody said
+    `ship_it`, or where it is not the one with the `digest` that was looked at.
     """
+    check_usable(plan)
     if digest is not None and digest != plan.digest:
         raise RefusedError("the plan is no longer the one that was shown: look at it again", field="digest")
     if plan.too_much and not ship_it:
@@ -95,10 +96,10 @@ def carry_out(
                 done.leaving.append(gone.name)
     for item in plan.changed:
         with _told(item.name, done):
-            left = _change(item, plan.source, names, by, owns=owns)
+            left = _change(item, plan.source, names, by, owns=plan.owns)
             done.left += [(item.name, reason) for reason in left]
             done.changed += len(left) < len(item.changes) or item.returns
-    _enter_all(plan, names, by, done, owns=owns)
+    _enter_all(plan, names, by, done)
     Device.objects.filter(pk__in=plan.adopted, inventory_source="").update(inventory_source=plan.source)
     return done
 
@@ -206,7 +207,7 @@ def _standing(device: Device, fields: set[str]) -> Callable[[str], str]:
 def _tell(
     device: Device, changes: Sequence[Change], item: Changed, source: str, now: datetime, by: Actor
 ) -> None:
-    told = ", ".join(f"{one.field} changed from {one.old!r} to {one.new!r}" for one in changes)
+    told = ", ".join(f"{one.field} changed from {text(one.old)} to {text(one.new)}" for one in changes)
     told = ("listed again; " if item.returns else "") + told
     line = journal.line(
         f"inventory {source}: {told}", now, device_id=device.pk, by=by, event="inventory_changed"
@@ -223,17 +224,17 @@ def _tell(
     )
 
 
-def _enter_all(plan: Plan, names: _Names, by: Actor, done: Done, *, owns: bool) -> None:
+def _enter_all(plan: Plan, names: _Names, by: Actor, done: Done) -> None:
     for start in range(0, len(plan.new), _BATCH):
         batch = plan.new[start : start + _BATCH]
         try:
-            _enter(batch, plan.source, names, by, owns=owns)
+            _enter(batch, plan.source, names, by, owns=plan.owns)
             done.entered += len(batch)
         except (IntegrityError, KeyError):
             # Somebody was quicker with one of them: the others are none the worse for it.
             for new in batch:
                 with _told(new.name, done):
-                    _enter([new], plan.source, names, by, owns=owns)
+                    _enter([new], plan.source, names, by, owns=plan.owns)
                     done.entered += 1
 
 

@@ -21,7 +21,8 @@ def as_records(source: Source, items: list[tuple[str, Any]]) -> list[Record]:
     """Return the records of what a source listed. Raise NoAnswerError where it listed nothing."""
     if not items:
         raise NoAnswerError(f"{source.name} lists no device at all: nothing is changed")
-    return paths.records(items, fields_of(source), source.defaults, strict=bool(source.fields))
+    fields, strict = fields_of(source), bool(source.fields)
+    return paths.records(items, fields, source.defaults, strict=strict, patterns=source.patterns)
 
 
 def _check_columns(items: list[tuple[str, Any]]) -> None:

@@ -1,8 +1,9 @@
 """Where an inventory is and how to read it, as an operator declares it in TOML or YAML; every key is checked."""
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from devices.inventory.files import UniqueKeys, yaml_problem
 from devices.inventory.planning import Scope
 from devices.inventory.records import FIELDS
 from devices.names import SLUG
@@ -22,7 +24,8 @@ _SAME = {name: name for name in FIELDS}
 _NETBOX = {
     "name": "name",
     "fqdn": "name",
-    "address": "primary_ip.address",
+    # `primary_ip` is the IPv6 one where a device has both, unless NetBox prefers IPv4.
+    "address": "primary_ip4.address | primary_ip.address",
     "mac": "interface.mac_address",
     "inventory_id": "id",
     "rack": "rack.name",
@@ -35,12 +38,19 @@ _NETBOX = {
 _TOKENS = {"netbox": "NETBOX_TOKEN", "http": "INVENTORY_TOKEN"}
 _TEXTS = ("kind", "path", "url", "token_env", "token_file", "auth", "items", "next", "count")
 _LISTS = ("racks", "ignore")
-_TABLES = ("fields", "defaults", "filters", "interface_filters", "power_port_filters")
+_TABLES = ("fields", "defaults", "patterns", "filters", "interface_filters", "power_port_filters")
+
+
+class _Strict(UniqueKeys, yaml.SafeLoader):
+    """Reads YAML, and refuses a key that is there twice."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A declared source. `fields`: where in one of its devices each of records.FIELDS is (see paths.py)."""
+    """A declared source. `fields`: where in one of its devices each of records.FIELDS is (see paths.py).
+
+    `owns`: the devices that it lists are its own from then on.
+    """
 
     name: str
     kind: str
@@ -48,6 +58,7 @@ class Source:
     url: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    patterns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     filters: Mapping[str, Any] = field(default_factory=dict)
     interface_filters: Mapping[str, Any] = field(default_factory=dict)
     power_port_filters: Mapping[str, Any] = field(default_factory=dict)
@@ -60,11 +71,12 @@ class Source:
     items: str = "results"
     next: str = "next"
     count: str = ""
+    owns: bool = True
 
     @property
     def scope(self) -> Scope:
         """What it answers for."""
-        return Scope(self.name, frozenset(self.racks), self.ignore, self.complete)
+        return Scope(self.name, frozenset(self.racks), self.ignore, self.complete, self.owns)
 
     @property
     def token(self) -> str:
@@ -132,10 +144,11 @@ def _named_after(word: str) -> str:
 def _load(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        # What is wrong with YAML is told in several lines.
-        told = " ".join(str(error).split())
+        table = tomllib.loads(text) if path.suffix == ".toml" else yaml.load(text, Loader=_Strict)  # noqa: S506 - a SafeLoader
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        told = (
+            yaml_problem(error) if isinstance(error, yaml.MarkedYAMLError) else " ".join(str(error).split())
+        )
         raise InvalidInputError(f"{path} can't be read: {told}", field="inventory") from None
     if not isinstance(table, dict):
         raise InvalidInputError(f"{path}: a table expected", field="inventory")
@@ -179,13 +192,24 @@ def _wrong(key: object, value: object) -> str:
 def _wrong_table(key: str, value: object) -> str:
     if not isinstance(value, dict):
         return "a table expected"
-    if key not in ("fields", "defaults"):
+    if key not in ("fields", "defaults", "patterns"):
         return ""
     if unknown := sorted(map(str, value.keys() - set(FIELDS))):
         return f"{unknown[0]} is no field; there are {', '.join(FIELDS)}"
     if key == "fields" and not all(isinstance(path, str) for path in value.values()):
         return "a text for each field expected"
-    return ""
+    return next(filter(None, map(_wrong_pattern, value.values())), "") if key == "patterns" else ""
+
+
+def _wrong_pattern(rule: object) -> str:
+    match rule:
+        case [str(pattern), str(becomes)]:
+            try:
+                re.compile(pattern).sub(becomes, "")
+            except (re.error, IndexError) as error:
+                return f"{error} in {pattern!r} and {becomes!r}"
+            return ""
+    return r"a regular expression and what becomes of it expected, such as ['Outlet (\d+)', '\1']"
 
 
 def _check_url(name: str, url: str) -> None:

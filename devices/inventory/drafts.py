@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from devices.addresses import why_not_in
 from devices.inventory.planning import Change, Stored, StoredDevice
 from devices.inventory.records import NEEDED, Record
 
@@ -34,6 +35,13 @@ class Draft:
         return self.device.pk if self.device else None
 
     @property
+    def loses_power(self) -> bool:
+        """Whether nothing could switch the device from then on, as somebody may not have meant."""
+        before = self.device.values if self.device else _EMPTY
+        after = {**before, **self.record.values}
+        return not after.get("outlet") and (self.device is None or bool(before.get("outlet")))
+
+    @property
     def name(self) -> str:
         """What people call it, now or from then on."""
         return self.record.name or (self.device.name if self.device else "")
@@ -41,7 +49,7 @@ class Draft:
 
 def keys_of(values: Mapping[str, object]) -> frozenset[Key]:
     """Give what a device with these values has for itself alone."""
-    keys = {("name", str(values["name"])), ("MAC", str(values["mac"]))}
+    keys = {("name", str(values["name"]).casefold()), ("MAC", str(values["mac"]))}
     if values.get("power_controller") and values.get("outlet"):
         keys.add(("outlet", f"{values['power_controller']} {values['outlet']}"))
     return frozenset(keys)
@@ -74,14 +82,14 @@ def count(records: Iterable[Record]) -> Counter[Key]:
 def _claimed(record: Record) -> Iterable[Key]:
     for field, word in (("name", "name"), ("mac", "MAC"), ("inventory_id", "inventory id")):
         if (value := record.values.get(field)) is not None:
-            yield word, str(value)
+            yield word, str(value).casefold()
     if record.values.get("power_controller") and record.values.get("outlet"):
         yield "outlet", f"{record.values['power_controller']} {record.values['outlet']}"
 
 
 def _twice(record: Record, twice: Counter[Key]) -> list[str]:
     return [
-        f"{word} {value} is in {twice[word, value]} records"
+        f"{word} {record.name if word == 'name' else value} is in {twice[word, value]} records"
         for word, value in _claimed(record)
         if twice[word, value] > 1
     ]
@@ -93,6 +101,10 @@ def _misfits(after: Mapping[str, object], changed: set[str], stored: Stored) -> 
     found = []
     if "rack" in changed and rack not in stored.racks:
         found.append(f"rack: there is no rack {rack}; add it in the admin first")
+    if after.get("address") and changed & {"address", "rack"} and rack in stored.racks:
+        servers = {address: name for name, address in stored.racks.items()}
+        if why := why_not_in(str(after["address"]), stored.racks[rack], servers):
+            found.append(f"address: {why}")
     if "hardware_type" in changed and hardware not in stored.hardware:
         found.append(f"hardware_type: there is no hardware type {hardware}; add it in the admin first")
     # Who has no such rack has nothing in it either: one sentence is enough.

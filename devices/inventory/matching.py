@@ -21,27 +21,45 @@ class Matches:
     unreadable: int
 
 
-def match(records: Sequence[Record], devices: Iterable[StoredDevice]) -> Matches:
-    """Find them. A value that several devices or records share finds nobody."""
+def match(records: Sequence[Record], devices: Iterable[StoredDevice], source: str) -> Matches:
+    """Find them. A value that several devices or records share finds nobody.
+
+    An inventory id means something within its source only: it finds no device of another's, nor one of people's.
+    """
     known = list(devices)
     found: dict[int, StoredDevice] = {}
     taken: set[int] = set()
-    mentioned: set[int] = set()
     for key in KEYS:
-        owners = _owners(known, key)
+        owners = _owners([one for one in known if key != "inventory_id" or one.source == source], key)
         sharing = Counter(record.values.get(key) for record in records)
         for place, record in enumerate(records):
             value = record.values.get(key)
             device = owners.get(value)
             if value is None or device is None:
                 continue
-            mentioned.add(device.pk)
             if place not in found and device.pk not in taken and sharing[value] == 1:
                 found[place] = device
                 taken.add(device.pk)
     pairs = tuple((record, found.get(place)) for place, record in enumerate(records))
     unreadable = sum(all(record.values.get(key) is None for key in KEYS) for record in records)
-    return Matches(pairs, frozenset(mentioned), unreadable)
+    return Matches(pairs, _mentioned(records, known, source), unreadable)
+
+
+def _mentioned(records: Iterable[Record], devices: Iterable[StoredDevice], source: str) -> frozenset[int]:
+    """Give the devices of which a record has a name, written in whatever case, a MAC, or an id of its source."""
+    told = {(key, _plain(record.values.get(key))) for record in records for key in KEYS}
+    return frozenset(
+        device.pk
+        for device in devices
+        for key in KEYS
+        if (key != "inventory_id" or device.source == source)
+        and device.values.get(key) is not None
+        and (key, _plain(device.values[key])) in told
+    )
+
+
+def _plain(value: object) -> object:
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _owners(devices: Sequence[StoredDevice], key: str) -> dict[object, StoredDevice]:

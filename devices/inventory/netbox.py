@@ -1,5 +1,6 @@
 """Reads devices out of NetBox by pynetbox, with their first interface and power port beside them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,8 +11,8 @@ from devices.inventory.web import SILENCE_SECONDS
 
 # NetBox gives no more than 1000 at a time unless it is told to (MAX_PAGE_SIZE).
 _PAGE = 500
-# Lists of NetBox that belong to devices, by the word that begins a path into them, and what in them is of use.
-_BESIDE = {"interface": ("interfaces", "mac_address"), "power_port": ("power_ports", "connected_endpoints")}
+# Lists of NetBox that belong to devices, by the word that begins a path into them.
+_BESIDE = {"interface": "interfaces", "power_port": "power_ports"}
 
 
 def from_netbox(source: Source) -> list[tuple[str, Any]]:
@@ -66,17 +67,31 @@ def _wanted(source: Source, word: str) -> bool:
 
 
 def _first_of_each(api: Any, word: str, source: Source) -> dict[int, Any]:
-    """Give, by device, the first interface or power port by name that has what we look for."""
-    name, useful = _BESIDE[word]
+    """Give, by device, the first interface or power port by name that is of use, eth2 before eth10."""
     filters = source.interface_filters if word == "interface" else source.power_port_filters
-    rows: Iterable[dict[str, Any]] = sorted(
-        _all(getattr(api.dcim, name), filters), key=lambda row: str(row.get("name"))
-    )
+    useful = _may_boot if word == "interface" else _leads_to_outlet
+    rows: Iterable[dict[str, Any]] = sorted(_all(getattr(api.dcim, _BESIDE[word]), filters), key=_by_name)
     found: dict[int, Any] = {}
     for row in rows:
-        if row.get(useful) and isinstance(row.get("device"), dict):
+        if isinstance(row.get("device"), dict) and useful(row):
             found.setdefault(row["device"]["id"], row)
     return found
+
+
+def _by_name(row: Mapping[str, Any]) -> list[tuple[int, str]]:
+    parts = re.split(r"([0-9]{1,18})", str(row.get("name")))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _may_boot(interface: Mapping[str, Any]) -> bool:
+    """Whether an interface may be a network card: a bridge has zeros only, and one for management is a BMC's."""
+    return bool(str(interface.get("mac_address") or "").strip("0:.-")) and not interface.get("mgmt_only")
+
+
+def _leads_to_outlet(port: Mapping[str, Any]) -> bool:
+    """Whether a power port hangs on an outlet, and not on a feed."""
+    leads_to = port.get("connected_endpoints_type") or "dcim.poweroutlet"
+    return bool(port.get("connected_endpoints")) and leads_to == "dcim.poweroutlet"
 
 
 def _session(requests: Any, url: str) -> Any:

@@ -1,7 +1,7 @@
 """Purely: what is stored, and what a source says, make a plan. Nothing is read or written here."""
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -21,6 +21,9 @@ from devices.inventory.planning import (
 )
 from devices.inventory.records import Record
 
+# Of devices that a warning names.
+_FEW_NAMES = 5
+
 
 def make_plan(stored: Stored, records: Sequence[Record], scope: Scope) -> Plan:
     """Compare, and plan what to do. A device that any record names, even a refused one, is not gone."""
@@ -28,19 +31,19 @@ def make_plan(stored: Stored, records: Sequence[Record], scope: Scope) -> Plan:
     passed_over = {id(record) for record in ignored}
     heeded = [record for record in records if id(record) not in passed_over]
     known = [device for device in stored.devices if not _is_ignored_name(device.name, scope)]
-    matches = match(heeded, known)
+    matches = match(heeded, known, scope.source)
     twice = count(heeded)
     drafts = [draft(record, device, stored, twice) for record, device in matches.pairs]
-    gone, notes = _gone(stored, known, matches, _mentioned(ignored, stored), scope)
+    gone, notes = _gone(stored, known, matches, _mentioned(ignored, stored, scope), scope)
     sorter = _Sorter(stored, gone)
     sorter.sort([one for one in drafts if not one.reasons])
     ours = [one.device for one in drafts if one.device and not one.reasons]
     return Plan(
         source=scope.source,
         stored=len(stored.devices),
-        adopted=tuple(device.pk for device in ours if not device.source),
+        adopted=tuple(device.pk for device in ours if not device.source and scope.owns),
         new=tuple(New(one.name, one.record) for one in sorter.accepted if one.device is None),
-        changed=tuple(item for one in sorter.accepted if (item := _changed(one, scope.source))),
+        changed=tuple(item for one in sorter.accepted if (item := _changed(one, scope))),
         gone=sorter.gone,
         refused=tuple(
             Refused(one.record.where, one.name, one.reasons or sorter.blocked[id(one)])
@@ -48,11 +51,22 @@ def make_plan(stored: Stored, records: Sequence[Record], scope: Scope) -> Plan:
             if one.reasons or id(one) in sorter.blocked
         ),
         ignored=tuple(record.name or record.where for record in ignored),
-        unchanged=sum(
-            one.device is not None and _changed(one, scope.source) is None for one in sorter.accepted
-        ),
+        unchanged=sum(one.device is not None and _changed(one, scope) is None for one in sorter.accepted),
         notes=notes,
+        warnings=_warnings(sorter.accepted),
+        owns=scope.owns,
     )
+
+
+def _warnings(accepted: Sequence[Draft]) -> tuple[str, ...]:
+    names = sorted(one.name for one in accepted if one.loses_power)
+    if not names:
+        return ()
+    few = ", ".join(names[:_FEW_NAMES]) + (
+        f" and {len(names) - _FEW_NAMES} more" if len(names) > _FEW_NAMES else ""
+    )
+    told = "1 device has no outlet" if len(names) == 1 else f"{len(names)} devices have no outlet"
+    return (f"{told}, so nothing can switch the power and every test fails: {few}",)
 
 
 def _ignored(record: Record, scope: Scope) -> bool:
@@ -65,20 +79,27 @@ def _is_ignored_name(name: str, scope: Scope) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in scope.ignore)
 
 
-def _mentioned(records: Sequence[Record], stored: Stored) -> frozenset[int]:
-    return match(records, stored.devices).mentioned if records else frozenset()
+def _mentioned(records: Sequence[Record], stored: Stored, scope: Scope) -> frozenset[int]:
+    return match(records, stored.devices, scope.source).mentioned if records else frozenset()
 
 
-def _changed(one: Draft, source: str) -> Changed | None:
+def _changed(one: Draft, scope: Scope) -> Changed | None:
     """Say what becomes of a stored device; None where nothing does."""
     if one.device is None:
         return None
     changes = one.changes
-    if one.device.source not in ("", source):
-        changes = (*changes, Change("inventory_source", one.device.source, source))
+    if scope.owns and one.device.source not in ("", scope.source):
+        changes = (*changes, *_taken_over(one, one.device, scope.source))
     if not changes and not one.device.gone:
         return None
     return Changed(one.device.pk, one.device.name, changes, returns=one.device.gone)
+
+
+def _taken_over(one: Draft, device: StoredDevice, source: str) -> Iterator[Change]:
+    """Say what else changes of a device that was another source's: an id of that one is none of this one's."""
+    if "inventory_id" not in one.record.values and device.values.get("inventory_id") is not None:
+        yield Change("inventory_id", device.values["inventory_id"], None)
+    yield Change("inventory_source", device.source, source)
 
 
 def _gone(
@@ -132,7 +153,7 @@ class _Sorter:
                 queue.extend(waiting.pop(freed, ()))
         moving = {one.pk for stuck in waiting.values() for one in stuck if one.pk is not None}
         for key, stuck in waiting.items():
-            self.blocked |= {id(one): (self._why(key, moving),) for one in stuck}
+            self.blocked |= {id(one): (self._why(key, one, moving),) for one in stuck}
 
     def _holder(self, key: Key, one: Draft) -> StoredDevice | None:
         """Give the other device that has what a draft needs, and keeps it."""
@@ -155,11 +176,14 @@ class _Sorter:
         self._holders |= dict.fromkeys(one.keys, one.device)
         return freed
 
-    def _why(self, key: Key, moving: set[int]) -> str:
+    def _why(self, key: Key, one: Draft, moving: set[int]) -> str:
         holder = self._holders[key]
+        if key[0] == "name" and one.name != holder.name:
+            return f"name: {holder.name} is there already, but for its case"
         in_turn = (
             ", which can't give it up before it has another's: change one of them by hand"
             if holder.pk in moving
             else ""
         )
-        return f"{key[0]} {key[1]} is that of {holder.name}{in_turn}"
+        value = holder.name if key[0] == "name" else key[1]
+        return f"{key[0]} {value} is that of {holder.name}{in_turn}"

@@ -50,10 +50,13 @@ def _any_outlet(driver: str, outlet: str) -> str | None:
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored. `check_outlet(driver, outlet)` gives what is wrong with an outlet's name, or nothing."""
+    """What is stored. `racks` have the addresses of their imaging servers.
+
+    `check_outlet(driver, outlet)` gives what is wrong with an outlet's name, or nothing.
+    """
 
     devices: tuple[StoredDevice, ...] = ()
-    racks: frozenset[str] = frozenset()
+    racks: Mapping[str, str] = field(default_factory=dict)
     hardware: frozenset[str] = frozenset()
     controllers: Mapping[str, Controller] = field(default_factory=dict)
     check_outlet: Callable[[str, str], str | None] = _any_outlet
@@ -63,13 +66,15 @@ class Stored:
 class Scope:
     """What a source answers for: some racks (none named: all), but for devices with these patterns of names.
 
-    A source that is not `complete` lists some of its devices only: what it does not name is not gone.
+    A source that is not `complete` lists some of its devices only: what it does not name is not gone. One that does not
+    own what it lists leaves each device to the source that it came from.
     """
 
     source: str
     racks: frozenset[str] = frozenset()
     ignore: tuple[str, ...] = ()
     complete: bool = True
+    owns: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,10 +128,11 @@ class Refused:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that would happen; `notes` say what else one should know.
+    """All that would happen; `notes` say what else one should know, `warnings` what will go wrong.
 
     `changed` is in an order that can be gone through: a name or outlet is given up before another device gets it.
     `adopted` are devices that people had entered, and that are this source's from now on; nothing of them changes.
+    `owns`: so are those that are entered and changed.
     """
 
     source: str
@@ -139,11 +145,18 @@ class Plan:
     ignored: tuple[str, ...] = ()
     unchanged: int = 0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    owns: bool = True
 
     @property
     def touched(self) -> int:
         """How many devices would be entered, changed or retired."""
         return len(self.new) + len(self.changed) + len(self.gone)
+
+    @property
+    def usable(self) -> bool:
+        """Whether any record could be heeded; where none can, the source is wrong, and not the pool."""
+        return not self.refused or bool(self.new or self.changed or self.unchanged)
 
     @property
     def too_much(self) -> bool:
@@ -182,4 +195,5 @@ class Plan:
             ],
             "ignored": list(self.ignored),
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
         }

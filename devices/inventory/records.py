@@ -1,10 +1,11 @@
 """One device as an inventory describes it: every value read strictly, or refused with a reason."""
 
-import ipaddress
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from devices.addresses import read_address, why_no_mac
 from devices.names import ANY, HOSTNAME, MAC, SLUG, is_list_of_names
 
 # MAC addresses as people and programs write them: 02:00:.., 02-00-.., 0200.0000.0001, 020000000001.
@@ -14,6 +15,8 @@ _LONGEST_OUTLET = 64
 _MOST_ID = 2**31 - 1
 # What a person reads of a value that was refused.
 _SHOWN = 60
+# What a spreadsheet makes of 020000000010 and 2E7, and never gives back.
+_SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?E[+-]?[0-9]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def read(raw: Mapping[str, object], where: str) -> Record:
         try:
             values[field] = READERS[field](_bare(given))
         except ValueError as error:
-            problems.append(f"{field}: {error}, not {_short(given)}")
+            problems.append(f"{field}: {error}, {_but(given)}")
     return Record(where, values, tuple(problems))
 
 
@@ -52,9 +55,18 @@ def _bare(given: object) -> object:
     return given
 
 
-def _short(given: object) -> str:
-    text = repr(given)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+def _but(given: object) -> str:
+    """Say what came instead, in words; what a list or an object holds may be endless."""
+    if given is None or given == "":
+        return "and there is none"
+    if isinstance(given, dict):
+        return f"not an object with {', '.join(sorted(map(str, given))[:5]) or 'nothing in it'}"
+    if isinstance(given, list | tuple):
+        return "not a list"
+    text = repr(given) if isinstance(given, str) else json.dumps(given)
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    made = isinstance(given, str) and _SCIENTIFIC.fullmatch(given.strip())
+    return f"not {text}{', which a spreadsheet has made of it: format the column as text' if made else ''}"
 
 
 def _text(given: object, expected: str) -> str:
@@ -77,13 +89,7 @@ def _hostname(longest: int) -> Callable[[object], object]:
 def _address(given: object) -> object:
     if given is None:
         return None
-    expected = "an IP address expected"
-    # NetBox writes the length of the network behind it.
-    text = _text(given, expected).partition("/")[0]
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError(expected) from None
+    return read_address(_text(given, "an IPv4 address expected"))
 
 
 def _mac(given: object) -> object:
@@ -91,6 +97,8 @@ def _mac(given: object) -> object:
     text = _MAC_SEPARATORS.sub("", _text(given, expected)).lower()
     if not MAC.fullmatch(text):
         raise ValueError(expected)
+    if why := why_no_mac(text):
+        raise ValueError(f"the MAC address of one network card expected ({why})")
     return text
 
 

@@ -1,6 +1,7 @@
 """A plan as people read it: a row for each thing that would happen, and how many of what."""
 
-from devices.inventory.planning import Plan
+from devices.inventory.planning import Changed, Plan
+from devices.inventory.records import Record
 
 Row = tuple[str, str, str, str, str]
 _NOTHING = "-"
@@ -8,7 +9,8 @@ _NOTHING = "-"
 
 def rows(plan: Plan) -> list[Row]:
     """Give (word, device, what, value now, value then) for whatever is refused, is retired, changes or is entered."""
-    shown: list[Row] = [("note", "", note, "", "") for note in plan.notes]
+    shown: list[Row] = [("warning", "", warning, "", "") for warning in plan.warnings]
+    shown += [("note", "", note, "", "") for note in plan.notes]
     for refused in plan.refused:
         shown += [("refused", refused.name, refused.where, "", reason) for reason in refused.reasons]
     for gone in plan.gone:
@@ -16,17 +18,23 @@ def rows(plan: Plan) -> list[Row]:
         then += ", its outlet free" if gone.frees_outlet else ""
         shown.append(("gone", gone.name, "is no longer listed", "", then))
     for item in plan.changed:
-        shown += [
-            ("changed", item.name, change.field, text(change.old), text(change.new))
-            for change in item.changes
-        ]
-        if item.returns:
-            shown.append(("changed", item.name, "is listed again", "retired", "new, to be tested"))
+        shown += [("changed", item.name, *row) for row in changes(item)]
     for new in plan.new:
-        told = {name: text(value) for name, value in new.record.values.items() if name != "name"}
-        then = ", ".join(f"{name} {value}" for name, value in told.items() if value != _NOTHING)
+        then = ", ".join(f"{name} {value}" for name, value in told(new.record))
         shown.append(("new", new.name, "enters the pool", "", then))
     return shown
+
+
+def changes(item: Changed) -> list[tuple[str, str, str]]:
+    """Return what changes of a device, its value now, and its value then."""
+    rows = [(change.field, text(change.old), text(change.new)) for change in item.changes]
+    return [*rows, ("is listed again", "retired", "new, to be tested")] if item.returns else rows
+
+
+def told(record: Record) -> list[tuple[str, str]]:
+    """Return what a record tells of a device besides its name: fields and values, but for empty ones."""
+    found = ((name, text(value)) for name, value in record.values.items() if name != "name")
+    return [(name, value) for name, value in found if value != _NOTHING]
 
 
 def counts(plan: Plan) -> str:

@@ -11,7 +11,10 @@ _PLAIN = tuple(name for name in FIELDS if name not in ("rack", "hardware_type", 
 
 def stored(check_outlet: Callable[[str, str], str | None]) -> Stored:
     """Read all devices and what they refer to, in four queries however many there are."""
-    racks = dict(Rack.objects.values_list("pk", "name"))
+    addresses = {
+        pk: (name, address) for pk, name, address in Rack.objects.values_list("pk", "name", "address")
+    }
+    racks = {pk: name for pk, (name, _) in addresses.items()}
     hardware = {
         pk: f"{kind} {model}" for pk, kind, model in HardwareType.objects.values_list("pk", "kind", "model")
     }
@@ -41,7 +44,7 @@ def stored(check_outlet: Callable[[str, str], str | None]) -> Stored:
         )
     return Stored(
         tuple(devices),
-        frozenset(racks.values()),
+        dict(addresses.values()),
         frozenset(hardware.values()),
         dict(controllers.values()),
         check_outlet,

@@ -98,9 +98,24 @@ def _page(url: str, headers: Mapping[str, str], end: float) -> Any:
             f"{url} gave no whole answer: {getattr(error, 'reason', None) or error!r}"
         ) from None
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_unique)
+    except _TwiceError as error:
+        raise NoAnswerError(f"{url} sent an object that has {error} twice") from None
     except (ValueError, RecursionError):
         raise NoAnswerError(f"{url} sent what is no JSON") from None
+
+
+class _TwiceError(Exception):
+    """A key is twice in one object; the message names it."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(f"{key!r:.64}")
+        found[key] = value
+    return found
 
 
 def _whole(response: Any, url: str, end: float) -> bytes:

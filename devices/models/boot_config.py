@@ -8,7 +8,7 @@ from django.db import models
 
 from devices.models.hardware import HardwareType
 from devices.models.image import Image
-from devices.names import validate_slug
+from devices.names import check_case, validate_slug
 
 # As bmm/netboot.py fills them in; it stands above this layer, so a test holds the two together.
 PLACEHOLDERS = ("IPADDRESS", "TOKEN", "DEVICE", "BASEURL")
@@ -40,6 +40,7 @@ class BootConfig(models.Model):
 
     def clean(self) -> None:
         """Refuse a placeholder that nobody fills in: a board would read it as it stands."""
+        check_case(self)
         wrong = {}
         for field in ("contents", "second_stage"):
             for word in _LIKE_ONE.findall(getattr(self, field)):

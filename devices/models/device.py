@@ -7,13 +7,22 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
+from devices.addresses import validate_address, validate_card
 from devices.models.boot_config import BootConfig
 from devices.models.device_kind import KIND_COLUMNS, DeviceKind, DeviceQuerySet, assign_kinds
 from devices.models.hardware import HardwareType
 from devices.models.image import Image
 from devices.models.power_controller import PowerController
 from devices.models.rack import Rack
-from devices.names import ANY, ANY_MEANS_ANY, is_list_of_names, validate_hostname, validate_mac, validate_slug
+from devices.names import (
+    ANY,
+    ANY_MEANS_ANY,
+    check_case,
+    is_list_of_names,
+    validate_hostname,
+    validate_mac,
+    validate_slug,
+)
 from mozpool_site.statemachine.models import MachineColumns
 
 
@@ -41,9 +50,12 @@ class Device(MachineColumns):
     name = models.CharField(max_length=63, unique=True, validators=[validate_hostname])
     fqdn = models.CharField(max_length=253, validators=[validate_hostname])
     address = models.GenericIPAddressField(
-        null=True, blank=True, help_text="Fixed IP address; empty: the FQDN is looked up."
+        null=True,
+        blank=True,
+        validators=[validate_address],
+        help_text="Fixed IPv4 address; empty: the FQDN is looked up.",
     )
-    mac = models.CharField(max_length=12, unique=True, validators=[validate_mac])
+    mac = models.CharField(max_length=12, unique=True, validators=[validate_mac, validate_card])
     inventory_id = models.PositiveIntegerField(null=True, blank=True)
     rack = models.ForeignKey(Rack, on_delete=models.PROTECT, related_name="devices")
     hardware_type = models.ForeignKey(HardwareType, on_delete=models.PROTECT, related_name="devices")
@@ -160,6 +172,7 @@ class Device(MachineColumns):
 
     def clean(self) -> None:
         """Refuse what fits its columns and still can't be; the message stands beside the field."""
+        check_case(self)
         wrong = {name: ANY_MEANS_ANY for name in ("name", "environment") if getattr(self, name) == ANY}
         if not is_list_of_names(self.tags):
             wrong["tags"] = 'A list of plain names, each once, please, such as ["hdmi", "usb"].'

@@ -1,5 +1,6 @@
 """A type of hardware: what decides which boot config fits."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 
@@ -15,3 +16,10 @@ class HardwareType(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.model}"
+
+    def clean(self) -> None:
+        """Refuse what differs from another type but by case: no database may tell them apart."""
+        alike = HardwareType.objects.filter(kind__iexact=self.kind, model__iexact=self.model)
+        for other in alike.exclude(pk=self.pk):
+            if str(other) != str(self):
+                raise ValidationError(f"{other} is there already, but for its case.")

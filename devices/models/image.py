@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.functional import cached_property
 
-from devices.names import is_list_of_names, validate_slug
+from devices.names import check_case, is_list_of_names, validate_slug
 from mozpool_site.compiled import CompiledQuery, Parameter
 
 SELF_TEST = "self-test"
@@ -86,6 +86,7 @@ class Image(models.Model):
 
     def clean(self) -> None:
         """Refuse what fits its columns and still can't be; the message stands beside the field."""
+        check_case(self)
         wrong = {}
         if self.verification == Verification.TCP and self.verify_port is None:
             wrong["verify_port"] = "Verification by a TCP port needs the port."

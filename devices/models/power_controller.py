@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from devices.models.rack import Rack
-from devices.names import validate_slug
+from devices.names import check_case, validate_slug
 
 # A batch has 20 s: with more than this between them hardly two devices would fit in.
 MOST_STAGGER = 5.0
@@ -83,6 +83,10 @@ class PowerController(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a name that another controller has but for its case."""
+        check_case(self)
 
     def health(self, now: datetime) -> ControllerHealth:
         """Return how it is."""

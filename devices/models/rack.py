@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.db.models import Q
 
-from devices.names import validate_hostname, validate_slug
+from devices.addresses import validate_address, validate_url
+from devices.names import check_case, validate_hostname, validate_slug
 
 # A pulse looks each second: one that has not for so long is gone, and nobody does the work of its rack.
 SILENT_AFTER = timedelta(seconds=30)
@@ -31,10 +32,12 @@ class Rack(models.Model):
         help_text="Host name of the server that runs this rack's worker, pulse and TFTP.",
     )
     address = models.GenericIPAddressField(
-        help_text="Address of the imaging server in the rack's VLAN; boot configs know it as %IPADDRESS%."
+        validators=[validate_address],
+        help_text="IPv4 address of the imaging server in the rack's VLAN; boot configs know it as %IPADDRESS%.",
     )
     base_url = models.URLField(
         blank=True,
+        validators=[validate_url],
         help_text="Where this rack's devices find the web server, without a slash at the end; empty: the pool's own.",
     )
     vlan_note = models.CharField(max_length=200, blank=True)
@@ -47,6 +50,10 @@ class Rack(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a name that another rack has but for its case."""
+        check_case(self)
 
     @property
     def queue_name(self) -> str:

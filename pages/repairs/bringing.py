@@ -6,7 +6,6 @@ what it does not name stays as it is, and a device stays with the inventory that
 
 import base64
 import zlib
-from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -16,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from bmm.admin import DeviceAdmin
-from devices.inventory import contents, files
+from devices.inventory import contents, files, shown
 from devices.inventory.declared import Source
 from devices.inventory.planning import Plan
 from devices.inventory.records import FIELDS
@@ -95,13 +94,11 @@ class ImportPages(DeviceAdmin):
         plan = planned(zlib.decompress(base64.b85decode(kept)))
         if plan.refused:
             raise ConflictError(f"{plan.refused[0].where} can't be used any more: choose the file again")
-        # Devices stay with the inventory that lists them, and new ones have none: people entered them.
         done = carry_out(
             plan,
             by=actor_of(request),
             ship_it="ship_it" in request.POST,
             digest=request.POST["digest"],
-            owns=False,
         )
         return self._import_page(request, plan=plan, done=done)
 
@@ -115,8 +112,8 @@ class ImportPages(DeviceAdmin):
             "fields": FIELDS,
             "told": TOLD,
             "shown": _SHOWN,
-            "new": plan.new[:_SHOWN] if plan else (),
-            "changed": plan.changed[:_SHOWN] if plan else (),
+            "new": [(item.name, shown.told(item.record)) for item in plan.new[:_SHOWN]] if plan else (),
+            "changed": [(item.name, shown.changes(item)) for item in plan.changed[:_SHOWN]] if plan else (),
             **more,
         }
         return TemplateResponse(request, "admin/pool/import.html", context, status=status)
@@ -125,8 +122,7 @@ class ImportPages(DeviceAdmin):
 def planned(content: bytes) -> Plan:
     """Plan what a file makes necessary; it changes nothing, and no device is gone for not being named.
 
-    Raises InvalidInputError naming a column that is not known, NoAnswerError for what is no CSV, RefusedError where no
-    line of it can be used.
+    Raises InvalidInputError naming a column that is not known, NoAnswerError for what is no CSV.
     """
     items = files.from_csv(content)
     columns = list(items[0][1]) if items else []
@@ -137,12 +133,6 @@ def planned(content: bytes) -> Plan:
                 f"{column[:64]!r} is no column that can be brought in; there are: {known}"
             )
     fields = {name: name for name in FIELDS if name in columns}
-    source = Source(_NAME, "csv", fields=fields, complete=False)
-    plan = plan_of(source, contents.read(source, content))
-    changed = []
-    for item in plan.changed:
-        changes = tuple(change for change in item.changes if change.field != "inventory_source")
-        if changes or item.returns:
-            changed.append(replace(item, changes=changes))
-    unchanged = plan.unchanged + len(plan.changed) - len(changed)
-    return replace(plan, changed=tuple(changed), adopted=(), unchanged=unchanged)
+    # Devices stay with the inventory that lists them, and new ones have none: people entered them.
+    source = Source(_NAME, "csv", fields=fields, complete=False, owns=False)
+    return plan_of(source, contents.read(source, content))

@@ -11,7 +11,7 @@ from devices.inventory import sources
 from devices.inventory.declared import find
 from devices.inventory.planning import Plan
 from devices.inventory.shown import counts, rows
-from lifeguard.inventory import Done, carry_out, plan_of
+from lifeguard.inventory import Done, carry_out, check_usable, plan_of
 from mozpool_site.commands import MozpoolCommand, operator
 
 # Nobody reads more, and laying out a table takes a second for every thousand rows.
@@ -82,9 +82,10 @@ class Command(MozpoolCommand):
         plan = plan_of(found, sources.read(found))
         if not json:
             self._show(plan)
+        if json and (dry_run or not plan.usable):
+            self.show_json({"plan": plan.as_dict(), "done": None})
+        check_usable(plan)
         if dry_run:
-            if json:
-                self.show_json({"plan": plan.as_dict(), "done": None})
             return
         try:
             done = carry_out(plan, by=operator(), ship_it=ship_it)

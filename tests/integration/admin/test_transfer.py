@@ -157,8 +157,7 @@ def test_what_somebody_changed_meanwhile_is_looked_at_again(admin: Client, pool:
         (("name,colour", "panda-0001,red"), "&#x27;colour&#x27; is no column that can be brought in"),
         (("name,fqdn", "panda-0001"), "line 2 has 1 cells"),
         (("name,fqdn",), "lists no device at all"),
-        (("state", "ready"), "no record of import can be used"),
-        (("name,name", "a,b"), "names a column twice"),
+        (("name,name", "a,b"), "line 1 names a column twice: &#x27;name&#x27;"),
     ],
 )
 def test_a_file_that_is_no_list_of_devices_is_refused_with_a_reason(

@@ -37,6 +37,19 @@ def refused(client: Client, path: str, change: dict[str, Any]) -> dict[str, list
         ({"tags": '["a b"]'}, "tags", "A list of plain names"),
         ({"tags": "[1]"}, "tags", "A list of plain names"),
         ({"name": "panda-0002"}, "name", "already exists"),
+        ({"name": "PANDA-0002"}, "name", "panda-0002 is there already, but for its case."),
+        ({"mac": "000000000000"}, "mac", "No network card has this MAC address: it is all zeros."),
+        (
+            {"mac": "ffffffffffff"},
+            "mac",
+            "No network card has this MAC address: it is the broadcast address.",
+        ),
+        ({"address": "fe80::1"}, "address", "IPv6 is not spoken here: an IPv4 address expected."),
+        (
+            {"address": "224.0.0.1"},
+            "address",
+            "The IPv4 address of one host expected (it is a multicast group's).",
+        ),
         ({"outlet": "bank1:relay2"}, "__all__", "already exists"),
     ],
 )

@@ -51,6 +51,7 @@ class NetBox:
             "rack": {"id": 1, "name": "p1"},
             "status": {"value": "active", "label": "Active"},
             "primary_ip": {"id": number, "address": f"10.1.{number // 250}.{number % 250 + 1}/20"},
+            "primary_ip4": {"id": number, "address": f"10.1.{number // 250}.{number % 250 + 1}/20"},
             "custom_fields": {"environment": "production"},
             "tags": [{"id": 1, "name": "HDMI", "slug": "hdmi"}],
             **changed,

@@ -81,7 +81,7 @@ def test_a_change_is_shown_told_and_touches_neither_comments_nor_machine(sync: S
     assert (device.environment, device.comments, device.boot_seq, device.failures, device.state) == (
         "staging", "loose cable", 7, 2, "ready",
     )  # fmt: skip
-    assert story("panda-1")[-1] == "inventory lab: environment changed from 'production' to 'staging'"
+    assert story("panda-1")[-1] == "inventory lab: environment changed from production to staging"
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.before) == ("inventory_change", {"environment": "production"})
 
@@ -167,3 +167,53 @@ def test_a_plan_that_was_made_before_somebody_else_was_there_does_what_still_can
         ("panda-3", "its name, MAC, outlet, rack or controller has become another's, or is gone"),
     ]
     assert Device.objects.get(name="panda-1").environment == "try"
+
+
+def csv(tmp_path: Path, *lines: str) -> Path:
+    """Write a file of devices: id, name and the end of the MAC of each."""
+    header = "inventory_id,name,mac,fqdn,rack,hardware_type,environment"
+    rows = [f"{line},x.lab.example,p1,panda es-b3,staging" for line in lines]
+    path = tmp_path / "boards.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_two_sources_that_give_the_same_id_have_a_device_each(sync: Sync, tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    one.mkdir()
+    first, second = csv(one, "101,alpha,02e000000001"), csv(tmp_path, "101,omega,02e000000002")
+    for path, name in ((first, "one"), (second, "two"), (first, "one")):
+        assert sync(path, "--add-only", "--as", name)[0] == 0
+    assert list(Device.objects.order_by("name").values_list("name", "inventory_source", "inventory_id")) == [
+        ("alpha", "one", 101),
+        ("omega", "two", 101),
+    ]
+
+
+def test_a_name_that_differs_by_case_is_refused_in_the_plan_on_every_database(
+    sync: Sync, tmp_path: Path
+) -> None:
+    sync(csv(tmp_path, "1,panda-0001,02aa00000009"), "--as", "lab")
+    for _ in range(2):
+        status, out, _ = sync(csv(tmp_path, ",PANDA-0001,02aa00000001"), "--add-only", "--as", "lab")
+        assert status == 1
+        assert "name: panda-0001 is there already, but for its case" in " ".join(out.split())
+    assert list(Device.objects.values_list("name", "mac")) == [("panda-0001", "02aa00000009")]
+
+
+def test_every_record_that_is_refused_is_shown_and_nobody_is_gone_where_all_are(
+    sync: Sync, tmp_path: Path
+) -> None:
+    sync(csv(tmp_path, "1,panda-0001,02aa00000009"), "--as", "lab")
+    path = csv(tmp_path, "7,board-7,000000000000", "8,board-8,ffffffffffff")
+    for more in ((), ("--dry-run",)):
+        status, out, err = sync(path, "--as", "lab", *more)
+        assert status == 1
+        assert [f"board-{number} line {number - 5}" in " ".join(out.split()) for number in (7, 8)] == [
+            True,
+            True,
+        ]
+        assert err.startswith(
+            "inventory_sync: no record of lab can be used, nothing is changed; line 2: mac: "
+        )
+    assert states() == {"panda-0001": "new"}

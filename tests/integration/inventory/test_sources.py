@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from devices.models import Device
+from devices.models import Device, PowerController, Rack
 from tests.integration.inventory.conftest import Sync
 from tests.integration.inventory.netbox import TOKEN, Fault, NetBox
 
@@ -78,6 +78,57 @@ def test_netbox_is_read_over_all_its_pages_with_interfaces_and_cables(declared: 
     assert all(f"offset={offset}" in " ".join(declared.asked) for offset in (5, 10))
 
 
+def test_where_netbox_has_both_kinds_of_addresses_that_of_ipv4_counts(netbox: NetBox, sync: Sync) -> None:
+    six = {"id": 9, "address": "2001:db8::5/64"}
+    netbox.add(1, primary_ip=six, primary_ip6=six)
+    netbox.add(2, primary_ip=six, primary_ip4=None)
+    status, out, _ = sync("netbox", "--url", netbox.url)
+    assert status == 1
+    assert list(Device.objects.values_list("name", "address")) == [("panda-1", "10.1.0.2")]
+    assert "address: IPv6 is not spoken here" in " ".join(out.split())
+
+
+def test_a_pattern_in_the_mapping_makes_outlets_of_netbox_s_names(
+    netbox: NetBox, sync: Sync, rack: Rack, tmp_path: Path
+) -> None:
+    PowerController.objects.create(name="pdu-1", rack=rack, driver="snmp-apc", address="10.1.9.8")
+    for number in (1, 2):
+        netbox.add(number)
+    peer = netbox.power_ports[0]["connected_endpoints"][0]
+    peer |= {"name": "Outlet 7", "device": {"id": 77, "name": "pdu-1"}}
+    status, out, _ = sync("netbox", "--url", netbox.url)
+    assert (status, "there is no outlet 'Outlet 7'" in " ".join(out.split())) == (1, True)
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text("[patterns]\noutlet = ['Outlet (\\d+)', '\\1']\n")
+    assert sync("netbox", "--url", netbox.url, "--mapping", mapping)[0] == 0
+    assert dict(Device.objects.values_list("name", "outlet")) == {"panda-1": "7", "panda-2": "bank1:relay2"}
+
+
+def test_a_card_that_boots_and_a_port_on_an_outlet_are_found_among_others(netbox: NetBox, sync: Sync) -> None:
+    netbox.add(1)
+    of = netbox.interfaces[0]["device"]
+    netbox.interfaces[0]["name"] = "eth2"
+    netbox.interfaces += [
+        {"id": 71, "name": "eth10", "device": of, "mac_address": "02:00:00:00:99:10"},
+        {"id": 72, "name": "bmc", "device": of, "mac_address": "02:00:00:00:99:72", "mgmt_only": True},
+        {"id": 73, "name": "br0", "device": of, "mac_address": "00:00:00:00:00:00"},
+    ]
+    feed = {"id": 9, "name": "Feed A", "power_panel": {"id": 1}}
+    netbox.power_ports.insert(
+        0,
+        {
+            "id": 70,
+            "name": "PSU1",
+            "device": of,
+            "connected_endpoints": [feed],
+            "connected_endpoints_type": "dcim.powerfeed",
+        },
+    )
+    assert sync("netbox", "--url", netbox.url)[0] == 0
+    device = Device.objects.get()
+    assert (device.mac, device.outlet) == ("020000000001", "bank1:relay1")
+
+
 def test_netbox_needs_no_declaration(netbox: NetBox, sync: Sync) -> None:
     fill(netbox, 2)
     assert sync("netbox", "--url", netbox.url)[0] == 0
@@ -114,6 +165,11 @@ def _faults() -> list[tuple[str, Callable[[NetBox], None], str]]:
         ("JSON of another kind", fault(text='{"hello": [1, 2]}'), ""),
         ("JSON of a third kind", fault(offset=5, text='"hello"'), ""),
         ("a list of words", fault(text='{"count": 2, "next": null, "results": ["a", "b"]}'), ""),
+        (
+            "a key that is twice in an object",
+            fault(text='{"count": 1, "count": 2, "next": null, "results": []}'),
+            "",
+        ),
         ("no device at all", one("devices", []), "lists no device at all: nothing is changed"),
         ("fewer than it counts", one("count", 60), "60"),
         ("a next page elsewhere", one("next_host", "http://127.0.0.1:9"), "elsewhere"),
@@ -195,6 +251,18 @@ def test_junk_in_a_file_changes_nothing(sync: Sync, pool_csv: Write, content: st
             "source a: fields: mcc is no field",
         ),
         ("[sources.a\n", "can't be read: "),
+        (
+            "[sources.a]\nkind = 'csv'\npath = 'x'\n[sources.a.patterns]\noutlet = 'x'\n",
+            r"source a: patterns: a regular expression and what becomes of it expected, such as ['Outlet (\d+)', '\1']",
+        ),
+        (
+            "[sources.a]\nkind = 'csv'\npath = 'x'\n[sources.a.patterns]\noutlet = ['(', '']\n",
+            "source a: patterns: missing ), unterminated subpattern at position 0 in '(' and ''",
+        ),
+        (
+            "[sources.a]\nkind = 'csv'\npath = 'x'\n[sources.a.patterns]\noutlet = ['x', '\\1']\n",
+            "source a: patterns: invalid group reference 1 at position 1 in 'x' and ",
+        ),
         ("source = 1\n", "a table `sources` expected, and nothing else"),
     ],
 )
@@ -205,6 +273,25 @@ def test_a_wrong_declaration_is_told_by_its_key(
     settings.MOZPOOL_INVENTORY.write_text(text)
     status, _, err = sync("a")
     assert (status, told in err) == (2, True), err
+
+
+def test_a_declaration_that_says_something_twice_is_refused_by_its_line(
+    sync: Sync, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MOZPOOL_INVENTORY = tmp_path / "inventory.yaml"
+    settings.MOZPOOL_INVENTORY.write_text("sources:\n  a: {kind: csv, path: x}\n  a: {kind: csv, path: y}\n")
+    status, _, err = sync("a")
+    assert (status, err) == (
+        2,
+        f"inventory_sync: {settings.MOZPOOL_INVENTORY} can't be read: 'a' is there twice (line 3)\n",
+    )
+
+
+def test_json_that_says_something_twice_is_no_answer(declared: NetBox, sync: Sync) -> None:
+    fill(declared, 1)
+    declared.fault = Fault(text='{"count": 0, "results": [], "results": []}')
+    status, _, err = sync("json")
+    assert (status, err.endswith(" sent an object that has 'results' twice\n")) == (1, True)
 
 
 def test_thousands_of_devices_take_seconds_and_no_more_queries_than_hundreds(

@@ -43,7 +43,7 @@ def pool(*devices: StoredDevice) -> Stored:
     controllers = {"relay-1": Controller("p1", "proxr"), "relay-2": Controller("p2", "proxr")}
     return Stored(
         devices,
-        frozenset({"p1", "p2"}),
+        {"p1": "10.1.9.250", "p2": "10.2.9.250"},
         frozenset({"panda es-b3"}),
         controllers,
         lambda driver, outlet: None if outlet.startswith("bank") else f"{driver} knows no outlet {outlet}",

@@ -1,10 +1,13 @@
 """What comes of what is stored and what a source says; no database, no file."""
 
 import random
+from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import pytest
 
+from devices.inventory import shown
 from devices.inventory.plan import make_plan
 from devices.inventory.planning import Change, Gone, Scope
 from tests.unit.inventory.stories import device, plan, pool, reasons, says
@@ -83,6 +86,78 @@ def test_a_device_is_known_by_inventory_id_then_by_name_then_by_mac() -> None:
     }
 
 
+def test_an_id_of_another_source_is_never_that_of_this_one_s_device() -> None:
+    alpha = device(1, source="one", inventory_id=101, name="alpha")
+    omega = says(2, inventory_id=101, name="omega")
+    made = make_plan(pool(alpha), [omega], Scope("two"))
+    assert ([one.name for one in made.new], made.changed, made.gone) == (["omega"], (), ())
+    # Nor is it that of a device that people entered: their numbers are not the source's.
+    made = make_plan(
+        pool(device(1, source="", inventory_id=101, name="alpha")), [omega], Scope("two", complete=False)
+    )
+    assert ([one.name for one in made.new], made.changed) == (["omega"], ())
+
+
+def test_a_device_that_is_taken_over_leaves_its_id_with_the_source_that_gave_it() -> None:
+    stored = pool(device(1, source="one", inventory_id=101))
+    whole = says(1)
+    record = type(whole)(
+        whole.where, {key: one for key, one in whole.values.items() if key != "inventory_id"}
+    )
+    (item,) = make_plan(stored, [record], Scope("two")).changed
+    assert item.changes == (Change("inventory_id", 101, None), Change("inventory_source", "one", "two"))
+    assert make_plan(stored, [record], Scope("import", complete=False, owns=False)).touched == 0
+
+
+def test_a_name_that_differs_by_case_from_another_s_is_refused_and_nobody_is_gone() -> None:
+    made = plan(
+        pool(device(1)),
+        says(1, name="PANDA-1", mac="02:00:00:00:00:99", inventory_id="", outlet="bank9:relay1"),
+    )
+    assert reasons(made) == {"PANDA-1": ("name: panda-1 is there already, but for its case",)}
+    assert (made.gone, made.touched) == ((), 0)
+    both = plan(pool(), says(1, name="board-x"), says(2, name="Board-X"))
+    assert reasons(both) == {
+        "board-x": ("name board-x is in 2 records",),
+        "Board-X": ("name Board-X is in 2 records",),
+    }
+
+
+def test_a_device_may_be_written_otherwise_where_its_id_says_that_it_is_the_same() -> None:
+    (item,) = plan(pool(device(1)), says(1, name="Panda-1")).changed
+    assert item.changes == (Change("name", "panda-1", "Panda-1"),)
+
+
+@pytest.mark.parametrize(
+    ("rack", "address", "reason"),
+    [
+        ("10.1.9.250", "127.0.0.1", "address: 127.0.0.1 is each machine's own address, no device's"),
+        ("10.1.9.250", "10.1.9.250", "address: 10.1.9.250 is the imaging server of rack p1"),
+        ("127.0.0.1", "127.0.0.1", None),
+        ("127.0.0.1", "10.2.9.250", "address: 10.2.9.250 is the imaging server of rack p2"),
+    ],
+)  # fmt: skip
+def test_an_address_of_our_own_is_no_device_s_unless_the_whole_rack_is_simulated_here(
+    rack: str, address: str, reason: str | None
+) -> None:
+    stored = replace(pool(), racks={"p1": rack, "p2": "10.2.9.250"})
+    assert reasons(plan(stored, says(1, address=address))) == ({"panda-1": (reason,)} if reason else {})
+
+
+def test_boards_that_would_have_no_outlet_are_warned_of() -> None:
+    bare: dict[str, Any] = {"power_controller": "", "outlet": ""}
+    stored = pool(device(1), device(2, **bare))
+    made = plan(stored, says(1, **bare), says(2, **bare), *(says(number, **bare) for number in range(3, 9)))
+    assert made.warnings == (
+        (
+            "7 devices have no outlet, so nothing can switch the power and every test fails: "
+            "panda-1, panda-3, panda-4, panda-5, panda-6 and 2 more"
+        ),
+    )
+    assert shown.rows(made)[0] == ("warning", "", made.warnings[0], "", "")
+    assert plan(stored, says(1), says(2, **bare)).warnings == ()
+
+
 def test_ignored_names_are_neither_entered_nor_changed_nor_gone() -> None:
     stored = pool(device(1), device(2, name="spare-2"), device(3, name="spare-3"))
     made = plan(stored, says(1), says(2, name="spare-2", environment="staging"), ignore=("spare-*",))
@@ -136,7 +211,7 @@ def test_two_records_with_one_mac_or_outlet_are_both_refused_and_their_devices_k
             {"environment": "any"},
             "environment: a plain name expected (letters, digits, dots, hyphens, underscores), not 'any'",
         ),
-        ({"address": "10.1.2"}, "address: an IP address expected, not '10.1.2'"),
+        ({"address": "10.1.2"}, "address: an IPv4 address expected, not '10.1.2'"),
         ({"inventory_id": "-1"}, "inventory_id: a whole number from 0 to 2147483647 expected, not '-1'"),
         ({"tags": "a a"}, "tags: plain names, each once, expected, not 'a a'"),
     ],
