@@ -18,6 +18,7 @@ from bmm import operations
 from bmm.runner_identity import runner_name
 from devices import retention as journal
 from devices.models import Device
+from devices.models.device_kind import prune_kinds
 from lifeguard import inventory_readings
 from lifeguard import pulse as racks
 from lifeguard.bulk import progress as bulk
@@ -235,6 +236,7 @@ class Retention(PoolLoop):
         "operations": lambda now: operations.prune_some(_journal_begins(now)),
         "deliveries": queue.prune_some,
         "inventory readings": inventory_readings.prune,
+        "device kinds": lambda _: prune_kinds(),
         "bulk actions": lambda now: bulk.prune_some(_journal_begins(now)),
     }
 

@@ -1,15 +1,15 @@
 """A device: what it is, where it hangs, what is on it, and what state it is in."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from devices.addresses import validate_address, validate_card
 from devices.models.boot_config import BootConfig
-from devices.models.device_kind import KIND_COLUMNS, DeviceKind, DeviceQuerySet, assign_kinds
+from devices.models.device_kind import KIND_COLUMNS, DeviceKind, DeviceQuerySet, store_with_kinds
 from devices.models.hardware import HardwareType
 from devices.models.image import Image
 from devices.models.power_controller import PowerController
@@ -163,12 +163,24 @@ class Device(MachineColumns):
 
     def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
         """Store it, with the kind that follows from its environment, hardware and tags."""
+        store = super().save
         if update_fields is None:
-            assign_kinds([self])
-        elif KIND_COLUMNS.intersection(update_fields):
-            assign_kinds([self])
-            update_fields = {*update_fields, "kind", "tags"}
-        super().save(update_fields=update_fields, **options)
+            store_with_kinds([self], lambda: store(**options))
+        elif KIND_COLUMNS.isdisjoint(update_fields):
+            store(update_fields=update_fields, **options)
+        else:
+            fields = {*update_fields}
+            with transaction.atomic():
+                self._take_stored(besides=fields)
+                store_with_kinds([self], lambda: store(update_fields={*fields, "kind", "tags"}, **options))
+
+    def _take_stored(self, besides: Collection[str]) -> None:
+        """Lock the row, and take over what others have stored meanwhile: its kind follows from that, too."""
+        locked = Device.objects.select_for_update().filter(pk=self.pk)
+        for row in locked.values("environment", "hardware_type_id", "tags"):
+            for column, value in row.items():
+                if column not in besides and column.removesuffix("_id") not in besides:
+                    setattr(self, column, value)
 
     def clean(self) -> None:
         """Refuse what fits its columns and still can't be; the message stands beside the field."""

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 
 from devices.models.hardware import HardwareType
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 KIND_COLUMNS = frozenset({"environment", "hardware_type", "hardware_type_id", "tags"})
 
 DeviceT = TypeVar("DeviceT", bound="Device")
+T = TypeVar("T")
 
 
 class DeviceKind(models.Model):
@@ -41,7 +43,33 @@ def kinds_with(tags: Iterable[str]) -> list[int]:
     return [pk for pk, having in DeviceKind.objects.values_list("pk", "tags") if {*tags} <= {*having}]
 
 
-def assign_kinds(devices: Collection["Device"]) -> None:
+def store_with_kinds(devices: Collection["Device"], store: Callable[[], T]) -> T:
+    """Store devices with the kinds that follow from what they are; again where one of these was pruned meanwhile."""
+    while True:
+        _assign_kinds(devices)
+        try:
+            with transaction.atomic():
+                return store()
+        except IntegrityError:
+            kinds = {device.kind_id for device in devices}
+            if DeviceKind.objects.filter(pk__in=kinds).count() == len(kinds):
+                raise
+
+
+def prune_kinds(most: int = 1_000) -> int:
+    """Delete kinds that no device is of any more, so many at most; return how many.
+
+    Whoever stores a device of one of them at this moment keeps it: the database lets no kind go that a device has.
+    """
+    unused = DeviceKind.objects.filter(devices=None).order_by("pk")
+    pruned = 0
+    for pk in list(unused.values_list("pk", flat=True)[:most]):
+        with suppress(IntegrityError), transaction.atomic():
+            pruned += DeviceKind.objects.filter(pk=pk).delete()[0]
+    return pruned
+
+
+def _assign_kinds(devices: Collection["Device"]) -> None:
     """Set the kind of unsaved devices, with the tags in the order of kinds; make the kinds that are new."""
     by_digest: dict[str, list[Device]] = {}
     for device in devices:
@@ -71,8 +99,9 @@ class DeviceQuerySet(models.QuerySet[DeviceT]):
     def bulk_create(self, objs: Iterable[DeviceT], *args: Any, **options: Any) -> list[DeviceT]:
         """Store many new devices."""
         devices = list(objs)
-        assign_kinds(devices)
-        return super().bulk_create(devices, *args, **options)
+        return store_with_kinds(
+            devices, lambda: super(DeviceQuerySet, self).bulk_create(devices, *args, **options)
+        )
 
     def update(self, **columns: Any) -> int:
         """Change columns of many. Raise TypeError for those that a kind follows from: each device must be saved."""
