@@ -73,7 +73,7 @@ class PowerController(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="Several of its devices failed: it is to blame, not they.",
+        help_text="It was silent, or several of its devices failed at once: until then it is to blame, not they.",
     )
     lease_owner = models.CharField(max_length=64, blank=True, default="", editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -143,9 +143,12 @@ if (maps) {
 }
 
 // ---- outlets ---------------------------------------------------------------------------------------------------------
-// A worker of the rack reads them: the board is asked for again, a small request each time, until it has.
+// A worker of the rack reads them: the board is asked for again, a small request each time, until it has. Where none
+// comes, the page asks less and less often, and no longer after two minutes: the board says what it waits for.
 
 const READING_PAUSE = 500;
+const LONGEST_READING_PAUSE = 10000;
+const READING_GIVEN_UP = 120000;
 
 // Puts what the server says of a board into the page; gives the address to ask again while it is being read.
 function putBoard(board, text) {
@@ -158,17 +161,19 @@ function putBoard(board, text) {
 
 async function readOutlets(form, board) {
   const headers = { "X-Live": "1" };
+  const begun = Date.now();
   let asking = [form.action, { method: "POST", body: new FormData(form), headers }];
-  for (;;) {
+  for (let pause = READING_PAUSE; ; pause = Math.min(1.2 * pause, LONGEST_READING_PAUSE)) {
     const response = await fetch(asking[0], { ...asking[1], signal: AbortSignal.timeout(15000) });
     const text = await response.text();
     if (!response.ok) return toast(text, "error");
     const again = putBoard(board, text);
     if (!again) return;
+    if (Date.now() - begun > READING_GIVEN_UP) return toast("Nobody has read the outlets; try again later.", "error");
     const button = board.querySelector("form[data-read-outlets] button");
     button.disabled = true;
     button.textContent = "Reading ...";
-    await new Promise((resolve) => setTimeout(resolve, READING_PAUSE));
+    await new Promise((resolve) => setTimeout(resolve, pause));
     asking = [again, { headers }];
   }
 }

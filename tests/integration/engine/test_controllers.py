@@ -34,6 +34,7 @@ from tests.beats import rack_beats
 from tests.factories import make_controller, make_device, make_image, make_rack
 from tests.integration.engine.conftest import Lab
 from tests.servers.process import free_port
+from tests.statements import watched
 from tests.unit.bmm.power.twins import Twin
 from tests.unit.bmm.tcp_server import RelayBoard
 
@@ -372,6 +373,18 @@ def test_a_controller_that_was_only_asked_can_be_deleted_and_one_that_switched_c
     Device.objects.filter(pk=device.pk).update(power_controller=None, outlet="")
     with pytest.raises(ProtectedError):
         shelf.delete()
+
+
+def test_that_a_controller_has_switched_for_years_is_told_without_reading_all_that_it_switched() -> None:
+    shelf, device = shelf_with_device()
+    done = {"kind": Kind.POWER_OFF, "status": Status.DONE, "created": clock.now(), "not_before": clock.now()}
+    Operation.objects.bulk_create(
+        Operation(device=device, rack=device.rack, controller=shelf, **done) for _ in range(3_000)
+    )
+    Device.objects.filter(pk=device.pk).update(power_controller=None, outlet="")
+    with watched() as statements, pytest.raises(ProtectedError):
+        shelf.delete()
+    assert sum(one.rows for one in statements) < 200
 
 
 def test_an_operation_is_about_a_device_or_a_question_to_a_controller() -> None:
