@@ -17,11 +17,16 @@ RowT = TypeVar("RowT")
 
 
 class Parameter(Expression):
-    """A value that is given when the query runs, in the form in which the database driver takes it."""
+    """A value that is given when the query runs; it is written as one of the field's."""
 
     def __init__(self, name: str, field: "Field[Any, Any]") -> None:
         super().__init__(output_field=field)
         self.name = name
+        self._field = field
+
+    def written(self, value: object) -> object:
+        """Return a value in the form in which the database driver takes it."""
+        return self._field.get_db_prep_value(value, connection)
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Leave a place for the value."""
@@ -31,12 +36,16 @@ class Parameter(Expression):
 class CompiledQuery(Generic[RowT]):
     """A query with places for values: `build` makes it, with a Parameter for each, and always of the same shape.
 
-    Call it with the values to run it, which many may do at once. Their types are not checked or changed.
+    Call it with the values to run it, which many may do at once.
     """
 
     def __init__(self, build: Callable[[], "QuerySet[Any, RowT]"]) -> None:
         self._build = build
         self._kept: dict[str, _Kept] = {}
+
+    def forget(self) -> None:
+        """Have the query made anew the next time."""
+        self._kept.clear()
 
     def __call__(self, **values: object) -> Iterator[RowT]:
         """Run the query when the first row is asked for, and return rows as its query set does."""
@@ -60,7 +69,9 @@ class _Kept:
         """Run it on this thread's connection."""
         if self._queryset.query.select_for_update and not connection.in_atomic_block:
             raise TransactionManagementError("a row can be locked in a transaction only")
-        given = [values[one.name] if isinstance(one, Parameter) else one for one in self._parameters]
+        given = [
+            one.written(values[one.name]) if isinstance(one, Parameter) else one for one in self._parameters
+        ]
         compiler: Any = copy(self._compiler)
         query: Any = copy(self._queryset.query)
         compiler.connection = connection

@@ -47,10 +47,12 @@ def kinds_for(demand: Demand, now: datetime) -> dict[int, Kind]:
     return {pk: kind for _, pk, kind in found if suits(demand, kind)}
 
 
-def kind_of(device: QuerySet[Device]) -> dict[int, Kind]:
-    """Return the kind of a selected device; none where none is selected."""
-    columns = device.values_list("kind", "kind__environment", "kind__hardware_type_id", "kind__tags")
-    return {pk: Kind(environment, hardware, frozenset(tags)) for pk, environment, hardware, tags in columns}
+def kind_of(device_id: int, now: datetime) -> dict[int, Kind]:
+    """Return the kind of a device; none where that is not free."""
+    return {
+        pk: Kind(environment, hardware, frozenset(tags))
+        for pk, environment, hardware, tags in _searches(now).kind_of(device=device_id)
+    }
 
 
 def lock_first(kind: int, now: datetime) -> tuple[Device, datetime] | None:
@@ -84,6 +86,14 @@ class _Searches:
         self.one = CompiledQuery(lambda: device_runner.lockable(free().filter(pk=Parameter("device", key))))
         self.first_of_kind = CompiledQuery(
             lambda: device_runner.lockable(free().filter(kind=Parameter("kind", key)).order_by("idle_since"))
+        )
+        self.kind_of = CompiledQuery(
+            lambda: (
+                free()
+                .filter(pk=Parameter("device", key))
+                .order_by()
+                .values_list("kind", "kind__environment", "kind__hardware_type_id", "kind__tags")
+            )
         )
         self.having = CompiledQuery(
             lambda: (

@@ -10,6 +10,7 @@ from devices.models import Device
 from lifeguard.machine import device_runner
 from lifeguard.retiring import retire_locked
 from lifeguard.services import please_locked
+from mozpool_site import compiled
 from mozpool_site.statemachine.machine import Event, Step
 from mozpool_site.statemachine.runner import Actor, Runner
 from mozpool_site.statemachine.spec import Spec, Work
@@ -119,10 +120,8 @@ def _release(request: Request, now: datetime) -> None:
         device, _ = device_runner.lock(held_by=request.pk)
     except Device.DoesNotExist:
         return
-    freed = Device.objects.filter(pk=device.pk, held_by=request.pk).update(
-        held_by=None, idle_since=now if device.state == "ready" else None
-    )
-    if freed:
+    free = {"held_by": None, "idle_since": now if device.state == "ready" else None}
+    if compiled.update(Device, free, id=device.pk, held_by=request.pk):
         line = journal.line(
             f"released by request {request.pk}", now, device_id=device.pk, request_id=request.pk
         )

@@ -214,6 +214,7 @@ def return_request(request_id: int, *, by: Actor) -> Request:
     """Give the device back. Doing it again is fine."""
 
     @retrying
+    @journal.gathered()
     def transact() -> Request:
         request, now = _lock(request_id)
         if request.ended is None:

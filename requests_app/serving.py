@@ -11,6 +11,7 @@ from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 
 from mozpool_site import clock
+from mozpool_site.compiled import CompiledQuery, Parameter
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.transactions import impatient, is_contention, is_gone, retrying
 from requests_app.claims import try_to_match
@@ -18,6 +19,7 @@ from requests_app.free_devices import free_devices
 from requests_app.free_kinds import free_kinds, kind_of
 from requests_app.machine import request_runner
 from requests_app.matching import suits
+from requests_app.models import Request
 from requests_app.planning.pool import Kind
 from requests_app.waiting.wishes import Turn, firsts, next_of, waiting, wishes
 
@@ -54,10 +56,10 @@ def let_go(request_id: int, state_seq: int) -> bool:
 
 def match_device(device_id: int) -> bool:
     """Offer a device that came free to those who wait and whom it fits; return whether anybody was served."""
-    device = free_devices(clock.now()).filter(pk=device_id)
-    first = next_of(-device_id)
+    now, first = clock.now(), next_of(-device_id)
+    line = [] if first is None else [(first, -device_id)]
     # Who is served may have found a better one; then this one is still there for the next.
-    return _serve(lambda: kind_of(device), [] if first is None else [(first, -device_id)], _OF_A_DEVICE) > 0
+    return _serve(lambda: kind_of(device_id, now), line, _OF_A_DEVICE) > 0
 
 
 def match_waiting(most: int = _OF_A_PASS) -> int:
@@ -140,7 +142,12 @@ def _attempt(request_id: int) -> _Outcome:
 
 @retrying
 def _match(request_id: int) -> _Outcome:
-    locked = request_runner.lock_one_of(waiting().filter(pk=request_id))
+    locked = request_runner.locked(_to_lock(request=request_id))
     if locked is None:
         return _Outcome.PASSED_OVER
     return _Outcome.SERVED if try_to_match(*locked) else _Outcome.IN_VAIN
+
+
+_to_lock = CompiledQuery(
+    lambda: request_runner.lockable(waiting().filter(pk=Parameter("request", Request._meta.pk)).order_by())
+)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 
 from mozpool_site import clock, compiled
 from mozpool_site.compiled import CompiledQuery, Parameter
@@ -97,23 +97,22 @@ class Runner(ABC, Generic[RowT]):
 
     def lock(self, pk: int | None = None, **lookup: object) -> tuple[RowT, datetime]:
         """Lock the row with a primary key, or that another unique column finds; tell the time in the same trip."""
-        if pk is None:
-            row = self._lockable().get(**lookup)
-        else:
-            found = next(self._with_pk(pk=pk), None)
-            if found is None:
-                raise self.model.DoesNotExist(f"there is no {self.spec.name} {pk}")
-            row = found
+        ((column, value),) = lookup.items() if pk is None else (("id", pk),)
+        row = next(self._with(column)(value=value), None)
+        if row is None:
+            raise self.model.DoesNotExist(f"there is no {self.spec.name} with {column} {value}")
         return row, self._told(row)
 
-    @cached_property
-    def _with_pk(self) -> CompiledQuery[RowT]:
-        return CompiledQuery(
-            lambda: self._lockable().filter(pk=Parameter("pk", self.model._meta.pk)).order_by()
-        )
+    def _with(self, column: str) -> CompiledQuery[RowT]:
+        if column not in self._by_column:
+            value = Parameter("value", cast("Field[Any, Any]", self.model._meta.get_field(column)))
+            rows = self._rows().select_for_update().annotate(db_now=clock.LOCKED_AT)
+            self._by_column[column] = CompiledQuery(lambda: rows.filter(**{column: value}).order_by())
+        return self._by_column[column]
 
-    def _lockable(self) -> QuerySet[Any, RowT]:
-        return self._rows().select_for_update().annotate(db_now=clock.LOCKED_AT)
+    @cached_property
+    def _by_column(self) -> dict[str, CompiledQuery[RowT]]:
+        return {}
 
     def _told(self, row: RowT) -> datetime:
         return clock.aware(getattr(row, "db_now"))  # noqa: B009 - an annotation, unknown to the type

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 
 from devices.models import ImageBootConfig
 from mozpool_site import clock
+from mozpool_site.compiled import CompiledQuery, Parameter
 from requests_app.models import Request
 from requests_app.planning.pool import Wish
 
@@ -65,13 +66,25 @@ def firsts() -> dict[int, Turn]:
 
 def next_of(wish: int, after: Turn | None = None) -> Turn | None:
     """Return the first in turn of a wish, behind a place."""
-    line = waiting().filter(wish=wish)
-    if after is not None:
-        line = line.filter(
-            Q(turn__gt=after.turn) | Q(turn=after.turn, pk__gt=after.request_id), turn__gte=after.turn
-        )
-    first = line.order_by("turn", "pk").values_list("turn", "pk").first()
+    if after is None:
+        first = next(_first_of(wish=wish), None)
+    else:
+        first = next(_next_of(wish=wish, turn=after.turn, request=after.request_id), None)
     return None if first is None else Turn(*first)
+
+
+def _line() -> QuerySet[Request, tuple[datetime, int]]:
+    wish = Parameter("wish", Request._meta.get_field("wish"))
+    return waiting().filter(wish=wish).order_by("turn", "pk").values_list("turn", "pk")
+
+
+def _behind() -> QuerySet[Request, tuple[datetime, int]]:
+    turn, request = Parameter("turn", Request._meta.get_field("turn")), Parameter("request", Request._meta.pk)
+    return _line().filter(Q(turn__gt=turn) | Q(turn=turn, pk__gt=request), turn__gte=turn)
+
+
+_first_of = CompiledQuery(lambda: _line()[:1])
+_next_of = CompiledQuery(lambda: _behind()[:1])
 
 
 def wishes(examples: Mapping[int, int]) -> dict[int, Wish]:

@@ -109,10 +109,10 @@ MUTANTS: dict[str, Broken] = {
         serving._attempt, "return _Outcome.PASSED_OVER", "raise", a_request_that_raises_is_passed_over,
     ),
     "a broken request is tried again at once": (
-        wishes.next_of, "pk__gt=after.request_id", "pk__gte=after.request_id", a_request_that_raises_is_passed_over,
+        wishes._behind, "pk__gt=request", "pk__gte=request", a_request_that_raises_is_passed_over,
     ),
     "the last of a wish": (
-        wishes.next_of, 'order_by("turn", "pk")', 'order_by("-turn", "-pk")',
+        wishes._line, 'order_by("turn", "pk")', 'order_by("-turn", "-pk")',
         test_of_one_wish_all_are_served_in_the_order_in_which_they_came,
     ),
     "who files overtakes": (
@@ -139,9 +139,14 @@ MUTANTS: dict[str, Broken] = {
 
 @pytest.fixture
 def no_query_is_kept() -> Iterator[None]:
-    free_kinds._searches_while.cache_clear()
+    def forget() -> None:
+        free_kinds._searches_while.cache_clear()
+        for query in (wishes._first_of, wishes._next_of):
+            query.forget()
+
+    forget()
     yield
-    free_kinds._searches_while.cache_clear()
+    forget()
 
 
 @pytest.mark.usefixtures("no_query_is_kept")
