@@ -8,6 +8,7 @@ from django.conf import settings
 from bmm import bootfiles, loaders, netboot
 from bmm.errors import Misconfigured
 from devices.models import BootConfig, Device
+from devices.pxelinux import Entry, NotUnderstoodError, read
 
 HIDDEN_TOKEN = "<token>"  # noqa: S105 - stands where the token was
 
@@ -40,17 +41,17 @@ def readings(boot_config: BootConfig, device: Device) -> list[Reading]:
     file = netboot.boot_file_name(device.mac)
     web = _hidden(bootfiles.base_url(booting), booting)
 
-    def pxelinux() -> str:
-        return _filled_in(boot_config.contents, booting)
+    def plain() -> str:
+        return _hidden(bootfiles.pxelinux_text(booting), booting)
 
-    def scripted(write: Callable[[loaders.Entry, str], str]) -> Callable[[], str]:
-        return lambda: write(loaders.read(pxelinux()), device.rack.address)
+    def scripted(write: Callable[[Entry, str], str]) -> Callable[[], str]:
+        return lambda: write(read(plain()), device.rack.address)
 
     def second_stage() -> str:
         return _filled_in(boot_config.second_stage, booting)
 
     return [
-        _reading("PXELINUX and U-Boot", f"TFTP: {netboot.PXELINUX}/{file}", pxelinux),
+        _reading("PXELINUX and U-Boot", f"TFTP: {netboot.PXELINUX}/{file}", plain),
         _reading("iPXE", f"{web}/ipxe", scripted(loaders.ipxe)),
         _reading("GRUB", f"{web}/grub.cfg", scripted(loaders.grub)),
         _reading("The live image, as its second stage", f"{web}/second-stage", second_stage),
@@ -59,17 +60,8 @@ def readings(boot_config: BootConfig, device: Device) -> list[Reading]:
 
 def not_understood(boot_config: BootConfig) -> list[str]:
     """Say which of the loaders that this pool serves could not be told a boot config, and why; a sentence each."""
-    problems = []
-    for loader, name, write in (
-        (netboot.IPXE, "iPXE", loaders.ipxe),
-        (netboot.GRUB, "GRUB", loaders.grub),
-    ):
-        if loader in settings.MOZPOOL_BOOT_LOADERS:
-            try:
-                write(loaders.read(boot_config.contents), "192.0.2.1")
-            except loaders.NotUnderstoodError as error:
-                problems.append(f"{name} cannot be told this boot config: {error}")
-    return problems
+    found = bootfiles.not_understood(boot_config.contents, "192.0.2.1")
+    return [f"{name} cannot be told this boot config: {error}" for name, error in found.items()]
 
 
 def _booting(boot_config: BootConfig, device: Device) -> Device:
@@ -82,7 +74,7 @@ def _booting(boot_config: BootConfig, device: Device) -> Device:
 def _reading(reader: str, where: str, render: Callable[[], str]) -> Reading:
     try:
         return Reading(reader, where, text=render())
-    except (Misconfigured, loaders.NotUnderstoodError) as error:
+    except (Misconfigured, NotUnderstoodError) as error:
         return Reading(reader, where, problem=str(error))
 
 

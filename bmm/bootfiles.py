@@ -9,9 +9,13 @@ from django.conf import settings
 
 from bmm import loaders, netboot
 from bmm.errors import Misconfigured
+from devices import pxelinux
 from devices.models import Device
 
 logger = logging.getLogger(__name__)
+
+# Loaders that are told a translation, by their folders: names, and what writes it.
+TRANSLATED = {netboot.IPXE: ("iPXE", loaders.ipxe), netboot.GRUB: ("GRUB", loaders.grub)}
 
 
 def base_url(device: Device) -> str:
@@ -32,6 +36,11 @@ def fill_in(text: str, device: Device) -> str:
         return netboot.substitute(text, values)
     except ValueError as error:
         raise Misconfigured(f"boot config {device.netboot} for {device.name}: {error}") from error
+
+
+def pxelinux_text(device: Device) -> str:
+    """Return what PXELINUX and U-Boot read at a device's next boot. Raise Misconfigured for a bad value."""
+    return fill_in(pxelinux.tidy(device.netboot.contents if device.netboot else ""), device)
 
 
 def sync(device_id: int) -> bool:
@@ -57,13 +66,24 @@ def sync(device_id: int) -> bool:
 
 def withheld(device: Device) -> list[str]:
     """Say which loaders have no boot file for the device's next boot from the network, and why; a sentence each."""
-    if device.netboot is None or netboot.GRUB not in settings.MOZPOOL_BOOT_LOADERS:
+    if device.netboot is None:
         return []
-    try:
-        _grub(device)
-    except loaders.NotUnderstoodError as error:
-        return [f"no boot file for GRUB, which cannot be told boot config {device.netboot}: {error}"]
-    return []
+    return [
+        f"no boot file for {name}, which cannot be told boot config {device.netboot}: {error}"
+        for name, error in not_understood(pxelinux_text(device), device.rack.address).items()
+    ]
+
+
+def not_understood(text: str, server: str) -> dict[str, str]:
+    """Say which of the loaders that this pool serves can't be told a PXELINUX text, and why, by their names."""
+    found = {}
+    for folder, (name, write) in TRANSLATED.items():
+        if folder in settings.MOZPOOL_BOOT_LOADERS:
+            try:
+                write(pxelinux.read(text), server)
+            except pxelinux.NotUnderstoodError as error:
+                found[name] = str(error)
+    return found
 
 
 def _texts(device: Device) -> dict[str, str]:
@@ -73,21 +93,17 @@ def _texts(device: Device) -> dict[str, str]:
     """
     if device.netboot is None:
         return {}
-    text = fill_in(device.netboot.contents, device)
+    text = pxelinux_text(device)
     texts = {netboot.PXELINUX: text}
-    if netboot.IPXE in settings.MOZPOOL_BOOT_LOADERS:
-        # The script itself comes from the web process; the way to it is told to the rack's network only.
+    for folder, (_, write) in TRANSLATED.items():
+        if folder in settings.MOZPOOL_BOOT_LOADERS:
+            with suppress(pxelinux.NotUnderstoodError):
+                texts[folder] = write(pxelinux.read(text), device.rack.address)
+    if netboot.IPXE in texts:
+        # The script itself comes from the web process; the way to it is told to the rack's network only. GRUB's is
+        # given as a whole: before 2.12 it fetches nothing by HTTP from a port other than 80.
         texts[netboot.IPXE] = f"#!ipxe\nchain --autofree {base_url(device)}/ipxe ||\nexit\n"
-    if netboot.GRUB in settings.MOZPOOL_BOOT_LOADERS:
-        with suppress(loaders.NotUnderstoodError):
-            texts[netboot.GRUB] = _grub(device)
     return texts
-
-
-def _grub(device: Device) -> str:
-    # As a whole: GRUB before 2.12 fetches nothing by HTTP from a port other than 80.
-    text = fill_in(device.netboot.contents, device) if device.netboot else ""
-    return loaders.grub(loaders.read(text), device.rack.address)
 
 
 def reconcile(rack_ids: Collection[int] | None) -> int:

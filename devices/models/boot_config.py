@@ -9,12 +9,16 @@ from django.db import models
 from devices.models.hardware import HardwareType
 from devices.models.image import Image
 from devices.names import check_case, validate_slug
+from devices.pxelinux import differences, tidy
 
 # As bmm/netboot.py fills them in; it stands above this layer, so a test holds the two together.
 PLACEHOLDERS = ("IPADDRESS", "TOKEN", "DEVICE", "BASEURL")
 _PLACEHOLDERS = "%IPADDRESS%, %TOKEN%, %DEVICE% and %BASEURL% are filled in for each device."
 # Three letters at least, for `date +%Y%m%d` in a script is no placeholder.
 _LIKE_ONE = re.compile(r"%([A-Z]{3,})%", re.IGNORECASE)
+
+# Of what is wrong with a text.
+_MOST_TOLD = 5
 
 
 class BootConfig(models.Model):
@@ -39,9 +43,15 @@ class BootConfig(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse a placeholder that nobody fills in: a board would read it as it stands."""
+        """Refuse a placeholder that nobody fills in, and a text that boot loaders would take otherwise.
+
+        One that is stored, and stays, keeps nobody from changing the rest.
+        """
         check_case(self)
-        wrong = {}
+        wrong: dict[str, str | list[str]] = {}
+        stored = BootConfig.objects.filter(pk=self.pk).values_list("contents", flat=True).first()
+        if tidy(self.contents) != tidy(stored or "") and (found := differences(self.contents)):
+            wrong["contents"] = [f"{one[:1].upper()}{one[1:]}." for one in found[:_MOST_TOLD]]
         for field in ("contents", "second_stage"):
             for word in _LIKE_ONE.findall(getattr(self, field)):
                 if word not in PLACEHOLDERS:

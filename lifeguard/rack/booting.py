@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from bmm import netboot
-from bmm.bootfiles import fill_in
+from bmm.bootfiles import pxelinux_text
 from bmm.errors import Misconfigured
 from bmm.tftp.asking import ask
 from devices.models import BootConfig, Device, HardwareType, Image, ImageBootConfig
@@ -78,7 +78,7 @@ def _in_use(place: Place) -> list[tuple[BootConfig, Device]]:
 
 def _filled(config: BootConfig, device: Device) -> str:
     device.netboot = config
-    return fill_in(config.contents, device)
+    return pxelinux_text(device)
 
 
 def files_of(text: str) -> list[str]:

@@ -107,7 +107,12 @@ def test_an_admin_changes_a_boot_config_and_its_text_stays_out_of_the_trail() ->
     client = browser("admin")
     path = f"/admin/devices/bootconfig/{row.pk}/change/"
     answer = client.post(
-        path, {**load(client, path), "contents": "LABEL secret-text\n", "description": "new"}
+        path,
+        {
+            **load(client, path),
+            "contents": "DEFAULT secret\nLABEL secret\nLOCALBOOT 0\n",
+            "description": "new",
+        },
     )
     assert answer.status_code == 302
     entry = trail("change")

@@ -12,6 +12,7 @@ from devices.models import BootConfig, Device, HardwareType, Image, ImageBootCon
 from tests.integration.access.people import somebody
 from tests.integration.admin.pages import load
 
+ENTRY = "DEFAULT a\nLABEL a\nKERNEL k\n"
 PREVIEW, MATRIX = "/admin/devices/bootconfig/preview/", "/admin/devices/imagebootconfig/matrix/"
 TEXT = "DEFAULT x\nLABEL x\n  KERNEL panda/vmlinuz\n  APPEND url=%BASEURL%/boot/%DEVICE%/%TOKEN% ip=%IPADDRESS%\n"
 
@@ -71,12 +72,26 @@ def test_a_saved_text_that_a_loader_of_this_pool_will_not_understand_is_warned_o
 ) -> None:
     settings.MOZPOOL_BOOT_LOADERS = frozenset({"pxelinux.cfg", "ipxe"})
     path = f"/admin/devices/bootconfig/{BootConfig.objects.get(name='panda-android').pk}/change/"
-    answer: Any = admin.post(path, {**load(admin, path), "contents": "DEFAULT a\n"}, follow=True)
+    answer: Any = admin.post(path, {**load(admin, path), "contents": f"{ENTRY}FDT x.dtb\n"}, follow=True)
     told = [str(message) for message in answer.context["messages"]]
-    assert (
-        told[0]
-        == "panda-android: iPXE cannot be told this boot config: there is no label 'a', which DEFAULT names."
-    )
+    assert told[0] == "panda-android: iPXE cannot be told this boot config: FDT is for U-Boot only."
+
+
+def test_a_text_that_loaders_take_otherwise_is_refused_by_its_line_unless_it_is_stored_already(
+    admin: Client, pool: list[Device]
+) -> None:
+    row = BootConfig.objects.get(name="panda-android")
+    path = f"/admin/devices/bootconfig/{row.pk}/change/"
+    doubtful = f"{ENTRY}LABEL b\nMENU DEFAULT\nINITRD x,y\n"
+    refused: Any = admin.post(path, {**load(admin, path), "contents": doubtful})
+    assert refused.context["adminform"].form.errors["contents"] == [
+        "Line 6: INITRD: U-Boot loads one file only; archives can be put together with cat.",
+        "DEFAULT names a, MENU DEFAULT names b: loaders differ in which they boot.",
+    ]
+    BootConfig.objects.filter(pk=row.pk).update(contents=doubtful)
+    sent = {**load(admin, path), "contents": doubtful.replace("\n", "\r\n"), "description": "old"}
+    assert admin.post(path, sent).status_code == 302
+    assert BootConfig.objects.get(pk=row.pk).description == "old"
 
 
 def test_the_matrix_shows_what_serves_each_pair_and_leads_from_a_hole_to_its_filling(

@@ -13,7 +13,10 @@ from bmm.netboot import boot_token
 from devices.models import BootConfig, ImageBootConfig
 from tests.integration.commands.conftest import ROOT, Pool
 
-TEXT = "DEFAULT x\nAPPEND mobile-imaging-url=%BASEURL%/boot/%DEVICE%/%TOKEN%/second-stage ip=%IPADDRESS%\n"
+TEXT = (
+    "DEFAULT x\nLABEL x\nKERNEL k\n"
+    "APPEND mobile-imaging-url=%BASEURL%/boot/%DEVICE%/%TOKEN%/second-stage ip=%IPADDRESS%\n"
+)
 
 
 @pytest.fixture
@@ -70,7 +73,8 @@ def test_a_preview_is_what_the_device_will_read_but_for_its_secret(rows: Pool, f
     rows.run("boot_config", "add", "panda-new", "--file", str(file))
     ran = rows.run("boot_config", "show", "panda-new", "--for", "panda-0001", "--json")
     assert ran.json["contents"] == (
-        "DEFAULT x\nAPPEND mobile-imaging-url=http://localhost:8000/boot/panda-0001/<token>/second-stage "
+        "DEFAULT x\nLABEL x\nKERNEL k\n"
+        "APPEND mobile-imaging-url=http://localhost:8000/boot/panda-0001/<token>/second-stage "
         "ip=127.0.0.1\n"
     )
     secret = boot_token(settings.MOZPOOL_BOOT_KEYS[0], "panda-0001", 1)
@@ -82,6 +86,7 @@ def test_a_preview_is_what_the_device_will_read_but_for_its_secret(rows: Pool, f
     ("data", "complaint"),
     [
         (b"", "contents: This field cannot be blank."),
+        (b"DEFAULT a\nLABEL b\nKERNEL k\n", "contents: There is no label 'a', which DEFAULT names."),
         (b"a\0b", "contents: Null characters are not allowed."),
         (b"\xff", "is no text in UTF-8"),
         (b"x" * 70_000, "is longer than 65536 bytes"),

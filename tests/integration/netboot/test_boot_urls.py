@@ -174,7 +174,7 @@ def test_all_boot_files_go_when_the_device_shall_boot_its_disk_whatever_is_set_n
     assert list(root.rglob("01-*")) == []
 
 
-def test_a_boot_config_that_grub_cannot_be_told_withholds_grubs_file_alone_and_says_why(
+def test_a_boot_config_that_some_loaders_cannot_be_told_withholds_their_files_alone_and_says_why(
     device: Device, root: Path, settings: Settings
 ) -> None:
     settings.MOZPOOL_BOOT_LOADERS = ("ipxe", "grub")
@@ -183,12 +183,17 @@ def test_a_boot_config_that_grub_cannot_be_told_withholds_grubs_file_alone_and_s
     BootConfig.objects.update(contents="LABEL a\nKERNEL k\nFDT omap.dtb\n")
     assert bootfiles.sync(device.pk)
     assert (root / "pxelinux.cfg" / FILE).read_text() == "LABEL a\nKERNEL k\nFDT omap.dtb\n"
-    assert (root / "ipxe" / FILE).exists()
+    assert not (root / "ipxe" / FILE).exists()
     assert not (root / "grub" / FILE).exists()
     device.refresh_from_db()
-    (why,) = bootfiles.withheld(device)
-    assert why.startswith("no boot file for GRUB, which cannot be told boot config ")
-    assert why.endswith(": FDT is for U-Boot only")
+    told = f"which cannot be told boot config {device.netboot}: FDT is for U-Boot only"
+    assert bootfiles.withheld(device) == [f"no boot file for iPXE, {told}", f"no boot file for GRUB, {told}"]
+    BootConfig.objects.update(contents="DEFAULT a\r\nLABEL a \r\nKERNEL k\r\nAPPEND a=b;c ; d\r\n")
+    assert bootfiles.sync(device.pk)
+    # What a browser has put behind the lines is no part of a name.
+    assert (root / "pxelinux.cfg" / FILE).read_text() == "DEFAULT a\nLABEL a\nKERNEL k\nAPPEND a=b;c ; d\n"
+    assert not (root / "ipxe" / FILE).exists()
+    assert (root / "grub" / FILE).exists()
     # Nor does a pulse take it for something to be mended.
     assert bootfiles.reconcile(None) == 0
 

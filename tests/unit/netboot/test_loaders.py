@@ -3,6 +3,7 @@
 import pytest
 
 from bmm import loaders
+from devices import pxelinux
 
 TEXT = """# the live image
 DEFAULT install
@@ -17,7 +18,7 @@ LABEL install
 
 
 def test_the_default_entry_is_read() -> None:
-    assert loaders.read(TEXT) == loaders.Entry(
+    assert pxelinux.read(TEXT) == pxelinux.Entry(
         "panda/vmlinuz",
         ("panda/live.gz",),
         "console=ttyO2 mobile-imaging-url=http://a:8000/boot/panda-1/T/second-stage",
@@ -26,11 +27,11 @@ def test_the_default_entry_is_read() -> None:
 
 def test_without_a_default_the_first_entry_counts_and_an_initrd_may_be_on_the_kernel_line() -> None:
     text = "label a\nlinux /k\nappend initrd=one.gz,two.gz quiet\nlabel b\nkernel x\n"
-    assert loaders.read(text) == loaders.Entry("/k", ("one.gz", "two.gz"), "quiet")
+    assert pxelinux.read(text) == pxelinux.Entry("/k", ("one.gz", "two.gz"), "quiet")
 
 
 def test_ipxe_is_told_where_the_files_are() -> None:
-    assert loaders.ipxe(loaders.read(TEXT), "10.12.1.2").splitlines() == [
+    assert loaders.ipxe(pxelinux.read(TEXT), "10.12.1.2").splitlines() == [
         "#!ipxe",
         (
             "kernel tftp://10.12.1.2/panda/vmlinuz initrd=initrd0 console=ttyO2 "
@@ -42,7 +43,7 @@ def test_ipxe_is_told_where_the_files_are() -> None:
 
 
 def test_grub_is_told_where_the_files_are() -> None:
-    assert loaders.grub(loaders.read(TEXT), "10.12.1.2").splitlines() == [
+    assert loaders.grub(pxelinux.read(TEXT), "10.12.1.2").splitlines() == [
         (
             "linux (tftp,10.12.1.2)/panda/vmlinuz console=ttyO2 "
             "mobile-imaging-url=http://a:8000/boot/panda-1/T/second-stage"
@@ -53,27 +54,35 @@ def test_grub_is_told_where_the_files_are() -> None:
 
 
 def test_files_may_be_urls() -> None:
-    entry = loaders.Entry("http://files:8080/vmlinuz", (), "quiet")
+    entry = pxelinux.Entry("http://files:8080/vmlinuz", (), "quiet")
     assert loaders.ipxe(entry, "x") == "#!ipxe\nkernel http://files:8080/vmlinuz quiet\nboot\n"
     assert loaders.grub(entry, "x") == "linux (http,files:8080)/vmlinuz quiet\nboot\n"
 
 
 def test_a_local_boot_leads_on_to_the_disk() -> None:
-    entry = loaders.read("DEFAULT disk\nLABEL disk\nLOCALBOOT 0\n")
+    entry = pxelinux.read("DEFAULT disk\nLABEL disk\nLOCALBOOT 0\n")
     assert loaders.ipxe(entry, "x") == loaders.IPXE_DISK
     assert loaders.grub(entry, "x") == loaders.GRUB_DISK
 
 
 def test_what_grub_would_read_as_its_own_reaches_the_kernel_as_it_stands() -> None:
-    assert loaders.grub(loaders.Entry("k", (), "a=$b c;reboot d='e f' g=\\h"), "x").splitlines()[0] == (
-        "linux (tftp,x)/k a=\\$b c\\;reboot d=\\'e f\\' g=\\\\h"
+    assert loaders.grub(pxelinux.Entry("k", (), "a=$b c;reboot d=[e] #f"), "x").splitlines()[0] == (
+        "linux (tftp,x)/k a=\\$b c\\;reboot d=\\[e\\] \\#f"
     )
 
 
-@pytest.mark.parametrize("append", ["a=${b}", "quiet || reboot", "a ; reboot", 'a="b c"', "a='b'", "a=\\b"])
+@pytest.mark.parametrize("append", ["a='b c'", 'a="b c"', "a=\\b"])
+def test_what_grub_would_hand_on_with_a_backslash_is_refused(append: str) -> None:
+    with pytest.raises(pxelinux.NotUnderstoodError, match="GRUB would put a backslash"):
+        loaders.grub(pxelinux.Entry("k", (), append), "x")
+
+
+@pytest.mark.parametrize(
+    "append", ["a=${b}", "a # b", "quiet || reboot", "a ; reboot", 'a="b c"', "a='b'", "a=\\b"]
+)
 def test_what_ipxe_would_read_as_its_own_is_refused(append: str) -> None:
-    with pytest.raises(loaders.NotUnderstoodError, match="iPXE would read"):
-        loaders.ipxe(loaders.Entry("k", (), append), "x")
+    with pytest.raises(pxelinux.NotUnderstoodError, match="iPXE would read"):
+        loaders.ipxe(pxelinux.Entry("k", (), append), "x")
 
 
 @pytest.mark.parametrize(
@@ -83,17 +92,33 @@ def test_what_ipxe_would_read_as_its_own_is_refused(append: str) -> None:
         ("LABEL a\nAPPEND quiet\n", "the entry has no KERNEL"),
         ("", "the entry has no KERNEL"),
         ("LABEL a\nKERNEL k\nFDT omap.dtb\n", "FDT is for U-Boot only"),
-        ("LABEL a\nKERNEL k || reboot\n", "'k || reboot' is no name of a file"),
-        ("LABEL a\nKERNEL k\nINITRD i;reboot\n", "'i;reboot' is no name of a file"),
+        ("LABEL a\nKERNEL k\nIPAPPEND 2\n", "IPAPPEND is for PXELINUX and U-Boot only"),
+        ("LABEL a\nKERNEL k\nFDTOVERLAYS x\n", "FDTOVERLAYS is for U-Boot only"),
+        (
+            "DEFAULT a\nLABEL a\nKERNEL a\nLABEL b\nMENU DEFAULT\nKERNEL b\n",
+            "DEFAULT names a, MENU DEFAULT names b: loaders differ in which they boot",
+        ),
+        (
+            "DEFAULT a\nONTIMEOUT b\nLABEL a\nKERNEL a\nLABEL b\nKERNEL b\n",
+            "DEFAULT names a, ONTIMEOUT names b: loaders differ in which they boot",
+        ),
     ],
 )
 def test_what_cannot_be_told_to_others_is_named(text: str, told: str) -> None:
-    with pytest.raises(loaders.NotUnderstoodError) as error:
-        loaders.read(text)
+    with pytest.raises(pxelinux.NotUnderstoodError) as error:
+        pxelinux.read(text)
     assert str(error.value) == told
+
+
+@pytest.mark.parametrize("name", ["k || reboot", "i;reboot", "::k"])
+def test_what_is_no_name_of_a_file_is_told_to_nobody(name: str) -> None:
+    for write in (loaders.ipxe, loaders.grub):
+        for entry in (pxelinux.Entry(name), pxelinux.Entry("k", (name,))):
+            with pytest.raises(pxelinux.NotUnderstoodError, match="is no name of a file"):
+                write(entry, "x")
 
 
 @pytest.mark.parametrize("url", ["https://files/k", "http://files/k?x=1", "ftp://files/k"])
 def test_grub_is_not_sent_where_it_cannot_go(url: str) -> None:
-    with pytest.raises(loaders.NotUnderstoodError, match="GRUB can't fetch"):
-        loaders.grub(loaders.Entry(url), "x")
+    with pytest.raises(pxelinux.NotUnderstoodError, match="GRUB can't fetch"):
+        loaders.grub(pxelinux.Entry(url), "x")

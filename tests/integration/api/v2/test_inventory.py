@@ -20,7 +20,7 @@ COLLECTIONS: dict[str, dict[str, Any]] = {
         "name": "linux", "verification": "agent", "boot_config_keys": ["base"], "version_notes": "6.1",
         "boot_configs": [{"hardware_type": "panda/es-b3", "boot_config": "fake-b2g"}],
     },
-    "boot-configs": {"name": "panda-linux", "contents": "DEFAULT %DEVICE%"},
+    "boot-configs": {"name": "panda-linux", "contents": "DEFAULT disk\nLABEL disk\nLOCALBOOT 0"},
     "power-controllers": {"name": "relay-9", "rack": "here", "driver": "proxr", "address": "10.0.9.2:2101"},
 }  # fmt: skip
 # Who may read; everybody who may not write gets 403.
@@ -122,6 +122,7 @@ def test_others_read_what_they_may_and_write_nothing(
         ),
         ("POST", "boot-configs/", {"name": "x"}, "contents"),
         ("PATCH", "boot-configs/fake-b2g/", {"contents": "%TOKENN%"}, "contents"),
+        ("PATCH", "boot-configs/fake-b2g/", {"contents": "DEFAULT a\nLABEL b\nKERNEL k\n"}, "contents"),
         ("PATCH", "boot-configs/fake-b2g/", {"second_stage": "a\0b"}, "second_stage"),
         ("PATCH", "power-controllers/relay-1/", {"driver": "magic"}, "driver"),
         ("PATCH", "power-controllers/relay-1/", {"address": "a:b:c:d"}, "address"),
