@@ -7,7 +7,7 @@ over is looked at again by the pulse.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -16,12 +16,17 @@ from devices.models import Device, ImageBootConfig
 from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
-from requests_app.free_devices import free_devices
-from requests_app.free_kinds import having_image, kinds_for, lock_first, lock_free, named_device
+from requests_app.free_kinds import (
+    FreeKind,
+    having_image,
+    kinds_for,
+    lock_best,
+    lock_one_of_kind,
+    named_device,
+)
 from requests_app.machine import request_runner
 from requests_app.matching import Demand, suits
 from requests_app.models import Request
-from requests_app.planning.pool import Kind
 from requests_app.waiting.wishes import firsts, wishes
 
 # Whoever has locked a named device is mostly claiming it: who asked for it is told, if that takes no longer.
@@ -96,12 +101,11 @@ def _lock_any(demand: Demand, now: datetime, *, overtaking: bool) -> Device | No
     kinds = kinds_for(demand, now)
     if not kinds or not (overtaking or _is_first(demand, kinds)):
         return None
-    if demand.reusable and (having := having_image(demand, kinds, now)):
-        # The very best first; where rivals are after that one too, any of its equals will do.
-        others = free_devices(now).filter(pk__in=having[1:])
-        if locked := lock_free(having[0], now) or device_runner.lock_one_of(others):
-            return locked[0]
-    return next((locked[0] for kind in kinds if (locked := lock_first(kind, now))), None)
+    having = having_image(demand, kinds, now) if demand.reusable else []
+    # The very best first; where rivals are after that one too, any of its equals will do.
+    if having and (device := lock_best(having, now)):
+        return device
+    return next((device for kind in kinds if (device := lock_one_of_kind(kind, now))), None)
 
 
 def _lock_named(demand: Demand, device_id: int, now: datetime) -> Device | None:
@@ -115,8 +119,8 @@ def _lock_one_of(devices: QuerySet[Device]) -> Device | None:
     return locked[0] if locked else None
 
 
-def _is_first(demand: Demand, kinds: Mapping[int, Kind]) -> bool:
+def _is_first(demand: Demand, kinds: Iterable[FreeKind]) -> bool:
     """Whether nobody who waits and is served before a new request may want a device of these kinds."""
     own = (demand.turn, demand.request_id)
     before = {wish: place.request_id for wish, place in firsts().items() if place < own}
-    return not any(suits(wish, kind) for wish in wishes(before).values() for kind in kinds.values())
+    return not any(suits(wish, free.kind) for wish in wishes(before).values() for free in kinds)

@@ -1,50 +1,66 @@
 """Searches for free devices by kind, along an index: the kinds that suit are few, and so are the devices looked at."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, reduce
+from functools import lru_cache, partial
 from itertools import islice
-from operator import or_
+from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import QuerySet, Subquery
 
 from devices.models import Device, DeviceKind, HardwareType
 from lifeguard.machine import device_runner
 from mozpool_site.compiled import CompiledQuery, Parameter
 from requests_app.free_devices import Outages, free_devices, in_reach, outages, serving
 from requests_app.matching import Demand, Offer, fits, suits
-from requests_app.planning.pool import ANY, Kind
+from requests_app.planning.pool import Kind
 
 # Of so many kinds, so many devices that have the image are asked whether it is the same build, the longest idle first.
 _KINDS_LOOKED_AT = 4
 _LOOKED_AT = 16
-# Its number, environment, type of hardware and tags, and since when one of its free devices is idle.
-_KindRow = tuple[int, str, int, list[str], datetime | None]
+_KINDS_OF_A_STATEMENT = 16
+# Its number, environment, type of hardware and tags.
+_KindRow = tuple[int, str, int, list[str]]
 _OFFER = (
     "pk", "idle_since", "kind__environment", "kind__hardware_type_id", "image_id", "boot_config", "kind__tags",
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class FreeKind:
+    """A kind of which a device is free: its number and what it is, and the number of its longest idle device."""
+
+    pk: int
+    kind: Kind
+    longest_idle: int
+
+
 def free_kinds(now: datetime) -> dict[int, Kind]:
     """Return the kinds of which a device is free."""
-    return {
-        pk: Kind(environment, hardware, frozenset(tags))
-        for pk, environment, hardware, tags, since in _idle_longest(
-            DeviceKind.objects.all(), free_devices(now)
-        )
-        if since is not None
-    }
+    kinds = DeviceKind.objects.order_by().values_list("pk", "environment", "hardware_type_id", "tags")
+    return {free.pk: free.kind for free in _with_free_device(kinds, now)}
 
 
-def kinds_for(demand: Demand, now: datetime) -> dict[int, Kind]:
+def kinds_for(demand: Demand, now: datetime) -> list[FreeKind]:
     """Return the kinds that suit and of which a device is free, that of the longest idle device first."""
-    found = [
-        (since, pk, Kind(environment, hardware, frozenset(tags)))
-        for pk, environment, hardware, tags, since in _searches(now).kinds(demand)
-        if since is not None
-    ]
-    found.sort(key=lambda one: one[:2])
-    return {pk: kind for _, pk, kind in found if suits(demand, kind)}
+    return _with_free_device(
+        (row for hardware in demand.hardware for row in _of_hardware(hardware=hardware)), now, demand
+    )
+
+
+def _with_free_device(
+    kinds: Iterable[_KindRow], now: datetime, demand: Demand | None = None
+) -> list[FreeKind]:
+    """Choose kinds of which a device is free, and which suit the demand if there is one, longest idle first."""
+    known = {pk: Kind(environment, hardware, frozenset(tags)) for pk, environment, hardware, tags in kinds}
+    suiting = [pk for pk, kind in known.items() if demand is None or suits(demand, kind)]
+    found = sorted(
+        first
+        for begin in range(0, len(suiting), _KINDS_OF_A_STATEMENT)
+        for first in _searches(now).longest_idle(suiting[begin : begin + _KINDS_OF_A_STATEMENT])
+    )
+    return [FreeKind(kind, known[kind], device) for _, kind, device in found]
 
 
 def kind_of(device_id: int, now: datetime) -> dict[int, Kind]:
@@ -55,20 +71,36 @@ def kind_of(device_id: int, now: datetime) -> dict[int, Kind]:
     }
 
 
-def lock_first(kind: int, now: datetime) -> tuple[Device, datetime] | None:
-    """Lock the longest idle of a kind's free devices that nobody else has locked; tell the time in the same trip."""
-    return device_runner.locked(_searches(now).first_of_kind(kind=kind))
+def lock_one_of_kind(free: FreeKind, now: datetime) -> Device | None:
+    """Lock a kind's longest idle device or, where a rival has locked that, one that is idle for about as long."""
+    first = lock_best([free.longest_idle], now)
+    if first is not None:
+        return first
+    others = [pk for pk, _ in _searches(now).of_kind(kind=free.pk) if pk != free.longest_idle]
+    return _lock_any(others, now)
 
 
-def lock_free(device_id: int, now: datetime) -> tuple[Device, datetime] | None:
-    """Lock a device if it is free and nobody else has locked it; tell the time in the same trip."""
-    return device_runner.locked(_searches(now).one(device=device_id))
+def lock_best(devices: list[int], now: datetime) -> Device | None:
+    """Lock the first of these devices or, where a rival has locked that, any of the others; only a free one."""
+    locked = device_runner.locked(_searches(now).one(device=devices[0]))
+    return locked[0] if locked else _lock_any(devices[1:], now)
 
 
-def having_image(demand: Demand, kinds: Iterable[int], now: datetime) -> list[int]:
+def _lock_any(devices: list[int], now: datetime) -> Device | None:
+    # By their numbers: a search along another index may sort first, and then lock all that it sorts.
+    if not devices:
+        return None
+    padded = (devices * _LOOKED_AT)[:_LOOKED_AT]
+    locked = device_runner.locked(
+        _searches(now).any_of(**{f"device{number}": pk for number, pk in enumerate(padded)})
+    )
+    return locked[0] if locked else None
+
+
+def having_image(demand: Demand, kinds: Iterable[FreeKind], now: datetime) -> list[int]:
     """Return free devices of one of the kinds on which what is asked for is already; a few of each are looked at."""
     for kind in islice(kinds, _KINDS_LOOKED_AT):
-        first = _searches(now).having(image=demand.image_id, kind=kind)
+        first = _searches(now).having(image=demand.image_id, kind=kind.pk)
         if having := [pk for pk, boot_config in first if boot_config == demand.boot_config]:
             return having
     return []
@@ -83,9 +115,14 @@ class _Searches:
 
         key = Device._meta.pk
         self._free = free
-        self.one = CompiledQuery(lambda: device_runner.lockable(free().filter(pk=Parameter("device", key))))
-        self.first_of_kind = CompiledQuery(
-            lambda: device_runner.lockable(free().filter(kind=Parameter("kind", key)).order_by("idle_since"))
+        one, kind, image = (Parameter(name, key) for name in ("device", "kind", "image"))
+        some: list[Any] = [Parameter(f"device{number}", key) for number in range(_LOOKED_AT)]
+        self.one = CompiledQuery(lambda: device_runner.lockable(free().filter(pk=one).order_by()))
+        self.any_of = CompiledQuery(
+            lambda: device_runner.lockable(free().filter(pk__in=some).order_by()), along=(Device, "PRIMARY")
+        )
+        self.of_kind = CompiledQuery(
+            lambda: _idle_for_longest(free().filter(kind=kind)), along=(Device, "device_idle_kind")
         )
         self.kind_of = CompiledQuery(
             lambda: (
@@ -96,33 +133,41 @@ class _Searches:
             )
         )
         self.having = CompiledQuery(
-            lambda: (
-                free()
-                .filter(image=Parameter("image", key), kind=Parameter("kind", key))
-                .order_by("idle_since")
-                .values_list("pk", "boot_config")[:_LOOKED_AT]
-            )
+            lambda: _idle_for_longest(free().filter(image=image, kind=kind)),
+            along=(Device, "device_idle_kind_image"),
         )
-        self._kinds: dict[tuple[int, bool], CompiledQuery[_KindRow]] = {}
+        self._first: dict[int, CompiledQuery[tuple[Any, ...]]] = {}
 
-    def kinds(self, demand: Demand) -> Iterable[_KindRow]:
-        """Read the kinds on whose hardware the image can be put, in the environment that is asked for."""
-        if not demand.hardware:
-            return ()
-        shape = (len(demand.hardware), demand.environment != ANY)
-        if shape not in self._kinds:
-            self._kinds[shape] = CompiledQuery(lambda: self._kinds_of(*shape))
-        hardware = {f"hardware{number}": pk for number, pk in enumerate(demand.hardware)}
-        return self._kinds[shape](environment=demand.environment, **hardware)
+    def longest_idle(self, kinds: Sequence[int]) -> Iterator[tuple[datetime, int, int]]:
+        """Read since when the longest idle device of each of some kinds is, the kind, and the device."""
+        if len(kinds) not in self._first:
+            self._first[len(kinds)] = CompiledQuery(
+                partial(self._dives, len(kinds)), along=(Device, "device_idle_kind")
+            )
+        rows = self._first[len(kinds)](**{f"kind{number}": pk for number, pk in enumerate(kinds)})
+        for row in rows:
+            for kind, since, device in zip(kinds, row[1::2], row[2::2], strict=True):
+                if since is not None:
+                    yield since, kind, device
 
-    def _kinds_of(self, hardware: int, one_environment: bool) -> QuerySet[DeviceKind, _KindRow]:
-        key = HardwareType._meta.pk
-        types = (Q(hardware_type=Parameter(f"hardware{number}", key)) for number in range(hardware))
-        kinds = DeviceKind.objects.filter(reduce(or_, types))
-        if one_environment:
-            name = Parameter("environment", DeviceKind._meta.get_field("environment"))
-            kinds = kinds.filter(environment=name)
-        return _idle_longest(kinds, self._free())
+    def _dives(self, number: int) -> QuerySet[DeviceKind, tuple[Any, ...]]:
+        """Select one row with two dives into an index for each kind; a join would read its busy devices, too."""
+        columns: dict[str, Subquery] = {}
+        for kind in (Parameter(f"kind{number}", DeviceKind._meta.pk) for number in range(number)):
+            longest = self._free().filter(kind=kind).order_by("idle_since", "pk")
+            columns[f"since_{kind.name}"] = Subquery(longest.values("idle_since")[:1])
+            columns[f"device_{kind.name}"] = Subquery(longest.values("pk")[:1])
+        one = DeviceKind.objects.order_by().filter(pk=Parameter("kind0", DeviceKind._meta.pk))
+        return one.annotate(**columns).values_list("pk", *columns)
+
+
+_of_hardware = CompiledQuery(
+    lambda: (
+        DeviceKind.objects.order_by()
+        .filter(hardware_type=Parameter("hardware", HardwareType._meta.pk))
+        .values_list("pk", "environment", "hardware_type_id", "tags")
+    )
+)
 
 
 @lru_cache(maxsize=64)
@@ -134,11 +179,8 @@ def _searches(now: datetime) -> _Searches:
     return _searches_while(outages.get(now))
 
 
-def _idle_longest(kinds: QuerySet[DeviceKind], free: QuerySet[Device]) -> QuerySet[DeviceKind, _KindRow]:
-    """Read kinds, with the moment since which a device of each is free: one dive into an index for each."""
-    free = free.filter(kind=OuterRef("pk")).order_by("idle_since")
-    kinds = kinds.annotate(since=Subquery(free.values("idle_since")[:1]))
-    return kinds.values_list("pk", "environment", "hardware_type_id", "tags", "since")
+def _idle_for_longest(devices: QuerySet[Device]) -> QuerySet[Device, tuple[int, str]]:
+    return devices.order_by("idle_since", "pk").values_list("pk", "boot_config")[:_LOOKED_AT]
 
 
 def named_device(demand: Demand, device_id: int, now: datetime) -> QuerySet[Device] | None:

@@ -19,7 +19,7 @@ from mozpool_site.errors import ConflictError, IdempotencyMismatchError, Invalid
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.statemachine.spec import TIMEOUT
-from mozpool_site.transactions import retrying
+from mozpool_site.transactions import retrying, unlocked_soon
 from requests_app import lease, quota
 from requests_app.claims import could_match, reserve, try_to_match
 from requests_app.facts import is_failed
@@ -121,10 +121,17 @@ def file_once(order: Order, *, by: Actor, filing: Filing) -> tuple[Request, bool
     if request.state == "finding_device" and order.device is None and could_match(request):
         # Something is free, but others were here first.
         match_waiting(IN_PASSING)
-        request.refresh_from_db()
+        _after_rivals(request)
     if request.state == "finding_device" and order.max_wait == 0:
         request = request_runner.deliver(request.pk, Event(TIMEOUT)).row
     return request, False
+
+
+@retrying
+def _after_rivals(request: Request) -> None:
+    """Read a request as it is, when whoever serves it at this moment is done; not after a longer wait."""
+    unlocked_soon(Request.objects.filter(pk=request.pk))
+    request.refresh_from_db()
 
 
 @retrying

@@ -119,19 +119,20 @@ MUTANTS: dict[str, Broken] = {
         claims._is_first, "place < own", "place > own", test_who_files_overtakes_nobody_who_waits_for_the_same,
     ),
     "no reuse": (
-        claims._lock_any, "lock_free(having[0], now) or device_runner.lock_one_of(others)", "None",
+        claims._lock_any, "lock_best(having, now)", "None",
         test_the_device_that_has_the_build_already_goes_before_one_that_is_idle_for_longer,
     ),
     "any device of the kind": (
-        free_kinds._Searches.__init__, 'key)).order_by("idle_since"))', 'key)).order_by("-idle_since"))',
+        free_kinds._Searches._dives, 'order_by("idle_since", "pk")', 'order_by("-idle_since", "pk")',
         test_of_two_kinds_the_device_that_is_idle_for_longest_is_given,
     ),
     "kinds in any order": (
-        free_kinds.kinds_for, "lambda one: one[:2]", "lambda one: one[1]",
+        free_kinds._with_free_device,
+        "for _, kind, device in found", "for _, kind, device in sorted(found, key=lambda one: one[1])",
         test_of_two_kinds_the_device_that_is_idle_for_longest_is_given,
     ),
     "tags are nothing": (
-        free_kinds.kinds_for, "if suits(demand, kind)", "",
+        free_kinds._with_free_device, "demand is None or suits(demand, kind)", "True",
         test_a_device_without_a_tag_is_given_to_nobody_who_wants_it,
     ),
 }  # fmt: skip
