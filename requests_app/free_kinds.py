@@ -19,6 +19,8 @@ from requests_app.planning.pool import Kind
 # Of so many kinds, so many devices that have the image are asked whether it is the same build, the longest idle first.
 _KINDS_LOOKED_AT = 4
 _LOOKED_AT = 16
+# So many may file at the same moment, each with the lock of a device, and one more still finds one.
+_RIVALS = 64
 _KINDS_OF_A_STATEMENT = 16
 # Its number, environment, type of hardware and tags.
 _KindRow = tuple[int, str, int, list[str]]
@@ -90,7 +92,7 @@ def _lock_any(devices: list[int], now: datetime) -> Device | None:
     # By their numbers: a search along another index may sort first, and then lock all that it sorts.
     if not devices:
         return None
-    padded = (devices * _LOOKED_AT)[:_LOOKED_AT]
+    padded = (devices * _RIVALS)[:_RIVALS]
     locked = device_runner.locked(
         _searches(now).any_of(**{f"device{number}": pk for number, pk in enumerate(padded)})
     )
@@ -116,13 +118,13 @@ class _Searches:
         key = Device._meta.pk
         self._free = free
         one, kind, image = (Parameter(name, key) for name in ("device", "kind", "image"))
-        some: list[Any] = [Parameter(f"device{number}", key) for number in range(_LOOKED_AT)]
+        some: list[Any] = [Parameter(f"device{number}", key) for number in range(_RIVALS)]
         self.one = CompiledQuery(lambda: device_runner.lockable(free().filter(pk=one).order_by()))
         self.any_of = CompiledQuery(
             lambda: device_runner.lockable(free().filter(pk__in=some).order_by()), along=(Device, "PRIMARY")
         )
         self.of_kind = CompiledQuery(
-            lambda: _idle_for_longest(free().filter(kind=kind)), along=(Device, "device_idle_kind")
+            lambda: _idle_for_longest(free().filter(kind=kind), _RIVALS), along=(Device, "device_idle_kind")
         )
         self.kind_of = CompiledQuery(
             lambda: (
@@ -133,7 +135,7 @@ class _Searches:
             )
         )
         self.having = CompiledQuery(
-            lambda: _idle_for_longest(free().filter(image=image, kind=kind)),
+            lambda: _idle_for_longest(free().filter(image=image, kind=kind), _LOOKED_AT),
             along=(Device, "device_idle_kind_image"),
         )
         self._first: dict[int, CompiledQuery[tuple[Any, ...]]] = {}
@@ -179,8 +181,8 @@ def _searches(now: datetime) -> _Searches:
     return _searches_while(outages.get(now))
 
 
-def _idle_for_longest(devices: QuerySet[Device]) -> QuerySet[Device, tuple[int, str]]:
-    return devices.order_by("idle_since", "pk").values_list("pk", "boot_config")[:_LOOKED_AT]
+def _idle_for_longest(devices: QuerySet[Device], number: int) -> QuerySet[Device, tuple[int, str]]:
+    return devices.order_by("idle_since", "pk").values_list("pk", "boot_config")[:number]
 
 
 def named_device(demand: Demand, device_id: int, now: datetime) -> QuerySet[Device] | None:

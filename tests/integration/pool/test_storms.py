@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
 from bmm.models import Operation
 from devices.models import Device
@@ -63,6 +64,22 @@ def test_four_hundred_requests_at_once_on_a_hundred_devices() -> None:
     assert sorted(holders()) == sorted(Request.objects.filter(state="pending").values_list("pk", flat=True))
     assert Operation.objects.count() == DEVICES
     assert findings(settle=0) == []
+
+
+def test_whoever_files_while_devices_are_free_is_told_of_one_however_many_file_at_once() -> None:
+    image = make_image()
+    make_devices(THREADS * each() + THREADS)
+    # As in a pool of which much is busy, so that the database may think it cheapest to sort all that is free.
+    make_devices(THREADS * each(), state="pxe_booting")
+
+    def told(_: int) -> list[str]:
+        return [file_order(image).state for _ in range(each())]
+
+    assert [state for states in in_threads(THREADS, told) for state in states] == [
+        "pending"
+    ] * THREADS * each()
+    first_try = Request.objects.filter(matched_at=F("created")).count()
+    assert first_try == THREADS * each()
 
 
 def test_a_storm_of_returns_serves_those_who_wait_and_leaves_no_device_idle() -> None:
