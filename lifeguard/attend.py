@@ -92,8 +92,7 @@ class Attendant:
 
 def _is_this_host(address: str) -> bool:
     """Whether an IP address is one of this host's own: only those can be bound."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((address, 0))
         except OSError:

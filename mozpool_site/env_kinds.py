@@ -161,12 +161,15 @@ def _web_url(text: str) -> SplitResult:
 
 
 def base_url(text: str) -> str:
-    """Read an http(s) URL to which paths can be appended: no slash at its end."""
+    """Read an http(s) URL to which paths can be appended: no slash at its end. Devices fetch it, which speak IPv4."""
     try:
-        _web_url(text)
+        url = _web_url(text)
     except ValueError:
         msg = "an http or https URL without user, query or fragment expected"
         raise ValueError(msg) from None
+    if "[" in url.netloc:
+        msg = "a URL with a host name or an IPv4 address, since devices do not speak IPv6, expected"
+        raise ValueError(msg)
     if text.endswith("/"):
         msg = "a URL without a slash at its end expected"
         raise ValueError(msg)

@@ -24,9 +24,8 @@ class Answer:
 
 def ask(address: str, name: str, port: int = 69) -> Answer | None:
     """Ask for a file; None when nobody answers in three seconds. Raises OSError where the network refuses at once."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     request = b"\0\1" + b"\0".join([name.encode("ascii"), b"octet", b"tsize", b"0", b""])
-    with socket.socket(family, socket.SOCK_DGRAM) as link:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         for _ in range(_TRIES):
             link.sendto(request, (address, port))
             end = time.monotonic() + _AGAIN_SECONDS

@@ -26,8 +26,8 @@ _MOST_ROWS = 1000
 _SECONDS, _COUNT_SECONDS = 0.4, 5.0
 
 _DEVICE = (
-    "name", "state", "state_since", "held_by", "environment", "rack__name", "health", "failures", "comments",
-    "quarantine_reason", "quarantine_by", "quarantine_bug", "quarantine_since",
+    "pk", "name", "outlet", "state", "state_since", "held_by", "environment", "rack__name", "health", "failures",
+    "comments", "quarantine_reason", "quarantine_by", "quarantine_bug", "quarantine_since",
 )  # fmt: skip
 _FLAPPING = ("pk", "name", "state", "held_by", "environment", "rack__name")
 _REQUEST = (

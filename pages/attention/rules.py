@@ -4,6 +4,7 @@ Rows are mappings with the columns that reading.py names.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -125,7 +126,8 @@ def of_device(row: Row) -> Finding:
         why = row["quarantine_reason"] or words(row["state"])
         if row["failures"] > 1:
             why = f"{why}. {row['failures']} tasks failed in a row"
-        return _of(row, kinds.FAILED, f"{why}.", row["state_since"])
+        found = _of(row, kinds.FAILED, f"{why}.", row["state_since"])
+        return found if row["outlet"] else _without_outlet(row, found)
     note = _first_line(row["comments"])
     why = (
         f"{words(row['state']).capitalize()}: {note}"
@@ -133,6 +135,13 @@ def of_device(row: Row) -> Finding:
         else f"{words(row['state']).capitalize()}, no comment."
     )
     return _of(row, kinds.OUT, why, row["state_since"])
+
+
+def _without_outlet(row: Row, found: Finding) -> Finding:
+    """Say of a device what keeps any test from helping it, and where that is mended."""
+    why = f"{found.why} It has no outlet, so nothing can switch its power: no test can end well before it has one."
+    href = reverse("admin:devices_device_change", args=[row["pk"]])
+    return replace(found, why=why, acts=(Act("Give it an outlet", href, least=Role.ADMIN),))
 
 
 def _quarantined(row: Row) -> Finding:

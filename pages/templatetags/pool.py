@@ -136,7 +136,7 @@ def field(bound: forms.BoundField) -> SafeString:
     box = isinstance(bound.field.widget, forms.CheckboxInput)
     told = format_html('<span class="field-help" id="{}_helptext">{}</span>', bound.auto_id, bound.help_text)
     errors = format_html_join("", '<span class="field-error" id="{}_error" role="alert">{}</span>',
-                              ((bound.auto_id, error) for error in bound.errors[:1]))  # fmt: skip
+                              ((bound.auto_id, error) for error in list(bound.errors)[:1]))  # fmt: skip
     described = [
         *([f"{bound.auto_id}_helptext"] if bound.help_text else []),
         *([f"{bound.auto_id}_error"] if bound.errors else []),

@@ -6,7 +6,7 @@ import socket
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from ipaddress import IPv4Address
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -106,7 +106,7 @@ def _own_addresses(racks: Iterable[Rack]) -> list[str]:
 
 
 def _is_ours(address: str) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((address, 0))
         except OSError:
@@ -116,9 +116,9 @@ def _is_ours(address: str) -> bool:
 
 def _address(text: str) -> str:
     try:
-        return str(ip_address(text))
+        return str(IPv4Address(text))
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no IP address; 10.12.1.2 or :: are") from None
+        raise ArgumentTypeError(f"{text!r} is no IPv4 address; 10.12.1.2 or 0.0.0.0 are") from None
 
 
 def _port(text: str) -> int:

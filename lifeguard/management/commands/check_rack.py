@@ -70,8 +70,7 @@ def _line(finding: Finding) -> str:
 
 def _is_here(address: str) -> bool:
     """Whether an IP address is one of this host's own: only those can be bound."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((address, 0))
         except OSError:

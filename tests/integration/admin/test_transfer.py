@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -95,6 +96,28 @@ def test_a_device_that_a_file_changes_belongs_to_its_inventory_at_every_moment(
     finally:
         post_save.disconnect(note, sender=Device)
     assert stored == ["netbox"]
+
+
+def test_a_plan_is_shown_in_words_and_warns_of_boards_without_an_outlet(
+    admin: Client, pool: list[Device]
+) -> None:
+    row = exported(admin, "?rack=p1")[0]
+    bare = {
+        "name": "panda-0005",
+        "mac": "02:00:7F:40:FF:01",
+        "inventory_id": "",
+        "outlet": "",
+        "power_controller": "",
+    }
+    shown = upload(
+        admin, *rewritten([{**row, "tags": "gpu hdmi"}, {**row, **bare, "tags": "gpu"}])
+    ).content.decode()
+    assert (
+        "1 device has no outlet, so nothing can switch the power and every test fails: panda-0005." in shown
+    )
+    assert "<td>gpu, hdmi</td>" in shown
+    assert "<b>tags</b> gpu " in shown
+    assert not re.search(r"\(&#x27;|\[&#x27;|\bNone\b", shown)
 
 
 def test_a_change_and_a_new_device_are_shown_and_then_done(admin: Client, pool: list[Device]) -> None:

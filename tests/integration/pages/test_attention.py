@@ -230,8 +230,9 @@ def test_what_a_person_has_switched_is_confirmed_right_there(hand_task: HandTask
 
 def test_operators_select_devices_and_act_and_viewers_only_look() -> None:
     device = make_device(
-        state="failed_self_test", deadline=None, quarantine_reason="<script>alert(1)</script>"
-    )
+        state="failed_self_test", deadline=None, quarantine_reason="<script>alert(1)</script>",
+        power_controller=make_controller(), outlet="bank1:relay1",
+    )  # fmt: skip
     operator, viewer = (browser(role).get("/attention/").content.decode() for role in ("operator", "viewer"))
     assert f'name="device" value="{device.name}"' in operator
     assert 'name="verb" value="please_self_test"' in operator

@@ -157,7 +157,10 @@ def test_a_wrong_form_is_not_filed_and_says_what_is_wrong_at_the_field(
     response = alice.post("/requests/new/", fields(**changes))
     assert response.status_code == 400, response.content
     assert told.lower() in str(response.context["form"].errors[field][0]).lower()
-    assert "It has not been filed." in response.content.decode()
+    shown = response.content.decode()
+    assert "It has not been filed." in shown
+    # Words, and nothing that only a programmer reads.
+    assert not re.search(r"\[(&#x27;|&quot;|')", shown)
     assert not Request.objects.exists()
 
 

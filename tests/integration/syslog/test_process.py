@@ -77,7 +77,7 @@ def test_what_was_sent_is_stored_when_it_is_asked_to_end_and_what_is_no_call_is_
         "CommandError: --rack: there is no rack 'nowhere'",
     )
     refused = manage(url, "syslogd", "--bind", "imaging-a")
-    assert "'imaging-a' is no IP address; 10.12.1.2 or :: are" in refused.stderr
+    assert "'imaging-a' is no IPv4 address; 10.12.1.2 or 0.0.0.0 are" in refused.stderr
     refused = manage(url, "syslogd", "--port", "70000")
     assert "'70000' is no whole number from 1 to 65535" in refused.stderr
 

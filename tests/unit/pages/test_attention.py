@@ -17,7 +17,8 @@ def ago(**span: float) -> datetime:
 def device_row(**columns: Any) -> dict[str, Any]:
     """A device that failed to boot, an hour ago."""
     return {
-        "name": "panda-0001", "state": "failed_pxe_booting", "state_since": ago(hours=1), "held_by": None,
+        "pk": 1, "name": "panda-0001", "outlet": "bank1:relay1", "state": "failed_pxe_booting",
+        "state_since": ago(hours=1), "held_by": None,
         "environment": "production", "rack__name": "p1", "health": "bad", "failures": 1, "comments": None,
         "quarantine_reason": "pxe_booting gave up after timeout", "quarantine_by": "", "quarantine_bug": "",
         "quarantine_since": ago(hours=1), **columns,
@@ -53,6 +54,17 @@ def test_a_failed_device_says_why_since_when_and_what_to_do() -> None:
     assert found.why == "pxe_booting gave up after timeout. 3 tasks failed in a row."
     assert [(act.label, act.href) for act in found.acts] == [
         ("Self-test", "/bulk/confirm/?verb=please_self_test&device=panda-0001")
+    ]
+
+
+def test_a_failed_device_without_an_outlet_is_sent_where_it_gets_one_and_to_no_test() -> None:
+    found = rules.of_device(device_row(outlet=""))
+    assert found.why == (
+        "pxe_booting gave up after timeout. It has no outlet, so nothing can switch its power: no test can end well "
+        "before it has one."
+    )
+    assert [(act.label, act.href) for act in found.acts] == [
+        ("Give it an outlet", "/admin/devices/device/1/change/")
     ]
 
 

@@ -103,6 +103,13 @@ def test_every_value_given_is_read() -> None:
     assert settings.log_level == "DEBUG"
 
 
+def test_a_base_url_that_no_device_could_reach_is_refused() -> None:
+    (problem,) = problems(MOZPOOL_BASE_URL="http://[fd00::1]:8000")
+    assert problem.startswith(
+        "MOZPOOL_BASE_URL: a URL with a host name or an IPv4 address, since devices do not speak IPv6, expected"
+    )
+
+
 def test_the_host_of_the_base_url_is_an_allowed_host() -> None:
     assert "pool.example.com" in read({**GOOD, "MOZPOOL_BASE_URL": "https://pool.example.com"}).allowed_hosts
 
