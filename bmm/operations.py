@@ -272,7 +272,7 @@ def abandoned(operation: Operation, now: datetime) -> bool:
     return operation.begun is not None and now - operation.begun >= must_be_over
 
 
-def lost(now: datetime) -> Q:
+def lost(now: datetime | Parameter) -> Q:
     """Select operations whose runner is gone: a lease ran out, whatever their status says."""
     return Q(status__in=(Status.RUNNING, Status.SUPERSEDED), lease_until__lt=now)
 

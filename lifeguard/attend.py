@@ -12,7 +12,9 @@ from typing import Self
 from bmm import bootfiles
 from bmm.errors import Misconfigured
 from devices.models import Device, Rack
-from lifeguard.pulse import Lost, Operations, Patience, Scope, Timers
+from lifeguard.pulse.operations import Lost, Operations
+from lifeguard.pulse.scope import Patience, Scope
+from lifeguard.pulse.timers import Timers
 from mozpool_site import clock
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from devices.models.image import OWN_IMAGES, Verification
 from lifeguard.bounds import OF_THE_IMAGE, facts_of, task_seconds
 from lifeguard.inventory_readings import READ_TASK
 from lifeguard.machine import SYNC_TASK
-from lifeguard.pulse import TIMER_TASK
+from lifeguard.pulse.timers import TIMER_TASK
 from lifeguard.states import EVIDENCE_FOR
 from mozpool_site.checks import tasks_exist
 

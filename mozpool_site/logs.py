@@ -13,7 +13,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """Formats a record as `2026-11-22T14:03:05.123Z WARNING lifeguard.pulse message`.
+    """Formats a record as `2026-11-22T14:03:05.123Z WARNING lifeguard.machine message`.
 
     Control characters in a message are shown escaped: nobody can forge a second line through a device's comment.
     A traceback follows on lines of its own, indented, so that it stays readable.

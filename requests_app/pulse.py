@@ -20,9 +20,9 @@ from devices import retention as journal
 from devices.models import Device
 from devices.models.device_kind import prune_kinds
 from lifeguard import inventory_readings
-from lifeguard import pulse as racks
 from lifeguard.bulk import progress as bulk
-from lifeguard.pulse import Patience, Scope
+from lifeguard.pulse.loops import loops as rack_loops
+from lifeguard.pulse.scope import Patience, Scope
 from lifeguard.states import DEVICE
 from mozpool_site.access import retention as access
 from mozpool_site.pulse import parking
@@ -275,7 +275,7 @@ def pool_loops() -> list[list[Loop]]:
 
 def whole(scope: Scope, patience: Patience, *, stays: bool = True) -> Pulse:
     """Return the pulse over some racks and the pool."""
-    return Pulse(*racks.loops(scope, patience, stays=stays), *pool_loops())
+    return Pulse(*rack_loops(scope, patience, stays=stays), *pool_loops())
 
 
 def _journal_begins(now: datetime) -> datetime:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from devices.models import Rack
 from devices.models.rack import pulse_is_silent
-from lifeguard.pulse import Scope
+from lifeguard.pulse.scope import Scope
 from mozpool_site.commands import shown, span
 from mozpool_site.pulse import parking
 from requests_app.models import PoolLease

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 
+from devices import journal
 from mozpool_site import clock
 from mozpool_site.compiled import CompiledQuery, Parameter
 from mozpool_site.statemachine.machine import Event
@@ -141,6 +142,7 @@ def _attempt(request_id: int) -> _Outcome:
 
 
 @retrying
+@journal.gathered()
 def _match(request_id: int) -> _Outcome:
     locked = request_runner.locked(_to_lock(request=request_id))
     if locked is None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from lifeguard.pulse import Patience, Scope
-from lifeguard.pulse import loops as rack_loops
+from lifeguard.pulse.loops import loops as rack_loops
+from lifeguard.pulse.scope import Patience, Scope
 from mozpool_site import clock
 from mozpool_site.pulse.loop import Loop, look
 from requests_app.pulse import pool_loops

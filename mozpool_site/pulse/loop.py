@@ -27,6 +27,8 @@ _DATABASE_AWAY = 1.0
 _SHORTEST_PAUSE = 0.02
 # Seconds: loops of a group that are due so shortly after one another look together.
 _TOGETHER = 0.05
+# So long the database's time is counted on; clocks that differ have hardly parted by then.
+_TRUSTED_SECONDS = 5.0
 # A loop that is not wanted may be a moment later.
 _ASK_AGAIN = 1.0
 
@@ -83,8 +85,11 @@ class Pulse:
 
     def run(self, stop: threading.Event, last_seconds: float) -> bool:
         """Go round until told to stop. What is in hand then has so many seconds to end; return whether it did."""
+        clock_here = _Clock()
         threads = [
-            threading.Thread(target=_go_round, args=(group, stop), name=f"pulse-{group[0].name}", daemon=True)
+            threading.Thread(
+                target=_go_round, args=(group, clock_here, stop), name=f"pulse-{group[0].name}", daemon=True
+            )
             for group in self.groups
         ]
         for thread in threads:
@@ -109,42 +114,46 @@ def look(loop: Loop, now: datetime) -> datetime:
     return min(following, now + loop.every) if following else now + loop.every
 
 
-def _go_round(group: Sequence[Loop], stop: threading.Event) -> None:
+class _Clock:
+    """The database's time, asked for now and then for all loops, and counted on by this process in between.
+
+    What the loops select by it is due by the database's own clock, too: it is never ahead of that one.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[datetime, float] | None = None
+
+    def now(self) -> datetime:
+        """Return the time."""
+        told, heard = self._known or (clock.now(), time.monotonic())
+        since = time.monotonic() - heard
+        if since > _TRUSTED_SECONDS:
+            told, heard, since = clock.now(), time.monotonic(), 0.0
+        self._known = (told, heard)
+        return told + timedelta(seconds=since)
+
+
+def _go_round(group: Sequence[Loop], clock_here: _Clock, stop: threading.Event) -> None:
     """Let the loops of a group look when it is their time."""
-    moment = _Moment()
     together = _TOGETHER if len(group) > 1 else 0.0
     with impatient():
         while not stop.is_set():
             for loop in group:
                 if not stop.is_set() and time.monotonic() >= loop.due - together:
-                    _look_in_time(loop, moment)
+                    _look_in_time(loop, clock_here)
             pause = min(loop.due for loop in group) - time.monotonic()
             stop.wait(max(_SHORTEST_PAUSE, pause))
     connections.close_all()
 
 
-class _Moment:
-    """The database's time, asked for once for all loops of a group that look together."""
-
-    _asked = float("-inf")
-    _now: datetime
-
-    def now(self) -> datetime:
-        """Return the time, a moment old at most."""
-        if time.monotonic() > self._asked + _TOGETHER:
-            self._now = clock.now()
-            self._asked = time.monotonic()
-        return self._now
-
-
-def _look_in_time(loop: Loop, moment: _Moment) -> None:
+def _look_in_time(loop: Loop, clock_here: _Clock) -> None:
     begun = time.monotonic()
     loop.due = begun + loop.every.total_seconds()
     if not loop.wanted():
         loop.due = min(loop.due, begun + _ASK_AGAIN)
         return
     try:
-        now = moment.now()
+        now = clock_here.now()
         if "" in loop.parking.keys(now):
             return
         loop.due = min(loop.due, begun + (look(loop, now) - now).total_seconds())

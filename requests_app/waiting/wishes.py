@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connection
@@ -103,12 +104,17 @@ def installable(images: Collection[int] | None = None) -> Mapping[int, frozenset
     if images is not None and not images:
         return {}
     found: defaultdict[int, set[int]] = defaultdict(set)
-    matrix = ImageBootConfig.objects.filter(boot_config__active=True).order_by()
-    if images is not None:
-        matrix = matrix.filter(image__in=images)
-    for image, hardware in matrix.values_list("image_id", "hardware_type_id"):
+    for image, hardware in _matrix(None if images is None else frozenset(images))():
         found[image].add(hardware)
     return {image: frozenset(types) for image, types in found.items()}
+
+
+@lru_cache(maxsize=64)
+def _matrix(images: frozenset[int] | None) -> CompiledQuery[tuple[int, int]]:
+    cells = ImageBootConfig.objects.filter(boot_config__active=True).order_by()
+    if images is not None:
+        cells = cells.filter(image__in=images)
+    return CompiledQuery(lambda: cells.values_list("image_id", "hardware_type_id"))
 
 
 def _wish(wanted: _Wanted, hardware: Mapping[int, frozenset[int]]) -> Wish:

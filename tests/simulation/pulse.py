@@ -1,4 +1,4 @@
-"""The pulses: what lifeguard/pulse.py does for a rack, and requests_app/pulse.py for the pool, once a second."""
+"""The pulses: what lifeguard/pulse/ does for a rack, and requests_app/pulse.py for the pool, once a second."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from lifeguard.pulse import Patience, Scope
+from lifeguard.pulse.scope import Patience, Scope
 from mozpool_site import clock
 from mozpool_site.errors import MozpoolError
 from mozpool_site.schema import demand_schema_if_reachable

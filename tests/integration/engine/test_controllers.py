@@ -22,7 +22,7 @@ from bmm.run import run
 from bmm.signals import controller_suspected
 from devices.models import Device, Journal, PowerController
 from lifeguard.machine import device_runner
-from lifeguard.probes import PROBE_EVERY, SuspectControllers
+from lifeguard.pulse.probes import PROBE_EVERY, SuspectControllers
 from lifeguard.reports import report
 from lifeguard.services import please
 from mozpool_site import clock

@@ -6,7 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
-from lifeguard.pulse import BootFiles, Scope
+from lifeguard.pulse.loops import BootFiles
+from lifeguard.pulse.scope import Scope
 from mozpool_site import clock
 from mozpool_site.pulse import parking
 from mozpool_site.pulse.models import Parked

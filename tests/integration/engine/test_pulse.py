@@ -11,8 +11,11 @@ import pytest
 from bmm import operations
 from bmm.models import Kind, Operation, Status
 from devices.models import Device, Rack
-from lifeguard.pulse import BootFiles, Heartbeat, Patience, Scope, Timers
-from lifeguard.pulse import loops as rack_loops
+from lifeguard.pulse.loops import BootFiles
+from lifeguard.pulse.loops import loops as rack_loops
+from lifeguard.pulse.operations import Operations
+from lifeguard.pulse.scope import Patience, Scope
+from lifeguard.pulse.timers import Heartbeat, Timers
 from mozpool_site import clock
 from mozpool_site.errors import UnknownNameError
 from mozpool_site.pulse.loop import Loop, Pulse
@@ -152,6 +155,26 @@ def test_the_next_beat_comes_when_the_next_operation_is_due_and_within_a_second(
         moment = now + timedelta(seconds=pause)
         operations.queue(device, Kind.PING, now, state_seq=0, not_before=moment)
         assert rack_beats().beat(now) == now + timedelta(seconds=following)
+
+
+def test_a_check_that_was_rung_for_is_looked_for_until_it_comes_back() -> None:
+    begun = clock.now()
+    device = make_device(deadline=begun + timedelta(minutes=1))
+    check = operations.queue(device, Kind.VERIFY_PORT, begun, poll=1, state_seq=0)
+    Operation.objects.update(created=begun - timedelta(seconds=1))  # it has been made before
+    look = Operations(Scope(), Patience()).look
+    soon = timedelta(seconds=0.1)
+    assert look(begun) == begun + soon
+    now = begun + soon
+    assert operations.claim(check, now)
+    assert look(now) == now + soon  # a worker is at it, and will put it back for its next try
+    operations.try_again_later(check, now)
+    back = Operation.objects.get().not_before
+    assert look(now + soon) == back  # 0.2 s after the last try
+    assert look(back) == back + soon
+    Operation.objects.update(status=Status.DONE)
+    assert look(back + timedelta(seconds=3)) == back + timedelta(seconds=3) + soon
+    assert look(back + timedelta(seconds=6)) is None  # it does not come back
 
 
 def test_more_timers_than_fit_into_a_beat_all_fire() -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from lifeguard.machine import device_runner
-from lifeguard.pulse import Timers
+from lifeguard.pulse.timers import Timers
 from mozpool_site.pulse import parking
 from mozpool_site.pulse.parking import Parking
 from tests import beats

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from devices.models import Device, Rack
 from lifeguard import inventory_readings
 from lifeguard.models import InventoryReading
-from lifeguard.probes import Inventories
+from lifeguard.pulse.probes import Inventories
 from mozpool_site import clock
 from mozpool_site.access.models import AuditEntry
 from tests.factories import make_device
