@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Collection
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from bmm import loaders, netboot
 from bmm.errors import Misconfigured
 from devices import pxelinux
 from devices.models import Device
+from mozpool_site.compiled import CompiledQuery
 
 logger = logging.getLogger(__name__)
 
@@ -113,11 +116,10 @@ def reconcile(rack_ids: Collection[int] | None) -> int:
     """
     root = Path(settings.MOZPOOL_TFTP_ROOT)
     present = {folder: netboot.present_boot_files(root, folder) for folder in netboot.FOLDERS}
-    devices = Device.objects.all() if rack_ids is None else Device.objects.filter(rack_id__in=rack_ids)
-    booting = list(devices.filter(netboot__isnull=False).select_related("rack", "netboot"))
+    booting = list(_booting(None if rack_ids is None else frozenset(rack_ids))())
     over = {mac for files in present.values() for mac in files} - {device.mac for device in booting}
     if over:
-        booting += devices.filter(mac__in=over).select_related("rack", "netboot")
+        booting += _of_racks(rack_ids).filter(mac__in=over)
     changed = 0
     for device in booting:
         try:
@@ -128,6 +130,16 @@ def reconcile(rack_ids: Collection[int] | None) -> int:
         except (Misconfigured, OSError) as error:
             logger.warning("boot file of device %s is not as it should be: %s", device.pk, error)
     return changed
+
+
+def _of_racks(rack_ids: Collection[int] | None) -> QuerySet[Device]:
+    devices = Device.objects.select_related("rack", "netboot")
+    return devices if rack_ids is None else devices.filter(rack_id__in=rack_ids)
+
+
+@lru_cache(maxsize=8)
+def _booting(rack_ids: frozenset[int] | None) -> CompiledQuery[Device]:
+    return CompiledQuery(lambda: _of_racks(rack_ids).filter(netboot__isnull=False).order_by())
 
 
 def _web(device: Device) -> str:

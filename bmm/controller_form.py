@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 
+from bmm.drivers.guard import guarded_settings
 from bmm.drivers.power import driver_class, driver_names
 from bmm.drivers.settings import SettingSpec, SettingValue, read_settings
 from bmm.errors import Misconfigured
@@ -72,7 +73,10 @@ class DriverForm(ControllerModelForm):
             return cleaned
         for field, check in (("address", driver.check_address), ("driver", self._check_settings)):
             try:
-                check(cleaned.get("address", ""))
+                with guarded_settings(
+                    f"this {'address' if field == 'address' else 'driver with these settings'}"
+                ):
+                    check(cleaned.get("address", ""))
             except Misconfigured as error:
                 self.add_error(self._field_of(str(error), field), str(error))
         if not self.errors:

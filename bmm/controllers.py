@@ -7,6 +7,7 @@ from functools import partial
 
 from django.db import transaction
 
+from bmm.drivers.guard import guarded_settings
 from bmm.drivers.power import PowerDriver, driver_class, make_driver
 from bmm.drivers.power.base import Power
 from bmm.errors import HardwareError, Misconfigured, Unreachable
@@ -28,9 +29,16 @@ _SUSPECT_FOR = timedelta(minutes=10)
 def driver_of(controller: PowerController) -> PowerDriver:
     """Build the driver of a row, without touching the hardware; raises Misconfigured."""
     driver = make_driver(controller.driver, controller.address, controller.settings)
-    driver.check_address(controller.address)
+    with guarded_settings(f"the address of {controller.name}"):
+        driver.check_address(controller.address)
     driver.stagger_seconds = controller.stagger_seconds
     return driver
+
+
+def named_outlets(driver: PowerDriver) -> list[str]:
+    """Return the outlets that a driver can name without asking its controller; raises Misconfigured."""
+    with guarded_settings(f"the outlets of {driver.address}"):
+        return list(driver.every_outlet())
 
 
 def secret_settings(driver: str, stored: Collection[str]) -> set[str]:
@@ -44,7 +52,8 @@ def secret_settings(driver: str, stored: Collection[str]) -> set[str]:
 def why_no_outlet(driver: str, outlet: str) -> str | None:
     """Return what is wrong with an outlet's name, if its driver can tell."""
     try:
-        driver_class(driver).check_outlet(outlet)
+        with guarded_settings(f"outlet {outlet} of {driver}"):
+            driver_class(driver).check_outlet(outlet)
     except Misconfigured as error:
         return str(error)
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
+from bmm.drivers.guard import guarded_settings
 from bmm.drivers.power import driver_class, driver_names
 from bmm.errors import Misconfigured
 from bmm.models import OPEN, Operation
@@ -160,13 +161,15 @@ class PowerControllerForm(ControllerModelForm):
             self.add_error("driver", str(error))
             return cleaned
         try:
-            driver.check_address(cleaned.get("address", ""))
+            with guarded_settings("this address"):
+                driver.check_address(cleaned.get("address", ""))
         except Misconfigured as error:
             self.add_error("address", str(error))
         if (settings := self._merged(cleaned)) is not None:
             try:
                 # Building one touches nothing, and finds what only the driver knows to be wrong.
-                driver(cleaned.get("address", ""), settings)
+                with guarded_settings("these settings"):
+                    driver(cleaned.get("address", ""), settings)
             except Misconfigured as error:
                 self.add_error("settings", str(error))
             cleaned["settings"] = settings

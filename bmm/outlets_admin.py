@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from bmm import services
-from bmm.controllers import driver_of
+from bmm.controllers import driver_of, named_outlets
 from bmm.errors import HardwareError
 from bmm.models import Kind, Operation
 from bmm.readings import Progress, Reading, progress_of, reading_of
@@ -53,7 +53,7 @@ def outlets_of(controller: PowerController, reading: Reading | None) -> list[Out
     """
     plugged = {device.outlet: device for device in controller.devices.exclude(outlet="").order_by("outlet")}
     try:
-        named = list(driver_of(controller).every_outlet())
+        named = named_outlets(driver_of(controller))
     except HardwareError:
         named = []
     names = [*named, *(name for name in plugged if name not in named)]

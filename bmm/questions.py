@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from bmm import controller_lease
-from bmm.controllers import driver_of, note_health, prolong_suspicion, rest_after
+from bmm.controllers import driver_of, named_outlets, note_health, prolong_suspicion, rest_after
 from bmm.deadline import Deadline
 from bmm.drivers.power import PowerDriver
 from bmm.drivers.power.base import Power
@@ -63,7 +63,7 @@ def _test(controller: PowerController, driver: PowerDriver, deadline: Deadline) 
 def _read(controller: PowerController, driver: PowerDriver, deadline: Deadline) -> Outcome:
     """Read all outlets that the driver can name, or else those that devices are plugged into."""
     plugged = controller.devices.exclude(outlet="").values_list("outlet", flat=True)
-    outlets = driver.every_outlet() or sorted(plugged)
+    outlets = named_outlets(driver) or sorted(plugged)
     if not driver.verifies:
         return Outcome(Answer.OK, "can't tell", found=_as_found(dict.fromkeys(outlets)))
     read = driver.read(outlets, deadline)

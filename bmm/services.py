@@ -5,7 +5,7 @@ The device's machine hears nothing of it: the result is journalled, and shown to
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bmm import operations
 from bmm.models import OPEN, QUESTIONS, Kind, Operation
@@ -21,6 +21,7 @@ from mozpool_site.transactions import retrying
 SYNC_TASK = "lifeguard.tasks.sync_boot_file"
 # Questions of one caller that nobody has answered yet: a list page tests a hundred controllers at once.
 _MOST_OPEN = 200
+_WAITED_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def clear_netboot(device_id: int, *, by: Actor) -> bool:
 def demand_few_open(by: Actor, kinds: Collection[Kind]) -> None:
     """Raise TooManyError where somebody has as many open questions of these kinds as anybody may."""
     theirs = Operation.objects.filter(status__in=OPEN, kind__in=kinds, state_seq=None, actor=by.name[:100])
+    # Where no worker comes, questions may lie for days: nobody waits for these.
+    theirs = theirs.filter(created__gt=clock.now() - _WAITED_FOR)
     if by != MACHINE and theirs.count() >= _MOST_OPEN:
         raise TooManyError(
             f"{by.name} waits for {_MOST_OPEN} answers of hardware already; ask again in some seconds",

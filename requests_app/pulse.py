@@ -4,18 +4,15 @@ One pulse at a time does it, the one that holds the pool's lease row; when it di
 seconds. What may take long, and need not be done at once, has a lease of its own.
 """
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from bmm import operations
-from bmm.runner_identity import runner_name
 from devices import retention as journal
 from devices.models import Device
 from devices.models.device_kind import prune_kinds
@@ -25,16 +22,18 @@ from lifeguard.pulse.loops import loops as rack_loops
 from lifeguard.pulse.scope import Patience, Scope
 from lifeguard.states import DEVICE
 from mozpool_site.access import retention as access
+from mozpool_site.compiled import Parameter
 from mozpool_site.pulse import parking
+from mozpool_site.pulse.due import Due
 from mozpool_site.pulse.loop import Loop, Pulse
-from mozpool_site.pulse.parking import Parking
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
 from requests_app.daily import add_up_next
 from requests_app.facts import waiting_for_failed
 from requests_app.free_devices import stranded
 from requests_app.machine import request_runner
-from requests_app.models import PoolLease, Request
+from requests_app.models import Request
+from requests_app.pool_lease import Lease
 from requests_app.serving import let_go, match_waiting
 from requests_app.webhooks import queue
 from requests_app.webhooks.courier import Courier
@@ -44,44 +43,17 @@ LEASE = timedelta(seconds=4)
 _CHORES_LEASE = timedelta(seconds=60)
 # Of each second, for bulk actions.
 _BULK_SECONDS = 0.4
-_SLICE = 500
 # Whoever has not looked for so long may have been away with everybody else, and all racks seem silent: nobody is let go
 # before these have had the time to be heard again.
 _GAP, _HEARD_AGAIN = timedelta(seconds=15), timedelta(seconds=10)
 # Between two slices others write.
 _BREATH = timedelta(seconds=0.1)
+_MINUTE = timedelta(minutes=1)
 _RESTS = ("ready", *DEVICE.tagged("steady"))
 _HOLDER = Request.objects.filter(pk=OuterRef("held_by"))
+_HELD = Device.objects.filter(held_by__isnull=False)
+_SETTLED = Q(state__in=_RESTS) | ~Q(result="")
 _GIVEN_ANOTHER_TASK = Exists(_HOLDER.filter(task_seq__lt=OuterRef("task_seq")))
-
-
-class Lease(Loop):
-    """Holds a row that only one pulse at a time has; the loops that need it ask `ours`, which costs nothing."""
-
-    name = "lease"
-
-    def __init__(self, row: str, lasts: timedelta) -> None:
-        super().__init__()
-        self.parking = Parking(f"{row} lease")
-        self.every = lasts / 4
-        self._row = row
-        self._lasts = lasts
-        self._until = float("-inf")
-
-    def ours(self) -> bool:
-        """Whether this process may do what the lease is for."""
-        return time.monotonic() < self._until
-
-    def look(self, now: datetime) -> None:
-        """Renew it, or take it where it is free."""
-        asked = time.monotonic()
-        lease = {"owner": runner_name(), "until": now + self._lasts}
-        free = Q(owner=runner_name()) | Q(until__lt=now) | Q(until=None)
-        held = PoolLease.objects.filter(free, name=self._row).update(**lease)
-        if not held and not PoolLease.objects.filter(name=self._row).exists():
-            with suppress(IntegrityError), transaction.atomic():
-                held = PoolLease.objects.create(name=self._row, **lease) is not None
-        self._until = asked + self._lasts.total_seconds() if held else float("-inf")
 
 
 class PoolLoop(Loop):
@@ -99,16 +71,21 @@ class PoolLoop(Loop):
 class _RequestLoop(PoolLoop):
     """Delivers an event to requests: to all that it concerns, or, `patience` later, to one."""
 
+    # Each finds primary keys, and with them what the event is fenced on.
+    queries: ClassVar[Mapping[str, Callable[[], "QuerySet[Request, tuple[int, Any]]"]]]
+
     def __init__(
         self, lease: Lease | None = None, *, only: int | None = None, patience: timedelta = timedelta(0)
     ) -> None:
         super().__init__(lease)
-        self._live = Request.objects.filter(ended=None, **({} if only is None else {"pk": only}))
+        self._only = Q() if only is None else Q(pk=only)
         self._patience = patience
+        self._due = {name: Due(query) for name, query in self.queries.items()}
 
-    def _unparked(self, requests: QuerySet[Request], now: datetime) -> QuerySet[Request]:
-        parked = self.parking.numbers(now)
-        return requests.exclude(pk__in=parked) if parked else requests
+    def _found(self, what: str, now: datetime) -> list[tuple[int, Any]]:
+        """Return what a query of this loop finds, of whom it is to look after and without what is parked."""
+        moment = now - self._patience
+        return self._due[what].rows(only=self._only, but=self.parking.numbers(now), now=moment)
 
     def _deliver(self, requests: Iterable[tuple[int, object]], event: str, fence_on: str = "") -> None:
         for pk, seen in self.within_budget(requests):
@@ -121,23 +98,23 @@ class Expiry(_RequestLoop):
     """Ends requests whose time is over."""
 
     name = "expiry"
+    queries: ClassVar = {"expired": lambda: _passed("expires").values_list("pk", "expires")}
 
     def look(self, now: datetime) -> None:
         """Look once."""
-        expired = self._unparked(self._live.filter(expires__lte=now - self._patience), now)
         # Whoever renews theirs at the last moment has been told so, and keeps it.
-        self._deliver(expired.order_by("expires").values_list("pk", "expires")[:_SLICE], "expire", "expires")
+        self._deliver(self._found("expired", now), "expire", "expires")
 
 
 class RequestTimers(_RequestLoop):
     """Lets the deadlines of requests pass."""
 
     name = "request timers"
+    queries: ClassVar = {"due": lambda: _passed("deadline").values_list("pk", "state_seq")}
 
     def look(self, now: datetime) -> None:
         """Look once."""
-        due = self._unparked(self._live.filter(deadline__lte=now - self._patience), now)
-        self._deliver(due.order_by("deadline").values_list("pk", "state_seq")[:_SLICE], TIMEOUT, "state_seq")
+        self._deliver(self._found("due", now), TIMEOUT, "state_seq")
 
 
 class Sweep(_RequestLoop):
@@ -145,6 +122,14 @@ class Sweep(_RequestLoop):
 
     name = "sweep"
     every = timedelta(seconds=3)
+    queries: ClassVar = {
+        "settled": lambda: _holding("pending", _HELD.filter(_SETTLED)),
+        "given another task": lambda: _holding(
+            "pending", _HELD.exclude(_SETTLED).filter(_GIVEN_ANOTHER_TASK)
+        ),
+        "taken away": lambda: _holding("ready", _HELD.exclude(state="ready")),
+        "failed": lambda: waiting_for_failed().order_by().values_list("pk", "state_seq"),
+    }
     _since: datetime | None = None
     _looked: datetime | None = None
 
@@ -153,25 +138,18 @@ class Sweep(_RequestLoop):
         if self._since is None or self._looked is None or now - self._looked > _GAP:
             self._since = now
         self._looked = now
-        held = Device.objects.filter(held_by__isnull=False)
-        settled = Q(state__in=_RESTS) | ~Q(result="")
-        self._tell("pending", held.filter(settled), "device_settled", now)
-        self._tell("pending", held.exclude(settled).filter(_GIVEN_ANOTHER_TASK), "device_left", now)
-        self._tell("ready", held.exclude(state="ready"), "device_left", now)
+        self._deliver(self._found("settled", now), "device_settled")
+        self._deliver(self._found("given another task", now), "device_left")
+        self._deliver(self._found("taken away", now), "device_left")
         if now - self._since >= _HEARD_AGAIN:
             self._let_go(now)
-        gone = self._unparked(waiting_for_failed(), now)
-        self._deliver(gone.values_list("pk", "state_seq"), "device_failed")
+        self._deliver(self._found("failed", now), "device_failed")
 
     def _let_go(self, now: datetime) -> None:
-        unreachable = self._unparked(stranded(now), now).values_list("pk", "state_seq")
+        unreachable = stranded(now).exclude(pk__in=self.parking.numbers(now)).values_list("pk", "state_seq")
         for pk, seq in self.within_budget(unreachable):
             with self.parking.apart(pk), suppress(Request.DoesNotExist):
                 let_go(pk, seq)
-
-    def _tell(self, state: str, held: QuerySet[Device], event: str, now: datetime) -> None:
-        concerned = Request.objects.filter(state=state, pk__in=held.values("held_by"))
-        self._deliver(self._unparked(concerned, now).values_list("pk", "state_seq"), event)
 
 
 class Matching(PoolLoop):
@@ -182,7 +160,7 @@ class Matching(PoolLoop):
 
     def look(self, now: datetime) -> None:
         """Look once."""
-        match_waiting()
+        match_waiting(parking=self.parking)
 
 
 class Webhooks(PoolLoop):
@@ -241,13 +219,15 @@ class Retention(PoolLoop):
     }
 
     def look(self, now: datetime) -> datetime | None:
-        """Drop one slice of each kind; at once again where there may be more."""
+        """Drop one slice of each kind; at once again where there may be more, in a minute where one failed."""
         parked, more = self.parking.keys(now), 0
         for kind, prune_some in self.kinds.items():
             if kind not in parked:
                 with self.parking.apart(kind):
                     more += prune_some(now)
-        return now + _BREATH if more else None
+        if more:
+            return now + _BREATH
+        return now + _MINUTE if any(map(self.parking.holds, self.kinds)) else None
 
 
 class DailySums(PoolLoop):
@@ -280,3 +260,15 @@ def whole(scope: Scope, patience: Patience, *, stays: bool = True) -> Pulse:
 
 def _journal_begins(now: datetime) -> datetime:
     return now - timedelta(days=settings.MOZPOOL_JOURNAL_DAYS)
+
+
+def _passed(moment: str) -> QuerySet[Request]:
+    """Select live requests whose `moment` has passed."""
+    now = Parameter("now", Request._meta.get_field("expires"))
+    return Request.objects.filter(ended=None, **{f"{moment}__lte": now}).order_by(moment)
+
+
+def _holding(state: str, held: QuerySet[Device]) -> QuerySet[Request, tuple[int, int]]:
+    """Select the requests in a state that hold some of the devices."""
+    holders = Request.objects.filter(state=state, pk__in=held.order_by().values("held_by"))
+    return holders.order_by().values_list("pk", "state_seq")

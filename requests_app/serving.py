@@ -13,6 +13,7 @@ from heapq import heapify, heappop, heappush
 from devices import journal
 from mozpool_site import clock
 from mozpool_site.compiled import CompiledQuery, Parameter
+from mozpool_site.pulse.parking import Parking
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.transactions import impatient, is_contention, is_gone, retrying
 from requests_app.claims import try_to_match
@@ -37,6 +38,8 @@ class _Outcome(Enum):
     IN_VAIN = auto()
     # It waits no longer, or somebody has locked it, or it is broken: who stands behind it may fare better.
     PASSED_OVER = auto()
+    # It is broken, and tried again later; it costs no attempt.
+    PARKED = auto()
 
 
 def match_request(request_id: int) -> bool:
@@ -63,16 +66,26 @@ def match_device(device_id: int) -> bool:
     return _serve(lambda: kind_of(device_id, now), line, _OF_A_DEVICE) > 0
 
 
-def match_waiting(most: int = _OF_A_PASS) -> int:
-    """Give what is free to those who wait, in turn, trying for so many at most; return how many got a device."""
+def match_waiting(most: int = _OF_A_PASS, *, parking: Parking | None = None) -> int:
+    """Give what is free to those who wait, in turn, trying for so many at most; return how many got a device.
+
+    With `parking` a request that can't be dealt with is left out for a while.
+    """
     now = clock.now()
+    if parking is not None:
+        parking.keys(now)  # reads what others have parked
     named = waiting().filter(wish__lt=0, requested_device__in=free_devices(now, by_name=True)).order_by()
     firsts_named = ((next_of(wish), wish) for wish in named.values_list("wish", flat=True).distinct()[:most])
     first = [(place, wish) for place, wish in firsts_named if place is not None]
-    return _serve(lambda: free_kinds(now), first, most)
+    return _serve(lambda: free_kinds(now), first, most, parking)
 
 
-def _serve(read_free: Callable[[], dict[int, Kind]], line: list[tuple[Turn, int]], most: int) -> int:
+def _serve(
+    read_free: Callable[[], dict[int, Kind]],
+    line: list[tuple[Turn, int]],
+    most: int,
+    parking: Parking | None = None,
+) -> int:
     """Serve the first of each wish that free devices suit, and of the wishes for one device that are in `line`."""
     waits = firsts()
     if not waits and not line:
@@ -98,14 +111,14 @@ def _serve(read_free: Callable[[], dict[int, Kind]], line: list[tuple[Turn, int]
         if found is None:
             break
         place, wish = found
-        outcome = _attempt(place.request_id)
+        outcome = _attempt(place.request_id, parking)
         counted[outcome] += 1
         if outcome is _Outcome.IN_VAIN and wish > 0:
             taken |= suiting(wish)
             continue
         # Those who name one device want different things of it: it may fit the next.
         heappush(line, found)
-        if outcome is not _Outcome.IN_VAIN:
+        if outcome in (_Outcome.SERVED, _Outcome.PASSED_OVER):
             free = read_free()
     return counted[_Outcome.SERVED]
 
@@ -129,16 +142,24 @@ def _is_free(device_id: int) -> bool:
     return free_devices(clock.now(), by_name=True).filter(pk=device_id).exists()
 
 
-def _attempt(request_id: int) -> _Outcome:
+def _attempt(request_id: int, parking: Parking | None = None) -> _Outcome:
+    if parking is not None and parking.holds(request_id):
+        return _Outcome.PARKED
     try:
         with impatient():
-            return _match(request_id)
+            outcome = _match(request_id)
+        if parking is not None:
+            parking.release(str(request_id))
     except Exception as error:
         if is_gone(error):
             raise
-        if not is_contention(error):
+        if parking is not None:
+            parking.park(str(request_id), error)
+        elif not is_contention(error):
             logger.exception("request %s can't be matched; the next in turn is tried", request_id)
         return _Outcome.PASSED_OVER
+    else:
+        return outcome
 
 
 @retrying

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bmm.errors import Garbled, HardwareError
+from bmm.errors import Garbled, HardwareError, Misconfigured
 
 logger = logging.getLogger(__name__)
 
@@ -20,3 +20,15 @@ def guarded(what: str) -> Iterator[None]:
         logger.exception("%s: an exception that no driver foresees", what)
         # Its text may hold a password.
         raise Garbled(f"{what}: an answer that makes no sense ({type(error).__name__})") from error
+
+
+@contextmanager
+def guarded_settings(what: str) -> Iterator[None]:
+    """Turn any exception of what only reads a controller's row, without a word to the hardware, into Misconfigured."""
+    try:
+        with guarded(what):
+            yield
+    except Misconfigured:
+        raise
+    except HardwareError as error:
+        raise Misconfigured(str(error)) from error

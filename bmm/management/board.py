@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bmm import controller_lease
-from bmm.controllers import driver_of, rest_after
+from bmm.controllers import driver_of, named_outlets, rest_after
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
+from bmm.drivers.guard import guarded_settings
 from bmm.drivers.power import PowerDriver, make_driver
 from bmm.drivers.power.proxr import ProXRDriver
 from bmm.errors import Misconfigured
@@ -54,7 +55,8 @@ def find_board(text: str, *, driver: str = "proxr", with_database: bool = True) 
             made = driver_of(row)
         elif "." in text or ":" in text:
             made = make_driver(driver, text)
-            made.check_address(text)
+            with guarded_settings(f"the address {text}"):
+                made.check_address(text)
         else:
             raise UnknownNameError(
                 f"there is no power controller {text!r}, and it is no address", field="controller"
@@ -74,7 +76,7 @@ def find_outlets(board: Board, words: list[str]) -> list[str]:
     """
     driver = board.driver
     if not words or words == ["all"]:
-        every = driver.every_outlet() or sorted(board.devices)
+        every = named_outlets(driver) or sorted(board.devices)
         if not every:
             raise InvalidInputError("no device is known on it: name its outlets", field="outlet")
         return every

@@ -19,6 +19,7 @@ from lifeguard.bulk.judging import RESTING, Judgement, Seen, judge
 from lifeguard.bulk.models import UNSETTLED, Batch, BatchItem, Progress
 from lifeguard.bulk.verbs import VERBS, Ask, Asked, Verb, verb_named
 from mozpool_site import clock
+from mozpool_site.compiled import CompiledQuery
 from mozpool_site.contained import contained
 from mozpool_site.errors import MozpoolError
 from mozpool_site.slices import delete_some
@@ -39,7 +40,7 @@ def advance(batch_id: int | None = None, *, budget_seconds: float) -> bool:
     Gives whether anything is left to come. At least one device of each batch gets its turn, however small the budget.
     """
     batches = Batch.objects.filter(finished=None).order_by("pk")
-    mine = list(batches[:_BATCHES] if batch_id is None else batches.filter(pk=batch_id))
+    mine = list(_open_batches() if batch_id is None else batches.filter(pk=batch_id))
     for batch in mine:
         with contained("bulk action %s can't go on; next try with the next look", batch.pk):
             _ask_waiting(batch, time.monotonic() + budget_seconds / len(mine))
@@ -47,6 +48,9 @@ def advance(batch_id: int | None = None, *, budget_seconds: float) -> bool:
     if not mine:
         return False
     return batches.filter(**{} if batch_id is None else {"pk": batch_id}).exists()
+
+
+_open_batches = CompiledQuery(lambda: Batch.objects.filter(finished=None).order_by("pk")[:_BATCHES])
 
 
 def prune_some(before: datetime) -> int:

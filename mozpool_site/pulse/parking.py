@@ -100,6 +100,12 @@ class Parking:
                 if loop == self._loop and pause.until > moment
             }
 
+    def holds(self, key: int | str) -> bool:
+        """Whether one of them is passed over, as far as this process has read and done."""
+        with _board.lock:
+            pause = _board.pauses.get((self._loop, str(key)))
+            return pause is not None and pause.until > time.monotonic()
+
     def numbers(self, now: datetime) -> list[int]:
         """Return the same as primary keys."""
         return [int(key) for key in self.keys(now) if key.isdigit()]

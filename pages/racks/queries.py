@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bmm.controllers import driver_of
+from bmm.controllers import driver_of, named_outlets
 from bmm.errors import HardwareError
 from bmm.readings import Reading
 from devices.models import Device, PowerController, Rack
@@ -88,7 +88,7 @@ def board(
     """Arrange a controller's devices by outlet, with what reading the outlets back gave."""
     by_outlet = {cell.outlet: cell for cell in cells}
     try:
-        known = driver_of(controller).every_outlet()
+        known = named_outlets(driver_of(controller))
         problem = ""
     except HardwareError as error:
         known, problem = [], str(error)

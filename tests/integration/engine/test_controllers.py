@@ -337,6 +337,14 @@ def test_nobody_can_pile_up_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert services.ask_controller(controllers[2].pk, Kind.TEST_CONTROLLER, by=OPERATOR).is_new
 
 
+def test_questions_that_nobody_has_come_for_keep_nobody_from_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_MOST_OPEN", 1)
+    first, second = make_controller("shelf", driver="manual"), make_controller("shelf", driver="manual")
+    services.ask_controller(first.pk, Kind.TEST_CONTROLLER, by=ADA)
+    Operation.objects.update(created=clock.now() - timedelta(minutes=6))
+    assert services.ask_controller(second.pk, Kind.TEST_CONTROLLER, by=ADA).is_new
+
+
 def test_power_work_and_questions_of_a_board_share_one_connection_and_power_comes_first(lab: Lab) -> None:
     controller = lab.controller()
     devices = lab.devices(controller, 2, image=make_image())

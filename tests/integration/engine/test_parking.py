@@ -1,6 +1,6 @@
 """What can't be dealt with is passed over for a while, longer each time, by every process, and it can be seen."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -13,7 +13,7 @@ from mozpool_site.pulse import parking
 from mozpool_site.pulse.models import Parked
 from mozpool_site.pulse.parking import Parking
 from mozpool_site.transactions import RowLockedError
-from requests_app.pulse import pool_loops
+from requests_app.pulse import Retention, pool_loops
 from tests.factories import make_rack
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,3 +141,15 @@ def test_one_lease_that_can_t_be_renewed_is_no_reason_to_lose_the_other() -> Non
     with chores.parking.apart(""):
         crash(LOCK_WAIT)
     assert (pool.parking.keys(clock.now()), chores.parking.keys(clock.now())) == (set(), {""})
+
+
+def test_a_kind_of_retention_that_failed_is_tried_again_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(now: datetime) -> int:
+        raise LOCK_WAIT
+
+    monkeypatch.setitem(Retention.kinds, "journal", locked)
+    now = clock.now()
+    assert Retention().look(now) == now + timedelta(minutes=1)
+    Retention().parking.release("journal")
+    monkeypatch.setitem(Retention.kinds, "journal", lambda _: 0)
+    assert Retention().look(now) is None

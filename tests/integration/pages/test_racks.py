@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from bmm.drivers.power.proxr import ProXRDriver
 from bmm.models import Operation
 from bmm.run import run
 from devices.models import PowerController
@@ -71,6 +72,22 @@ def test_what_is_wrong_with_a_controller_stands_beside_it(someone: Person) -> No
         "suspect",
         "not answering",
         "misconfigured",
+    ]
+
+
+@pytest.mark.parametrize("broken", ["every_outlet", "check_address"])
+def test_what_a_driver_of_others_lets_out_is_told_beside_its_controller_and_breaks_no_page(
+    someone: Person, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("password sesame")
+
+    make_device(power_controller=make_controller(), outlet="bank1:relay1")
+    monkeypatch.setattr(ProXRDriver, broken, fail)
+    answer = someone().get("/racks/p1/")
+    assert (answer.status_code, "sesame" in answer.content.decode()) == (200, False)
+    assert re.findall(r'class="badge badge-\w+" title="[^"]*">([\w ]+)<', answer.content.decode()) == [
+        "misconfigured"
     ]
 
 

@@ -12,8 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from devices.models import Device
 from lifeguard.machine import device_runner
 from mozpool_site import clock
+from mozpool_site.pulse import parking
+from mozpool_site.pulse.models import Parked
 from mozpool_site.statemachine.machine import Event
+from requests_app import serving
 from requests_app.models import Request
+from requests_app.pulse import Matching
 from requests_app.serving import match_device, match_waiting
 from tests.factories import file_order, make_device, make_devices, make_image, make_request
 
@@ -94,6 +98,42 @@ def test_a_request_that_raises_is_passed_over(serve: str) -> None:
         make_device(image=image)
         assert file_order(image).state == "pending"
     assert (state(broken), state(second)) == ("finding_device", "pending")
+
+
+def test_a_request_that_raises_is_parked_by_the_pulse_and_served_once_it_is_mended() -> None:
+    image = make_image()
+    broken, second = make_request(image), make_request(image)
+    Request.objects.filter(pk=broken.pk).update(counters="no counters")
+    make_devices(2)
+    passes = Matching()
+    passes.look(clock.now())
+    assert (state(broken), state(second)) == ("finding_device", "pending")
+    (parked,) = Parked.objects.all()
+    assert (parked.loop, parked.key, parked.times) == ("matching", str(broken.pk), 1)
+    passes.look(clock.now())
+    parked.refresh_from_db()
+    assert parked.times == 1  # it was not tried again so soon
+    Request.objects.filter(pk=broken.pk).update(counters={})
+    parking.forget()
+    Parked.objects.update(until=clock.now())
+    passes.look(clock.now())
+    assert state(broken) == "pending"
+    assert not Parked.objects.exists()
+
+
+def test_however_many_requests_are_parked_who_stands_behind_them_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "_PASSED_OVER", 2)
+    image = make_image()
+    for _ in range(4):
+        make_request(image, counters="no counters")
+    last = make_request(image)
+    make_device()
+    passes = Matching()
+    for _ in range(3):
+        passes.look(clock.now())
+    assert state(last) == "pending"
 
 
 def test_a_device_that_a_rival_has_taken_meanwhile_ends_the_search() -> None:
