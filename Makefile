@@ -77,7 +77,7 @@ test: $(ALL) ## every test: unit, architecture, simulation, integration on both 
 	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 2 tests/e2e
 
 .PHONY: test-real
-test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, and one with a worn-out disk
+test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, UEFI, and one with a worn-out disk
 	scripts/test-packages real
 	$(PYTEST) -q tests/real
 

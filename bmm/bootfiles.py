@@ -105,7 +105,7 @@ def _texts(device: Device) -> dict[str, str]:
     if netboot.IPXE in texts:
         # The script itself comes from the web process; the way to it is told to the rack's network only. GRUB's is
         # given as a whole: before 2.12 it fetches nothing by HTTP from a port other than 80.
-        texts[netboot.IPXE] = f"#!ipxe\nchain --autofree {base_url(device)}/ipxe ||\nexit\n"
+        texts[netboot.IPXE] = f"#!ipxe\nchain --autofree {base_url(device)}/ipxe ||\nexit 1\n"
     return texts
 
 

@@ -13,8 +13,16 @@ _GRUB_SPECIAL = re.compile(r"([$`;|&<>(){}#*?\[\]~])")
 # Whatever stands before these, GRUB hands them to the kernel with a backslash.
 _GRUB_NEVER = re.compile(r"""['"\\]""")
 # For a device that is not to boot from the network: on to the next thing that its firmware tries, its disk.
-IPXE_DISK = "#!ipxe\necho Not to boot from the network: on to the disk\nexit\n"
-GRUB_DISK = "# not to boot from the network: on to the disk\nexit\n"
+# UEFI takes an exit without an error for a boot that went well, and stops there with its menu; GRUB cannot tell it one
+# before 2.12, so it starts what is on the disk itself.
+IPXE_DISK = "#!ipxe\necho Not to boot from the network: on to the disk\nexit 1\n"
+GRUB_DISK = """if [ "$grub_platform" = efi ]; then
+    for file in /EFI/BOOT/BOOTX64.EFI /EFI/BOOT/BOOTAA64.EFI /EFI/BOOT/BOOTARM.EFI; do
+        if search --no-floppy --set=root --file $file; then chainloader $file; boot; fi
+    done
+fi
+exit 1
+"""
 
 
 def ipxe(entry: Entry, server: str) -> str:

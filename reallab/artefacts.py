@@ -14,6 +14,8 @@ from bmm.live import cpio, initramfs, kit
 from reallab import debian, disks
 from reallab.kinds import FILE_SYSTEM_MODULES, KERNEL_OPTIONS, X86, Kind
 
+LOADER = "loader.efi"
+"""What UEFI's firmware fetches, beside the images."""
 _SYSTEM = Path(__file__).with_name("system")
 # dropbear, and the libraries that it and busybox's shell need beside it.
 _SSH_PACKAGES = ("dropbear-bin", "libc6", "libtomcrypt1", "libtommath1", "libgmp10", "libcrypt1", "zlib1g")
@@ -31,6 +33,10 @@ LABEL linux
   INITRD /initrd.gz
   APPEND console={console} {options}
 """
+_GRUB = """linux /vmlinuz console={console} {options}
+initrd /initrd.gz
+boot
+"""
 
 
 @dataclass(frozen=True)
@@ -44,15 +50,21 @@ class Artefacts:
     image_sha256: str
     # Of the boot partition within the unpacked image.
     boot_sha256: str
-    # U-Boot, where the kind has it.
+    # U-Boot or UEFI's, where the kind has it.
     firmware: Path | None
+    # What UEFI's firmware fetches: a boot loader.
+    loader: Path | None
+
+
+def fetched(kind: Kind, cache: Path) -> Path:
+    """Return the folder of what a kind needs of Debian, fetched unless it is there. Raise DebianFailed."""
+    packages = (kind.kernel_package, "busybox-static", *_SSH_PACKAGES, *kind.packages)
+    return debian.unpacked(cache, kind.architecture, packages)
 
 
 def build(kind: Kind, folder: Path, cache: Path) -> Artefacts:
     """Build for a kind into `folder`; `cache` keeps what comes from Debian. Raises DebianFailed and DisksFailed."""
-    root = debian.unpacked(
-        cache, kind.architecture, (kind.kernel_package, "busybox-static", *_SSH_PACKAGES, *kind.packages)
-    )
+    root = fetched(kind, cache)
     folder.mkdir(parents=True, exist_ok=True)
     kernel = next((root / "boot").glob("vmlinuz-*"))
     modules = next((root / "lib/modules").iterdir())
@@ -69,12 +81,27 @@ def build(kind: Kind, folder: Path, cache: Path) -> Artefacts:
         folder / "tiny.img.gz",
         hashlib.sha256(packed).hexdigest(),
         hashlib.sha256(boot).hexdigest(),
-        root / "usr/lib/u-boot/qemu_arm/u-boot.bin" if "u-boot-qemu" in kind.packages else None,
+        _firmware(kind, root),
+        root / _loader(kind) if kind.efi else None,
     )
     built.kernel.write_bytes(kernel.read_bytes())
     built.live.write_bytes(live)
     built.image.write_bytes(packed)
+    if built.loader:
+        (folder / LOADER).write_bytes(built.loader.read_bytes())
     return built
+
+
+def _firmware(kind: Kind, root: Path) -> Path | None:
+    if kind.efi:
+        return root / "usr/share/OVMF/OVMF_CODE.fd"
+    return root / "usr/lib/u-boot/qemu_arm/u-boot.bin" if "u-boot-qemu" in kind.packages else None
+
+
+def _loader(kind: Kind) -> str:
+    if kind.http_boot:
+        return "usr/lib/ipxe/snponly.efi"
+    return "usr/lib/grub/x86_64-efi/monolithic/grubnetx64.efi"
 
 
 def _ssh(kind: Kind, root: Path) -> dict[str, cpio.Entry]:
@@ -115,6 +142,13 @@ def _program(name: str) -> cpio.Entry:
 def _image(kind: Kind, root: Path, kernel: bytes, system: bytes, folder: Path) -> bytes:
     config = _EXTLINUX.format(console=kind.console, options=KERNEL_OPTIONS).encode()
     files = {"vmlinuz": kernel, "initrd.gz": system}
+    if kind.efi:
+        grub = root / "usr/lib/grub/x86_64-efi/monolithic/grubx64.efi"
+        config = _GRUB.format(console=kind.console, options=KERNEL_OPTIONS).encode()
+        return disks.image(
+            {**files, "EFI/BOOT/BOOTX64.EFI": grub.read_bytes(), "EFI/debian/grub.cfg": config},
+            folder / "parts",
+        )
     if kind is not X86:
         return disks.image({**files, "extlinux/extlinux.conf": config}, folder / "parts")
     syslinux = root / "usr/bin/syslinux"

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reallab.artefacts import LOADER
+from reallab.kinds import UEFI_HTTP
 from reallab.network import Network
 
 _BRIDGE, _OWN = "mozpool0", "10.66.0.1"
@@ -33,7 +35,9 @@ class BridgeNetwork(Network):
     def netdev(self, number: int, tftp_root: Path, web_port: int) -> str:
         return f"tap,id=net,ifname={_tap(number)},script=no,downscript=no"
 
-    def services(self, macs: Sequence[str], web_port: int, folder: Path) -> dict[str, list[str]]:
+    def services(
+        self, macs: Sequence[str], web_port: int, folder: Path, files_port: int
+    ) -> dict[str, list[str]]:
         lines = [
             f"interface={_BRIDGE}",
             "bind-interfaces",
@@ -43,6 +47,12 @@ class BridgeNetwork(Network):
             f"dhcp-range={_OWN.rpartition('.')[0]}.0,static,255.255.255.0,1h",
             "dhcp-match=set:ipxe,175",
             f"dhcp-boot=tag:ipxe,http://{_OWN}:{web_port}/boot/ipxe,lab,{_OWN}",
+            # As deploy/network/dnsmasq.conf has it for UEFI: GRUB by TFTP, and iPXE by HTTP.
+            "dhcp-match=set:efi64,option:client-arch,7",
+            f"dhcp-boot=tag:efi64,tag:!ipxe,grubnetx64.efi,lab,{_OWN}",
+            "dhcp-match=set:efihttp,option:client-arch,16",
+            "dhcp-option-force=tag:efihttp,60,HTTPClient",
+            f"dhcp-boot=tag:efihttp,tag:!ipxe,http://{_OWN}:{files_port}/{UEFI_HTTP.name}/{LOADER}",
             *(f"dhcp-host={mac},{self.address(number)}" for number, mac in enumerate(macs, 1)),
         ]
         file = folder / "dnsmasq.conf"

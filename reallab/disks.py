@@ -50,12 +50,14 @@ def image(
     boot, data = folder / "boot.fat", folder / "data.fat"
     _make_file_system(boot, BOOT)
     _make_file_system(data, DATA)
+    folders: set[Path] = set()
     for path, content in files.items():
         source = folder / "file"
         source.write_bytes(content)
-        parent = Path(path).parent
-        if parent.parts:
-            _run(["mmd", "-D", "s", "-i", str(boot), f"::/{parent}"])
+        for parent in reversed(Path(path).parents[:-1]):
+            if parent not in folders:
+                folders.add(parent)
+                _run(["mmd", "-i", str(boot), f"::/{parent}"])
         _run(["mcopy", "-i", str(boot), str(source), f"::/{path}"])
     if finish:
         finish(boot)

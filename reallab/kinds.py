@@ -1,6 +1,6 @@
 """The kinds of machines: what each is made of in Debian's archive, and how QEMU plays it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class Kind:
     memory_mb: int
     # Further packages of Debian from which files are needed.
     packages: tuple[str, ...] = ()
+    # Whether its firmware is UEFI's, and whether that boots by HTTP instead of TFTP.
+    efi: bool = False
+    http_boot: bool = False
 
 
 ARM = Kind(
@@ -58,7 +61,14 @@ X86 = Kind(
     memory_mb=256,
     packages=("syslinux", "syslinux-common"),
 )
+# With UEFI: the firmware fetches GRUB by TFTP, or iPXE by HTTP from any web server; GRUB boots the disk, too.
+UEFI = replace(
+    X86, name="uefi", model="uefi", memory_mb=384, packages=("ovmf", "grub-efi-amd64-bin", "ipxe"), efi=True
+)
+UEFI_HTTP = replace(UEFI, name="uefihttp", model="uefi-http", http_boot=True)
 KINDS = {kind.name: kind for kind in (ARM, X86)}
+BRIDGE_KINDS = {kind.name: kind for kind in (UEFI, UEFI_HTTP)}
+"""They need a DHCP server that tells one firmware from another, which QEMU's user networking is not."""
 
 FILE_SYSTEM_MODULES = ("fat", "vfat", "nls_cp437", "nls_ascii")
 """What the installed system needs besides, to write to its disk."""

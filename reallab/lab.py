@@ -15,7 +15,11 @@ from reallab.network import SSH_PORT, Network
 from reallab.plan import KindRows, MachineRows, Rows
 from reallab.pool import RealPool
 from reallab.service import ServicePlan
+from simlab.pool import ROOT
 from tests.servers.process import free_port
+
+# What an operator puts where GRUB looks first.
+_GRUB_CONFIG = ROOT / "deploy" / "network" / "grub.cfg"
 
 
 class LabFailed(Exception):
@@ -87,12 +91,12 @@ def running(
     try:
         for kind in kinds:
             place = pool.tftp_root / kind.name
-            place.mkdir()
-            place.chmod(0o755)
             for file in (built[kind.name].kernel, built[kind.name].live):
-                shutil.copy(file, place)
-                # The TFTP server gives only what everybody may read, whatever our umask is.
-                (place / file.name).chmod(0o644)
+                _serve(file, place)
+            loader = built[kind.name].loader
+            if loader and not kind.http_boot:
+                _serve(loader, pool.tftp_root)
+                _serve(_GRUB_CONFIG, pool.tftp_root / "grub")
         for machine in machines.values():
             machine.prepare(built[machine.kind.name], network.tftp_server if network.own_tftpd else "")
         service = _service(machines, built, network, pool)
@@ -102,6 +106,14 @@ def running(
             yield RealLab(pool, machines, built, key, service.files_port)
     finally:
         pool.stop()
+
+
+def _serve(file: Path, folder: Path) -> None:
+    """Put a file where TFTP serves it: it gives only what everybody may read, whatever our umask is."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    shutil.copy(file, folder)
+    (folder / file.name).chmod(0o644)
 
 
 def _machines(wishes: Sequence[Wish], network: Network, folder: Path) -> dict[str, Machine]:
@@ -124,14 +136,15 @@ def _service(
         for machine in machines.values()
     }
     macs = [machine.mac_with_colons for machine in machines.values()]
-    helpers = network.services(macs, pool.port, pool.folder)
+    files_port = free_port()
+    helpers = network.services(macs, pool.port, pool.folder, files_port)
     if network.own_tftpd:
         place = f"{network.tftp_server}:69"
         helpers["tftpd"] = [sys.executable, "manage.py", "tftpd", "--bind", place]
     return ServicePlan(
         bind=network.bind,
         power_port=free_port(),
-        files_port=free_port(),
+        files_port=files_port,
         files=str(pool.folder / "files"),
         machines=commands,
         helpers=helpers,

@@ -1,5 +1,6 @@
 """How QEMU plays a machine: its argument list, and what belongs to it on this host."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,9 @@ class Machine:
     def prepare(self, artefacts: Artefacts, tftp_server: str) -> None:
         """Make its disk, blank, and its flash."""
         disks.blank(self.disk, DISK_MB)
-        if artefacts.firmware:
+        if artefacts.firmware and self.kind.efi:
+            shutil.copy(artefacts.firmware.with_name("OVMF_VARS.fd"), self._flash)
+        elif artefacts.firmware:
             with self._flash.open("wb") as file:
                 file.write(uboot.environment(uboot.network_then_disk(tftp_server)))
                 file.truncate(uboot.BANK)
@@ -63,6 +66,19 @@ class Machine:
             "-netdev", netdev,
             "-drive", self._drive(),
         ]  # fmt: skip
+        if self.kind.efi:
+            # Without the card's own iPXE, and with the one way to boot from the network that this kind is there for.
+            way = {"IPv4PXESupport": "n"} if self.kind.http_boot else {}
+            support = {"IPv6PXESupport": "n", "IPv6Support": "n", **way}
+            told = [f"name=opt/org.tianocore/{name},string={value}" for name, value in support.items()]
+            return [
+                *words, "-machine", "pc", "-cpu", "qemu64",
+                "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={artefacts.firmware}",
+                "-drive", f"if=pflash,unit=1,format=raw,file={self._flash}",
+                *(word for one in told for word in ("-fw_cfg", one)),
+                "-device", f"virtio-net-pci,netdev=net,mac={self.mac_with_colons},romfile=,bootindex=0",
+                "-device", "virtio-blk-pci,drive=disk,bootindex=1",
+            ]  # fmt: skip
         if self.kind is X86:
             # With the card's own iPXE; when that gives up, the BIOS goes on to the disk.
             return [

@@ -34,7 +34,9 @@ class Network(ABC):
     def netdev(self, number: int, tftp_root: Path, web_port: int) -> str:
         """Give a machine's `-netdev`, with the id `net`."""
 
-    def services(self, macs: Sequence[str], web_port: int, folder: Path) -> dict[str, list[str]]:
+    def services(
+        self, macs: Sequence[str], web_port: int, folder: Path, files_port: int
+    ) -> dict[str, list[str]]:
         """Name the further processes that the network needs, with their argument lists."""
         return {}
 

@@ -41,7 +41,7 @@ class RealPool(Pool):
             **super().variables,
             "MOZPOOL_ALLOWED_HOSTS": f"{here},{called},localhost,127.0.0.1",
             "MOZPOOL_TFTP_ROOT": str(self.tftp_root),
-            "MOZPOOL_BOOT_LOADERS": "ipxe",
+            "MOZPOOL_BOOT_LOADERS": "ipxe,grub",
             "MOZPOOL_TRUSTED_NETWORKS": f"127.0.0.0/8,{here}/32",
             "MOZPOOL_TRUSTED_OPERATOR_NETWORKS": f"127.0.0.1/32,{here}/32",
             "MOZPOOL_IMAGE_HOSTS": f"{here},{called}",
@@ -53,7 +53,8 @@ class RealPool(Pool):
 
     def seed(self) -> None:
         """Create the tables and the rows."""
-        (self.tftp_root / "ipxe").mkdir()
+        for folder in ("ipxe", "grub"):
+            (self.tftp_root / folder).mkdir(exist_ok=True)
         self.manage("migrate", "-v", "0")
         self.python(f"from reallab.rows import seed; seed({str(self.rows_file)!r})")
 

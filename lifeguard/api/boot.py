@@ -33,12 +33,11 @@ _SCRIPT_TYPE = "text/plain; charset=utf-8"
 _IPXE = """#!ipxe
 isset ${{next-server}} || set next-server {host}
 chain --autofree tftp://${{next-server}}/ipxe/{file} ||
-exit
+exit 1
 """
 _GRUB = """if [ -z "$net_default_server" ]; then set net_default_server={host}; fi
 configfile (tftp,$net_default_server)/grub/{file}
-exit
-"""
+{disk}"""
 
 
 @endpoint(*WRITE, least=Role.NOBODY)
@@ -107,7 +106,7 @@ def grub_entry(call: Call, file: str) -> HttpResponse:
 
 def _entry(text: str, file: str) -> HttpResponse:
     host = urlsplit(settings.MOZPOOL_BASE_URL).hostname
-    return HttpResponse(text.format(host=host, file=file), content_type=_SCRIPT_TYPE)
+    return HttpResponse(text.format(host=host, file=file, disk=loaders.GRUB_DISK), content_type=_SCRIPT_TYPE)
 
 
 def _script(name: str, token: str, write: Callable[[pxelinux.Entry, str], str], disk: str) -> HttpResponse:

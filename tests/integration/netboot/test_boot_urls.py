@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from bmm import bootfiles, operations, power_batch
+from bmm import bootfiles, loaders, operations, power_batch
 from bmm.models import Kind
 from devices.models import BootConfig, Device, Journal, Rack
 from lifeguard import device_log
@@ -74,7 +74,7 @@ def test_grub_gets_the_same_boot_config_by_the_signed_url(device: Device, client
     ]
 
 
-@pytest.mark.parametrize(("loader", "last"), [("ipxe", "exit"), ("grub.cfg", "exit")])
+@pytest.mark.parametrize(("loader", "last"), [("ipxe", "exit 1"), ("grub.cfg", "exit 1")])
 def test_a_device_that_shall_boot_its_disk_is_sent_there(
     device: Device, client: Client, loader: str, last: str
 ) -> None:
@@ -118,7 +118,7 @@ def test_who_knows_a_mac_learns_only_where_its_boot_file_would_be(
         "#!ipxe",
         "isset ${next-server} || set next-server mozpool.example",
         f"chain --autofree tftp://${{next-server}}/ipxe/{file} ||",
-        "exit",
+        "exit 1",
     ]
 
 
@@ -139,7 +139,7 @@ def test_grub_finds_its_way_by_mac_and_learns_no_more(client: Client, root: Path
     assert answer.content.decode().splitlines() == [
         'if [ -z "$net_default_server" ]; then set net_default_server=mozpool.example; fi',
         f"configfile (tftp,$net_default_server)/grub/{FILE}",
-        "exit",
+        *loaders.GRUB_DISK.splitlines(),
     ]
     assert client.get("/boot/grub/grub.cfg-0A0C0102").status_code == 404
 
@@ -155,7 +155,7 @@ def test_only_the_loaders_that_are_asked_for_get_boot_files(
     assert bootfiles.sync(device.pk)
     assert not bootfiles.sync(device.pk)
     assert (root / "ipxe" / FILE).read_text() == (
-        f"#!ipxe\nchain --autofree {bootfiles.base_url(device)}/ipxe ||\nexit\n"
+        f"#!ipxe\nchain --autofree {bootfiles.base_url(device)}/ipxe ||\nexit 1\n"
     )
     assert (
         (root / "grub" / FILE).read_text().startswith("linux (tftp,10.12.1.2)/panda/vmlinuz console=ttyO2 ")

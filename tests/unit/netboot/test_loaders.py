@@ -1,5 +1,7 @@
 """One boot config for PXELINUX, iPXE and GRUB."""
 
+from pathlib import Path
+
 import pytest
 
 from bmm import loaders
@@ -122,3 +124,8 @@ def test_what_is_no_name_of_a_file_is_told_to_nobody(name: str) -> None:
 def test_grub_is_not_sent_where_it_cannot_go(url: str) -> None:
     with pytest.raises(pxelinux.NotUnderstoodError, match="GRUB can't fetch"):
         loaders.grub(pxelinux.Entry(url), "x")
+
+
+def test_what_grub_reads_first_by_tftp_ends_as_what_it_is_told_by_us() -> None:
+    config = Path(__file__).parents[3] / "deploy" / "network" / "grub.cfg"
+    assert config.read_text().endswith(f"\n{loaders.GRUB_DISK}")
