@@ -97,6 +97,11 @@ def _page(url: str, headers: Mapping[str, str], end: float) -> Any:
         raise NoAnswerError(
             f"{url} gave no whole answer: {getattr(error, 'reason', None) or error!r}"
         ) from None
+    return parsed(content, url)
+
+
+def parsed(content: bytes, url: str) -> Any:
+    """Return what JSON says. Raise NoAnswerError for anything else, and for a key that is twice in one object."""
     try:
         return json.loads(content, object_pairs_hook=_unique)
     except _TwiceError as error:

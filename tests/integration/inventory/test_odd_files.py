@@ -1,20 +1,28 @@
 """Files that nobody would write on purpose: each is read, or refused with one clear sentence, and never an error."""
 
+import csv
+import io
+import json
 import re
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from devices.inventory import contents
-from devices.inventory.declared import Source
+from devices.inventory.declared import Source, find
 from devices.inventory.errors import NoAnswerError
 from devices.inventory.plan import make_plan
 from devices.inventory.planning import Plan
 from devices.inventory.records import FIELDS, READERS, read
 from devices.inventory.shown import counts, rows
+from devices.inventory.web import parsed
+from devices.models import Device, Rack
+from tests.integration.access.people import somebody
 from tests.unit.inventory.stories import device, pool, values
 
 # What people and spreadsheets put into cells, beside what is right.
@@ -23,7 +31,7 @@ ODD = [
     "\u200e02", "\xa0", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "0.1.2.3",
     "255.255.255.255", "127.0.0.1", "::1", "fe80::1%eth0", "10.1.2.3/24", "10.1.2.0/24", "10.1.2.3:22", "PANDA-1",
     "panda-1", "a,b", "a;b", "a\tb", "a\nb", "any", "-1", "4294967296", "9" * 30,
-    "\u0663", "пан", "\U0001f4a9", "x" * 300, "../x", "%s", "{name}", "None", "[]",
+    "\u0663", "пан", "\U0001f4a9", "x" * 300, "../x", "%s", "{name}", "[]",
 ]  # fmt: skip
 cells = (
     st.sampled_from(ODD) | st.text(max_size=12) | st.sampled_from([str(one) for one in values(7).values()])
@@ -65,7 +73,7 @@ def expect_a_plan_or_a_sentence(made: Plan | str) -> None:
     assert all(isinstance(cell, str) for row in rows(made) for cell in row)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from([*FIELDS, "comments", "", "Name", "x"]) | cells, min_size=1, max_size=12),
     st.lists(st.lists(cells, max_size=12), max_size=5),
@@ -81,7 +89,7 @@ def test_any_csv_makes_a_plan_or_is_refused_by_line_and_field(
     expect_a_plan_or_a_sentence(made)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(cells, min_size=len(FIELDS), max_size=len(FIELDS)), min_size=1, max_size=6))
 def test_whatever_is_in_the_cells_is_planned_or_refused(lines: list[list[str]]) -> None:
     quoted = ['"' + cell.replace('"', '""') + '"' for line in lines for cell in line]
@@ -91,7 +99,7 @@ def test_whatever_is_in_the_cells_is_planned_or_refused(lines: list[list[str]]) 
     expect_a_plan_or_a_sentence(plan_of(Source("lab", "csv"), text.encode("utf-8", "ignore")))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 @example(b"\xff\xfea")
 @example(b"sep=\n")
@@ -102,7 +110,7 @@ def test_any_bytes_are_a_plan_or_refused(content: bytes) -> None:
         expect_a_plan_or_a_sentence(plan_of(Source("lab", kind), content))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(FIELDS) | cells, trees, max_size=6) | trees, max_size=4),
     st.booleans(),
@@ -112,7 +120,7 @@ def test_any_yaml_makes_a_plan_or_is_refused(items: list[Any], named: bool) -> N
     expect_a_plan_or_a_sentence(plan_of(Source("lab", "yaml"), text.encode("utf-8", "ignore")))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(trees)
 def test_any_value_of_any_field_is_read_or_refused(tree: Any) -> None:
     for field in READERS:
@@ -141,3 +149,65 @@ def test_a_file_that_is_cut_anywhere_loses_nobody() -> None:
         if isinstance(made, Plan):
             assert {one.name for one in made.gone} <= {"panda-2"}
             assert not made.new
+
+
+OF_NETBOX = (
+    "name", "primary_ip4", "primary_ip", "rack", "device_type", "interface", "power_port", "tags", "custom_fields",
+)  # fmt: skip
+devices_of_netbox = st.fixed_dictionaries({"id": st.integers(1, 9)}, optional=dict.fromkeys(OF_NETBOX, trees))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(devices_of_netbox, min_size=1, max_size=4))
+def test_whatever_a_netbox_sends_of_its_devices_is_planned_or_refused(items: list[dict[str, Any]]) -> None:
+    source = find("netbox", declared_in=None, url="http://netbox.example.com")
+    made: Plan | str
+    try:
+        records = contents.as_records(
+            source, [(f"line {place}", item) for place, item in enumerate(items, 1)]
+        )
+        made = make_plan(pool(device(1), device(2)), records, source.scope)
+    except NoAnswerError as error:
+        made = error.detail
+    expect_a_plan_or_a_sentence(made)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from('{}[]":,1ae ')).map(str.encode) | st.binary(max_size=40))
+def test_whatever_json_is_sent_is_an_answer_or_none(body: bytes) -> None:
+    try:
+        found, why = parsed(body, "http://x"), ""
+    except NoAnswerError as error:
+        found, why = None, error.detail
+    assert re.search("is no JSON|twice", why) if why else found == json.loads(body)
+
+
+def _file(found: list[str]) -> bytes:
+    """Write a CSV file with as many whole lines as there are cells for."""
+    lines = [found[at : at + len(FIELDS)] for at in range(0, len(found), len(FIELDS))]
+    text = io.StringIO()
+    csv.writer(text).writerows([FIELDS, *(line for line in lines if len(line) == len(FIELDS))])
+    return text.getvalue().encode("utf-8", "ignore")
+
+
+@pytest.mark.django_db
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["/admin/inventory/", "/admin/devices/device/import/"]),
+    st.sampled_from(["lab.csv", "lab.yaml"]),
+    st.binary(max_size=60) | st.lists(cells, max_size=30).map(_file),
+)
+def test_no_file_breaks_a_page_and_none_changes_anything_before_it_is_confirmed(
+    admin: Client, path: str, name: str, content: bytes
+) -> None:
+    answer = admin.post(path, {"file": SimpleUploadedFile(name, content)})
+    assert answer.status_code in (200, 400)
+    assert not Device.objects.exists()
+
+
+@pytest.fixture
+def admin(rack: Rack) -> Client:
+    """Give an administrator's browser."""
+    client = Client()
+    client.force_login(somebody("root", "admin"))
+    return client
