@@ -13,7 +13,7 @@ from bmm import loaders, netboot
 from bmm.errors import Misconfigured
 from devices import pxelinux
 from devices.models import Device
-from mozpool_site.compiled import CompiledQuery
+from mozpool_site.compiled import CompiledQuery, Parameter
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,9 @@ def sync(device_id: int) -> bool:
 
     Raises Misconfigured where no file can be made of the row, OSError where the folder can't be written.
     """
-    device = Device.objects.select_related("rack", "netboot").get(pk=device_id)
+    device = next(_one(device=device_id), None)
+    if device is None:
+        raise Device.DoesNotExist(f"there is no device {device_id}")
     root = Path(settings.MOZPOOL_TFTP_ROOT)
     changed = False
     try:
@@ -135,6 +137,9 @@ def reconcile(rack_ids: Collection[int] | None) -> int:
 def _of_racks(rack_ids: Collection[int] | None) -> QuerySet[Device]:
     devices = Device.objects.select_related("rack", "netboot")
     return devices if rack_ids is None else devices.filter(rack_id__in=rack_ids)
+
+
+_one = CompiledQuery(lambda: _of_racks(None).filter(pk=Parameter("device", Device._meta.pk)).order_by())
 
 
 @lru_cache(maxsize=8)

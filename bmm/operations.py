@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import IntegrityError
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from bmm.models import OPEN, Kind, Operation, Status
 from bmm.runner_identity import runner_name
@@ -213,15 +213,16 @@ def claim_all(wanted: Sequence[Operation], now: datetime) -> list[Operation]:
 def finish(operation: Operation, outcome: Outcome, now: datetime) -> bool:
     """Close an operation that is still ours; False when it was called off or lost meanwhile."""
     status = {Answer.OK: Status.DONE, Answer.LOST: Status.LOST}.get(outcome.answer, Status.FAILED)
-    closed = _ours(operation).update(
-        status=status,
-        finished=now,
-        result=outcome.answer,
-        message=outcome.told[:300],
-        found=outcome.found,
-        running_on=None,
-        lease_until=None,
-    )
+    ended = {
+        "status": status,
+        "finished": now,
+        "result": outcome.answer,
+        "message": outcome.told[:300],
+        "found": outcome.found,
+        "running_on": None,
+        "lease_until": None,
+    }
+    closed = compiled.update(Operation, ended, **_ours(operation))
     if not closed:
         let_go(operation)
     return closed == 1
@@ -231,9 +232,14 @@ def finish(operation: Operation, outcome: Outcome, now: datetime) -> bool:
 def try_again_later(operation: Operation, now: datetime) -> bool:
     """Put a polling operation back for its next try; False when it was called off meanwhile."""
     pause = _pause(operation, now)
-    requeued = _ours(operation).update(
-        status=Status.QUEUED, not_before=now + pause, runner="", running_on=None, lease_until=None
-    )
+    waits = {
+        "status": Status.QUEUED,
+        "not_before": now + pause,
+        "runner": "",
+        "running_on": None,
+        "lease_until": None,
+    }
+    requeued = compiled.update(Operation, waits, **_ours(operation))
     if not requeued:
         let_go(operation)
     return requeued == 1
@@ -277,5 +283,6 @@ def lost(now: datetime | Parameter) -> Q:
     return Q(status__in=(Status.RUNNING, Status.SUPERSEDED), lease_until__lt=now)
 
 
-def _ours(operation: Operation) -> QuerySet[Operation]:
-    return Operation.objects.filter(pk=operation.pk, status=Status.RUNNING, runner=operation.runner)
+def _ours(operation: Operation) -> dict[str, object]:
+    """Return the values by which an operation's row is known while we are its runner."""
+    return {"id": operation.pk, "status": Status.RUNNING, "runner": operation.runner}
