@@ -41,6 +41,19 @@ _WORKED_WITH = {
     "devices_powercontroller": "TRUE",
     "bmm_operation": "status IN ('queued', 'running')",
 }
+# Of one power controller: itself, while nobody suspects it; who is caught on it; its first work since a moment.
+_TRUSTED = (
+    "SELECT COUNT(*) FROM devices_powercontroller"
+    " WHERE id = %s AND (suspect_until IS NULL OR suspect_until < NOW(6))"
+)
+_CAUGHT = (
+    "SELECT COUNT(*) FROM requests_app_request JOIN devices_device ON held_by = requests_app_request.id WHERE"
+    " requests_app_request.state = 'pending' AND requested_device_id IS NULL AND power_controller_id = %s"
+)
+_FIRST_DONE = (
+    "SELECT MIN(TIMESTAMPDIFF(MICROSECOND, %s, finished)) / 1e6 FROM bmm_operation"
+    " WHERE controller_id = %s AND status = 'done' AND finished > %s"
+)
 # What a supervisor such as systemd waits before it starts a process again.
 RESTART_SECONDS = 0.5
 _OUTAGE_SECONDS = 4.0
@@ -160,6 +173,31 @@ class Chaos:
 
     def _is_free(self, table: str, pk: object) -> bool:
         return bool(self.observer.ask(f"SELECT id FROM {table} WHERE id = %s FOR UPDATE SKIP LOCKED", pk))  # noqa: S608 - constants
+
+    def lose_relay_board(self) -> None:
+        """Let a relay board fall silent until nobody who may have any device waits for one of its own, then heal it."""
+        (board, *_) = sorted(self.pool.control.stats().relay_boards)
+        controller = self.observer.one("SELECT id FROM devices_powercontroller WHERE name = %s", board)
+        self.pool.control.fault_relay_board(board, "silence")
+        began = time.monotonic()
+        self._until_none(_TRUSTED, controller, seconds=25)
+        self._note(f"{board} silent", "known to be dead", time.monotonic() - began, 20)
+        self._until_none(_CAUGHT, controller, seconds=35)
+        caught = "requests for any device have left its own"
+        self._note(f"{board} silent", caught, time.monotonic() - began, 30)
+        self.pool.control.heal_relay_board(board)
+        healed = self.observer.one("SELECT NOW(6)")
+
+        def measure() -> None:
+            took = self.observer.number(_FIRST_DONE, healed, controller, healed)
+            self._note(f"{board} well again", "it does the first work since", took, 45)
+
+        self._later.append(measure)
+
+    def _until_none(self, count: str, controller: object, *, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while self.observer.number(count, controller) and time.monotonic() < ends:
+            time.sleep(0.1)
 
     def flush_broker(self) -> None:
         """Forget every message that waits."""

@@ -35,6 +35,7 @@ def faults(chaos: Chaos) -> list[Callable[[], None]]:
         chaos.restart_database,
         chaos.kill_database,
         chaos.lock_rows,
+        chaos.lose_relay_board,
     ]
     random.Random(SEED).shuffle(chosen)
     return chosen
