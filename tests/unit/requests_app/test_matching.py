@@ -14,9 +14,6 @@ from requests_app.matching import (
     Demand,
     Offer,
     fits,
-    has_image,
-    in_turn,
-    ranked,
     turn,
     wish_number,
 )
@@ -74,26 +71,13 @@ def test_a_request_may_or_may_not_have(story: str) -> None:
     assert fits(demand, offer) is expected
 
 
-def test_an_image_is_reused_only_with_the_same_boot_config_and_where_that_is_allowed() -> None:
-    there = replace(OFFER, image_id=3, boot_config="{}")
-    assert has_image(DEMAND, there)
-    assert not has_image(replace(DEMAND, reusable=False), there)
-    assert not has_image(DEMAND, replace(there, boot_config='{"b2gbase": "http://x/"}'))
-    assert not has_image(DEMAND, replace(there, image_id=4))
-
-
-def test_the_device_with_the_image_comes_first_then_the_longest_idle_then_the_lowest_id() -> None:
-    offers = [idle(10, 1), idle(20, 2), idle(5, 3, image_id=3), idle(20, 4)]
-    assert [offer.device_id for offer in ranked(DEMAND, offers)] == [3, 2, 4, 1]
-
-
-def test_without_reuse_only_idle_time_counts() -> None:
-    offers = [idle(5, 3, image_id=3), idle(20, 2)]
-    assert [offer.device_id for offer in ranked(replace(DEMAND, reusable=False), offers)] == [2, 3]
-
-
 def filed(number: int, seconds: float, priority: int = 0) -> Demand:
     return replace(DEMAND, request_id=number, turn=turn(NOON + timedelta(seconds=seconds), priority))
+
+
+def in_turn(demands: list[Demand]) -> list[Demand]:
+    """Return demands in the order in which they are served."""
+    return sorted(demands, key=lambda demand: (demand.turn, demand.request_id))
 
 
 def test_of_those_who_come_together_the_urgent_go_first_and_within_a_priority_the_oldest() -> None:
@@ -116,45 +100,6 @@ def test_after_ten_minutes_nobody_who_comes_later_is_served_first_however_urgent
     waiting = filed(1, 0, priority)
     others = [filed(number, seconds, urgent) for number, (seconds, urgent) in enumerate(later, 2)]
     assert in_turn([*others, waiting])[0] == waiting
-
-
-offers = st.lists(
-    st.builds(
-        Offer,
-        device_id=st.integers(1, 50),
-        idle_since=st.integers(0, 5).map(lambda seconds: NOON + timedelta(seconds=seconds)),
-        environment=st.sampled_from(["prod", "staging"]),
-        hardware_type_id=st.integers(1, 2),
-        image_id=st.sampled_from([None, 3, 4]),
-        boot_config=st.sampled_from(["", "{}"]),
-    ),
-    unique_by=lambda offer: offer.device_id,
-)
-demands = st.builds(
-    Demand,
-    request_id=st.integers(1, 9),
-    turn=st.just(NOON),
-    image_id=st.sampled_from([3, 4]),
-    boot_config=st.just("{}"),
-    reusable=st.booleans(),
-    hardware=st.frozensets(st.integers(1, 2)),
-    environment=st.sampled_from([ANY, "prod"]),
-)
-
-
-@given(demands, offers)
-def test_ranking_gives_exactly_what_fits_and_no_matter_in_which_order_it_came(
-    demand: Demand, free: list[Offer]
-) -> None:
-    best = ranked(demand, free)
-    assert {offer.device_id for offer in best} == {offer.device_id for offer in free if fits(demand, offer)}
-    assert ranked(demand, reversed(free)) == best
-
-
-@given(demands, offers)
-def test_nobody_is_reimaged_while_a_device_with_the_image_is_free(demand: Demand, free: list[Offer]) -> None:
-    having = [has_image(demand, offer) for offer in ranked(demand, free)]
-    assert having == sorted(having, reverse=True)
 
 
 WISH: dict[str, Any] = {
