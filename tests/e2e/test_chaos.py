@@ -14,7 +14,7 @@ from tests.e2e.report import tell
 from tests.servers.mariadb import MariaDB
 from tests.servers.redis import Redis
 
-REQUESTS = 200
+REQUESTS = 320
 SEED = 20141102
 PAUSE = 1.2
 
@@ -46,7 +46,7 @@ def test_everything_that_may_die_is_killed_under_load(
 ) -> None:
     set_rates(e2e_pool, {})
     since, began = time.time(), time.monotonic()
-    crowd = Clients(e2e_pool.port, errands("chaos", REQUESTS, seed=2, spread=35))
+    crowd = Clients(e2e_pool.port, errands("chaos", REQUESTS, seed=2, spread=90))
     chaos = Chaos(e2e_pool, private_mariadb, private_redis, observer, crowd)
     crowd.start()
     for fault in faults(chaos):

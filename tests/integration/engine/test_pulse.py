@@ -199,6 +199,21 @@ def test_more_timers_than_fit_into_a_beat_all_fire() -> None:
         pulse.stop()
 
 
+def test_however_many_timers_are_parked_the_next_one_is_met() -> None:
+    make_image()
+    rack = make_rack("p1")
+    timers_due(20, rack, 520)
+    broken = list(Device.objects.values_list("pk", flat=True))
+    timers_due(9, rack)
+    well = Device.objects.exclude(pk__in=broken).get()
+    later = clock.now() + timedelta(minutes=1)
+    rows = {"loop": "timers", "times": 1, "until": later, "error": "broken", "first": later, "last": later}
+    Parked.objects.bulk_create(Parked(key=str(pk), **rows) for pk in broken)
+    Timers(Scope(), Patience(alone=True)).look(clock.now())
+    well.refresh_from_db()
+    assert well.state_seq > 0
+
+
 def timers_due(seconds_ago: float, rack: Rack, number: int = 1) -> None:
     """Make devices of a rack whose timers nobody came for."""
     deadline = clock.now() - timedelta(seconds=seconds_ago)
