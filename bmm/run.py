@@ -9,6 +9,7 @@ from bmm.operations import TIMES, claim
 from bmm.perform import perform
 from devices.models import Device
 from mozpool_site import clock
+from mozpool_site.compiled import CompiledQuery, Parameter
 from mozpool_site.transactions import patiently
 
 # How long the restart of a database takes.
@@ -21,7 +22,7 @@ def run(operation_id: int, report: Report) -> bool:
     `report` stores the outcome and tells whoever asked. What concerns a power controller brings its
     whole queue along.
     """
-    operation = Operation.objects.filter(pk=operation_id, status=Status.QUEUED).first()
+    operation = next(_waiting(pk=operation_id), None)
     if operation is None:
         return False
     if operation.controller_id is not None:
@@ -33,7 +34,20 @@ def run(operation_id: int, report: Report) -> bool:
     ):
         return False
     # Read after the claim, which freezes the operation: the device may have moved before it.
-    devices = Device.objects.select_related("image", "next_image")
-    device = patiently(lambda: devices.get(operations=operation.pk), deadline.remaining())
+    device = patiently(lambda: next(_device(pk=operation.device_id), None), deadline.remaining())
+    if device is None:
+        return False  # it has been deleted, and its operations with it
     report(operation, perform(operation, device, deadline))
     return True
+
+
+_waiting = CompiledQuery(
+    lambda: Operation.objects.filter(pk=Parameter("pk", Operation._meta.pk), status=Status.QUEUED).order_by()
+)
+_device = CompiledQuery(
+    lambda: (
+        Device.objects.select_related("image", "next_image")
+        .filter(pk=Parameter("pk", Device._meta.pk))
+        .order_by()
+    )
+)

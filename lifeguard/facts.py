@@ -60,7 +60,7 @@ class StoredFacts:
     def _image(self) -> Image | DeviceFacts:
         """The image in play; a device without one is given the defaults."""
         in_play = self._device.next_image_id or self._device.image_id
-        return Image.objects.get(pk=in_play) if in_play else DeviceFacts()
+        return Image.numbered(in_play) if in_play else DeviceFacts()
 
     def __getattr__(self, name: str) -> object:
         """Give what depends on the image: its columns have the names of the facts."""

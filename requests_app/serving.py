@@ -11,6 +11,7 @@ from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 
 from devices import journal
+from devices.models import Image
 from mozpool_site import clock
 from mozpool_site.compiled import CompiledQuery, Parameter
 from mozpool_site.pulse.parking import Parking
@@ -168,6 +169,7 @@ def _match(request_id: int) -> _Outcome:
     locked = request_runner.locked(_to_lock(request=request_id))
     if locked is None:
         return _Outcome.PASSED_OVER
+    locked[0].image = Image.numbered(locked[0].image_id)
     return _Outcome.SERVED if try_to_match(*locked) else _Outcome.IN_VAIN
 
 

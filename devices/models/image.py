@@ -79,6 +79,14 @@ class Image(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @classmethod
+    def numbered(cls, pk: int) -> "Image":
+        """Return the image with a primary key. Raise DoesNotExist."""
+        image = next(_numbered(pk=pk), None)
+        if image is None:
+            raise cls.DoesNotExist(f"there is no image {pk}")
+        return image
+
     @cached_property
     def installers(self) -> dict[int, int]:
         """The active boot config that installs it, by type of hardware; read once, for an object serves one call."""
@@ -103,3 +111,6 @@ def _active_cells() -> models.QuerySet[Any, Any]:
 
 
 _installers = CompiledQuery(_active_cells)
+_numbered: CompiledQuery[Image] = CompiledQuery(
+    lambda: Image.objects.filter(pk=Parameter("pk", Image._meta.pk)).order_by()
+)
