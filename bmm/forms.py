@@ -61,24 +61,25 @@ class DeviceForm(DeviceModelForm):
                 driver_class(controller.driver).check_outlet(outlet)
             except Misconfigured as error:
                 self.add_error("outlet", str(error))
-        self._check_address(cleaned.get("address"), cleaned.get("rack"))
+        for name in ("address", "fqdn"):
+            self._check_address(name, cleaned.get(name), cleaned.get("rack"))
         if self.instance.pk:
             self._check_at_work(set(self.changed_data))
         return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:
         """Leave out addresses that stay: one from before its rule keeps nobody from changing other things."""
-        kept = {"mac", "address"} - set(self.changed_data) if self.instance.pk else set()
+        kept = {"mac", "address", "fqdn"} - set(self.changed_data) if self.instance.pk else set()
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # the stubs lack it
         return excluded | kept
 
-    def _check_address(self, address: str | None, rack: Rack | None) -> None:
-        """Refuse an address of our own."""
-        if not (address and rack and {"address", "rack"} & set(self.changed_data)):
+    def _check_address(self, field: str, address: str | None, rack: Rack | None) -> None:
+        """Refuse an address or name of our own."""
+        if not (address and rack and {field, "rack"} & set(self.changed_data)):
             return
         servers = dict(Rack.objects.filter(address=address).values_list("address", "name"))
         if why := why_not_in(address, rack.address, servers):
-            self.add_error("address", f"{why}.")
+            self.add_error(field, f"{why}.")
 
     def _check_at_work(self, changed: set[str]) -> None:
         # The page is saved in one transaction, so the lock keeps matching and the machine out until it is done.

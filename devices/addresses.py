@@ -53,13 +53,18 @@ def read_address(text: str) -> str:
     return str(interface.ip)
 
 
-def is_loopback(address: str) -> bool:
-    """Whether an IPv4 address is this machine's own, on whatever machine."""
-    return address.startswith("127.")
+def is_loopback(host: str) -> bool:
+    """Whether an IPv4 address or a host name is this machine's own, on whatever machine."""
+    return host.startswith("127.") or host.lower().rpartition(".")[2] == "localhost"
+
+
+def is_number(host: str) -> bool:
+    """Whether a host name can only be meant as an address: no top-level domain is all digits (RFC 3696)."""
+    return host.rpartition(".")[2].isdecimal()
 
 
 def why_not_in(address: str, rack_address: str, servers: dict[str, str]) -> str:
-    """Return why no device of a rack has an address; `servers` names the racks of imaging servers' addresses.
+    """Return why no device of a rack has an address or name; `servers` names the racks of imaging servers' addresses.
 
     A simulated rack, whose imaging server is at a loopback address, has its devices there, too.
     """
@@ -72,6 +77,12 @@ def validate_card(mac: str) -> None:
     """Raise ValidationError for a MAC address that no network card has."""
     if MAC.fullmatch(mac) and (why := why_no_mac(mac)):
         raise ValidationError(f"No network card has this MAC address: {why}.")
+
+
+def validate_fqdn(name: str) -> None:
+    """Raise ValidationError for an address in the place of a name."""
+    if is_number(name):
+        raise ValidationError("A host name, please; an address belongs into its own field.")
 
 
 def validate_address(address: str) -> None:

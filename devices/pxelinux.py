@@ -17,6 +17,7 @@ _UBOOT_ONLY = frozenset(
 _PXELINUX_ONLY = frozenset(
     {"BOOT", "BSS", "PXE", "FDIMAGE", "COMBOOT", "COM32", "CONFIG", "SYSAPPEND", "TEXT", "ENDTEXT", "INCLUDE"}
 )
+_WITH_VALUE = _OF_ENTRY | _UBOOT_ONLY - {"KASLRSEED"} | {"DEFAULT", "ONTIMEOUT", "TIMEOUT", "LABEL"}
 _CHOOSING = ("DEFAULT", "ONTIMEOUT")
 # What changes the screen, and not what is booted.
 _HARMLESS = frozenset(
@@ -28,6 +29,8 @@ _MENU_OF_PXELINUX = frozenset(
     {"BEGIN", "END", "SEPARATOR", "GOTO", "EXIT", "QUIT", "INCLUDE", "DISABLE", "DISABLED", "HIDE", "PASSWD",
      "MASTER", "SAVE", "START", "ONERROR"}
 )  # fmt: skip
+# What PXELINUX takes for a program of another kind where the line does not say LINUX.
+_NO_LINUX = (".0", ".bin", ".bs", ".bss", ".c32", ".cbt", ".com")
 # Menus that boot an entry by themselves when the time is over.
 _MENUS = frozenset({"menu.c32", "vesamenu.c32"})
 # U-Boot takes quotes and backslashes away and fills in ${..}, GRUB puts a backslash before them, iPXE heeds them.
@@ -108,6 +111,10 @@ def _parsed(text: str) -> _Config:
         keyword, rest = {"LINUX": "KERNEL"}.get(word.upper(), word.upper()), rest.strip()
         if not keyword or keyword.startswith("#"):
             continue
+        if word.upper() == "KERNEL" and rest.lower().endswith(_NO_LINUX):
+            config.doubts.append(
+                f"line {number}: KERNEL: PXELINUX takes this ending for no Linux kernel's; write LINUX"
+            )
         config.doubts += [
             f"line {number}: {doubt}" for doubt in _of_line(config, keyword, rest, label, within=within)
         ]
@@ -126,6 +133,8 @@ def _parsed(text: str) -> _Config:
 
 def _of_line(config: _Config, keyword: str, rest: str, label: str | None, *, within: bool) -> Iterator[str]:
     """Say what is read otherwise of one line; `within`: U-Boot has not yet left the entry."""
+    if keyword in _WITH_VALUE and (not rest or rest.startswith("#")):
+        yield f"{keyword}: a value expected; without one U-Boot reads nothing of the file"
     if keyword in _OF_ENTRY | _UBOOT_ONLY:
         if label is None:
             yield f"{keyword} before the first LABEL: U-Boot passes it over"
@@ -179,7 +188,7 @@ def _of_entry(entry: dict[str, str], keyword: str, rest: str) -> Iterator[str]:
 
 
 def _of_append(append: str) -> Iterator[str]:
-    if not append or append == "-" or append.startswith("#"):
+    if append == "-":
         yield "APPEND: kernel arguments expected; leave it out where there are none"
     if any(word.startswith("initrd=") for word in append.split()):
         yield "APPEND: initrd= belongs into a line of its own, INITRD, which all loaders read alike"

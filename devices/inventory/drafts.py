@@ -101,10 +101,11 @@ def _misfits(after: Mapping[str, object], changed: set[str], stored: Stored) -> 
     found = []
     if "rack" in changed and rack not in stored.racks:
         found.append(f"rack: there is no rack {rack}; add it in the admin first")
-    if after.get("address") and changed & {"address", "rack"} and rack in stored.racks:
-        servers = {address: name for name, address in stored.racks.items()}
-        if why := why_not_in(str(after["address"]), stored.racks[rack], servers):
-            found.append(f"address: {why}")
+    servers = {address: name for name, address in stored.racks.items()}
+    for field in ("address", "fqdn"):
+        if after.get(field) and changed & {field, "rack"} and rack in stored.racks:
+            why = why_not_in(str(after[field]), stored.racks[rack], servers)
+            found += [f"{field}: {why}"] if why else []
     if "hardware_type" in changed and hardware not in stored.hardware:
         found.append(f"hardware_type: there is no hardware type {hardware}; add it in the admin first")
     # Who has no such rack has nothing in it either: one sentence is enough.

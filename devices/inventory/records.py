@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from devices.addresses import read_address, why_no_mac
+from devices.addresses import is_number, read_address, why_no_mac
 from devices.names import ANY, HOSTNAME, MAC, SLUG, is_list_of_names
 
 # MAC addresses as people and programs write them: 02:00:.., 02-00-.., 0200.0000.0001, 020000000001.
 _MAC_SEPARATORS = re.compile(r"[:.\-]")
-_LONGEST_NAME = 63
+_LONGEST_NAME, _LONGEST_FQDN = 63, 253
 _LONGEST_OUTLET = 64
 _MOST_ID = 2**31 - 1
 # What a person reads of a value that was refused.
@@ -86,6 +86,13 @@ def _hostname(longest: int) -> Callable[[object], object]:
     return read_name
 
 
+def _fqdn(given: object) -> object:
+    name = _hostname(_LONGEST_FQDN)(given)
+    if is_number(str(name)):
+        raise ValueError("a host name expected; an address belongs into its own field")
+    return name
+
+
 def _address(given: object) -> object:
     if given is None:
         return None
@@ -156,7 +163,7 @@ def _tags(given: object) -> object:
 
 READERS: Mapping[str, Callable[[object], object]] = {
     "name": _hostname(_LONGEST_NAME),
-    "fqdn": _hostname(253),
+    "fqdn": _fqdn,
     "address": _address,
     "mac": _mac,
     "inventory_id": _inventory_id,

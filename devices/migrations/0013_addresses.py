@@ -2,8 +2,8 @@
 
 from django.db import migrations, models
 
-from devices.addresses import validate_address, validate_card, validate_url
-from devices.names import validate_mac
+from devices.addresses import validate_address, validate_card, validate_fqdn, validate_url
+from devices.names import validate_hostname, validate_mac
 
 
 class Migration(migrations.Migration):
@@ -24,6 +24,11 @@ class Migration(migrations.Migration):
             "device",
             "mac",
             models.CharField(max_length=12, unique=True, validators=[validate_mac, validate_card]),
+        ),
+        migrations.AlterField(
+            "device",
+            "fqdn",
+            models.CharField(max_length=253, validators=[validate_hostname, validate_fqdn]),
         ),
         migrations.AlterField(
             "rack",

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
-from devices.addresses import validate_address, validate_card
+from devices.addresses import validate_address, validate_card, validate_fqdn
 from devices.models.boot_config import BootConfig
 from devices.models.device_kind import KIND_COLUMNS, DeviceKind, DeviceQuerySet, store_with_kinds
 from devices.models.hardware import HardwareType
@@ -48,7 +48,7 @@ class Device(MachineColumns):
     """One board or phone. `held_by` is the id of the request that has it; lower layers ask no more."""
 
     name = models.CharField(max_length=63, unique=True, validators=[validate_hostname])
-    fqdn = models.CharField(max_length=253, validators=[validate_hostname])
+    fqdn = models.CharField(max_length=253, validators=[validate_hostname, validate_fqdn])
     address = models.GenericIPAddressField(
         null=True,
         blank=True,

@@ -144,6 +144,14 @@ def test_an_address_of_our_own_is_no_device_s_unless_the_whole_rack_is_simulated
     assert reasons(plan(stored, says(1, address=address))) == ({"panda-1": (reason,)} if reason else {})
 
 
+def test_a_name_of_our_own_is_no_device_s_either() -> None:
+    made = plan(pool(), says(1, fqdn="localhost"), says(2, fqdn="board.Localhost"))
+    assert reasons(made) == {
+        "panda-1": ("fqdn: localhost is each machine's own address, no device's",),
+        "panda-2": ("fqdn: board.Localhost is each machine's own address, no device's",),
+    }
+
+
 def test_boards_that_would_have_no_outlet_are_warned_of() -> None:
     bare: dict[str, Any] = {"power_controller": "", "outlet": ""}
     stored = pool(device(1), device(2, **bare))

@@ -142,6 +142,13 @@ def test_a_mac_is_read_however_it_is_written(written: str) -> None:
     assert read({"mac": written}, "line 1").values == {"mac": "02000000000a"}
 
 
+@pytest.mark.parametrize("written", ["0.0.0.0", "10.1.2.3", "1234", "board.7"])  # noqa: S104 - no name
+def test_an_address_is_no_fqdn(written: str) -> None:
+    assert read({"fqdn": written}, "line 1").problems == (
+        f"fqdn: a host name expected; an address belongs into its own field, not {written!r}",
+    )
+
+
 @pytest.mark.parametrize("given", [True, 1.5, ["a"], {"a": 1}, "a\nb", "x" * 64, "пан", "../x"])
 def test_junk_in_the_place_of_a_name_is_told_and_never_an_error(given: object) -> None:
     record = read({"name": given}, "line 1")

@@ -247,6 +247,8 @@ def test_the_inventory_is_the_administrators(operator: Client) -> None:
         ({"address": "255.255.255.255"}, "address"),
         ({"address": "224.0.0.1"}, "address"),
         ({"address": "127.0.0.1"}, "address"),
+        ({"fqdn": "localhost"}, "fqdn"),
+        ({"fqdn": "10.0.0.9"}, "fqdn"),
         ({"address": "10.0.0.2"}, "address"),
         ({"name": "any"}, "name"),
         ({"name": "a_b"}, "name"),
