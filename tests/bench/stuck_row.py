@@ -28,7 +28,8 @@ _REQUEST_ROW = {
     "state": "'finding_device'", "state_seq": "1", "state_since": "NOW(6)", "deadline": _SOON, "counters": "'{}'",
     "environment": "'nowhere'", "tags": "'[]'", "image_id": "image_id", "boot_config": "'{}'", "assignee": "'bench'",
     "owner": "''", "priority": "0", "turn": "NOW(6)", "created": "NOW(6)",
-    "wish": "1", "expires": "NOW(6) + INTERVAL 1 HOUR", "task_seq": "0", "filing_digest": "''", "has_webhook": "0",
+    "wish": "1", "waits_until": "NOW(6) + INTERVAL 1 HOUR", "expires": "NOW(6) + INTERVAL 1 HOUR",
+    "task_seq": "0", "filing_digest": "''", "has_webhook": "0",
 }  # fmt: skip
 _SEQ = "SELECT id, state_seq FROM {table} WHERE id IN ({{numbers}})"
 
