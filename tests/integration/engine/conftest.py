@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from bmm.deadline import Deadline
+from bmm.drivers.power import make_driver
 from devices.models import Device, PowerController
 from simlab.control import LabControl
 from tests.factories import make_controller, make_device
@@ -33,8 +35,12 @@ class Lab:
     network: str
 
     def controller(self, number: int = 0) -> PowerController:
-        """Make the row of a relay board, healed and with its counters at zero."""
-        self.control.heal_relay_board(f"relay-{number}")
+        """Make the row of a relay board: healed, with all outlets on and its counters at zero."""
+        board = self.control.heal_relay_board(f"relay-{number}")
+        if board.off:
+            time.sleep(REST_SECONDS)
+            address = f"{_host(self.network, number)}:2101"
+            make_driver("proxr", address).power_on(board.off, Deadline.after(5))
         # The row of the test before is gone, and with it what told that the board rests.
         time.sleep(REST_SECONDS)
         self.control.reset_counters()
