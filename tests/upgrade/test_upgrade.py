@@ -21,7 +21,7 @@ assert request.state == "finding_device", request.state
 _SERVED = """
 from django.utils import timezone
 from devices.models import Device
-from requests_app.claims import match_waiting
+from requests_app.serving import match_waiting
 from requests_app.models import Request
 Device.objects.update(state="ready", idle_since=timezone.now(), deadline=timezone.now())
 assert match_waiting() == 1
