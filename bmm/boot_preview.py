@@ -8,7 +8,6 @@ from django.conf import settings
 from bmm import bootfiles, loaders, netboot
 from bmm.errors import Misconfigured
 from devices.models import BootConfig, Device
-from devices.pxelinux import Entry, NotUnderstoodError, read
 
 HIDDEN_TOKEN = "<token>"  # noqa: S105 - stands where the token was
 
@@ -44,8 +43,8 @@ def readings(boot_config: BootConfig, device: Device) -> list[Reading]:
     def plain() -> str:
         return _hidden(bootfiles.pxelinux_text(booting), booting)
 
-    def scripted(write: Callable[[Entry, str], str]) -> Callable[[], str]:
-        return lambda: write(read(plain()), device.rack.address)
+    def scripted(write: Callable[[loaders.Entry, str], str]) -> Callable[[], str]:
+        return lambda: write(loaders.read(plain()), device.rack.address)
 
     def second_stage() -> str:
         return _filled_in(boot_config.second_stage, booting)
@@ -74,7 +73,7 @@ def _booting(boot_config: BootConfig, device: Device) -> Device:
 def _reading(reader: str, where: str, render: Callable[[], str]) -> Reading:
     try:
         return Reading(reader, where, text=render())
-    except (Misconfigured, NotUnderstoodError) as error:
+    except (Misconfigured, loaders.NotUnderstoodError) as error:
         return Reading(reader, where, problem=str(error))
 
 

@@ -85,8 +85,8 @@ def not_understood(text: str, server: str) -> dict[str, str]:
     for folder, (name, write) in TRANSLATED.items():
         if folder in settings.MOZPOOL_BOOT_LOADERS:
             try:
-                write(pxelinux.read(text), server)
-            except pxelinux.NotUnderstoodError as error:
+                write(loaders.read(text), server)
+            except loaders.NotUnderstoodError as error:
                 found[name] = str(error)
     return found
 
@@ -102,8 +102,8 @@ def _texts(device: Device) -> dict[str, str]:
     texts = {netboot.PXELINUX: text}
     for folder, (_, write) in TRANSLATED.items():
         if folder in settings.MOZPOOL_BOOT_LOADERS:
-            with suppress(pxelinux.NotUnderstoodError):
-                texts[folder] = write(pxelinux.read(text), device.rack.address)
+            with suppress(loaders.NotUnderstoodError):
+                texts[folder] = write(loaders.read(text), device.rack.address)
     if netboot.IPXE in texts:
         # The script itself comes from the web process; the way to it is told to the rack's network only. GRUB's is
         # given as a whole: before 2.12 it fetches nothing by HTTP from a port other than 80.

@@ -3,7 +3,9 @@
 import re
 from urllib.parse import urlsplit
 
-from devices.pxelinux import Entry, NotUnderstoodError
+from devices.pxelinux import Entry, NotUnderstoodError, read
+
+__all__ = ("GRUB_DISK", "IPXE_DISK", "Entry", "NotUnderstoodError", "grub", "ipxe", "read")
 
 # An argument is one word of a script, so none of these may be in a file's name.
 _FILE = re.compile(r"[A-Za-z0-9_.+@=,:~/%?&-]+", re.ASCII)

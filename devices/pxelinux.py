@@ -83,6 +83,8 @@ def tidy(text: str) -> str:
 def read(text: str) -> Entry:
     """Read the default entry as PXELINUX does. Raise NotUnderstoodError."""
     config = _parsed(text)
+    if "INCLUDE" in config.top:
+        raise NotUnderstoodError("INCLUDE is for PXELINUX and U-Boot only")
     label = config.chosen()
     return _entry({**config.common, **config.entries.get(label, {})})
 
@@ -104,12 +106,13 @@ def differences(text: str) -> list[str]:
 
 
 def _parsed(text: str) -> _Config:
-    config, label, within = _Config(), None, False
+    config, label, within, in_text = _Config(), None, False, False
     for number, line in enumerate(text.splitlines(), 1):
         word, _, rest = line.strip().replace("\t", " ").partition(" ")
         # A comment, for both; LINUX is U-Boot's and PXELINUX' own word for a kernel that is Linux.
         keyword, rest = {"LINUX": "KERNEL"}.get(word.upper(), word.upper()), rest.strip()
-        if not keyword or keyword.startswith("#"):
+        if in_text or not keyword or keyword.startswith("#"):
+            in_text = in_text and keyword != "ENDTEXT"
             continue
         if word.upper() == "KERNEL" and rest.lower().endswith(_NO_LINUX):
             config.doubts.append(
@@ -126,7 +129,7 @@ def _parsed(text: str) -> _Config:
         elif keyword in _OF_ENTRY | _UBOOT_ONLY:
             (config.common if label is None else config.entries[label])[keyword] = rest
         else:
-            within = False
+            within, in_text = False, keyword == "TEXT"
             config.top[keyword] = rest
     return config
 

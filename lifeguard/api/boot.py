@@ -14,7 +14,6 @@ from django.urls import re_path
 
 from bmm import bootfiles, loaders, netboot
 from bmm.errors import Misconfigured
-from devices import pxelinux
 from devices.listing import device_named
 from devices.models import BootConfig, Device
 from lifeguard import device_log, services
@@ -109,15 +108,15 @@ def _entry(text: str, file: str) -> HttpResponse:
     return HttpResponse(text.format(host=host, file=file, disk=loaders.GRUB_DISK), content_type=_SCRIPT_TYPE)
 
 
-def _script(name: str, token: str, write: Callable[[pxelinux.Entry, str], str], disk: str) -> HttpResponse:
+def _script(name: str, token: str, write: Callable[[loaders.Entry, str], str], disk: str) -> HttpResponse:
     device = _caller(name, token, "rack", "netboot")
     if device.netboot is None:
         return HttpResponse(disk, content_type=_SCRIPT_TYPE)
     try:
-        script = write(pxelinux.read(bootfiles.pxelinux_text(device)), device.rack.address)
+        script = write(loaders.read(bootfiles.pxelinux_text(device)), device.rack.address)
     except Misconfigured as error:
         raise ConflictError(str(error), field="boot_config") from error
-    except pxelinux.NotUnderstoodError as error:
+    except loaders.NotUnderstoodError as error:
         raise ConflictError(f"boot config {device.netboot.name}: {error}", field="boot_config") from error
     return HttpResponse(script, content_type=_SCRIPT_TYPE)
 

@@ -56,6 +56,13 @@ def test_arguments_before_the_first_label_are_common_to_all_unless_a_hyphen_take
     assert pxelinux.read(f"{text}APPEND -\n").append == ""
 
 
+def test_help_texts_are_no_lines_and_what_is_included_is_not_guessed() -> None:
+    text = "DEFAULT l\nLABEL l\nKERNEL k\nTEXT HELP\nKERNEL other\nENDTEXT\nAPPEND quiet\n"
+    assert pxelinux.read(text) == pxelinux.Entry("k", (), "quiet")
+    with pytest.raises(pxelinux.NotUnderstoodError, match="INCLUDE is for PXELINUX and U-Boot only"):
+        pxelinux.read("INCLUDE common\nDEFAULT l\nLABEL l\nKERNEL k\n")
+
+
 ENTRY = "DEFAULT l\nLABEL l\nKERNEL k\n"
 
 
