@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models import AutoField, Expression, Field, Model, QuerySet
 from django.db.transaction import TransactionManagementError
 
 RowT = TypeVar("RowT")
@@ -27,7 +27,9 @@ class Parameter(Expression):
 
     def written(self, value: object) -> object:
         """Return a value in the form in which the database driver takes it."""
-        return self._field.get_db_prep_value(value, connection)
+        # As in Django's own conditions: MySQL takes a 0 for no number to store, but one may well be looked for.
+        prepared = isinstance(self._field, AutoField)
+        return self._field.get_db_prep_value(value, connection, prepared=prepared)
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Leave a place for the value."""

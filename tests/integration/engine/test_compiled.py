@@ -43,6 +43,7 @@ def test_a_query_gives_the_same_tuples_as_its_query_set() -> None:
         )
     )
     assert list(by_pk(pk=device.pk)) == [(device.pk, ["gpu"], _MOMENT)]
+    assert list(by_pk(pk=0)) == []
 
 
 @pytest.mark.django_db(transaction=True)
