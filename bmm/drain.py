@@ -38,8 +38,6 @@ _PATIENCE_SECONDS = 5.0
 # and waited for so long at most.
 _GATHER_SECONDS = 0.1
 _LONGEST_GATHERING = 0.6
-# Before the end of a rest: who has come by then joins it.
-_LAST_CHANCE_SECONDS = 0.25
 
 
 def drain(controller_id: int, report: Report) -> int:
@@ -126,30 +124,8 @@ def _work(
     first = Kind(batch[0].kind)
     if first in QUESTIONS:
         return iter([(batch[0], ask(first, controller, driver, deadline))])
-    return carry_out(controller, driver, batch, deadline, _Late(controller.pk, driver.off_seconds))
-
-
-class _Late:
-    """Claims the power cycles that come during a rest: a burst as a whole, which costs few commands, once it is over.
-
-    To be asked often from the rest's beginning on. Towards its end nobody waits for others any more: who does not join
-    waits for a whole cycle.
-    """
-
-    def __init__(self, controller_id: int, rest_seconds: float) -> None:
-        self._controller_id = controller_id
-        self._seen = 0
-        self._patience = rest_seconds - _LAST_CHANCE_SECONDS
-        self._enough: Deadline | None = None
-
-    def __call__(self, *, busy: Collection[str]) -> list[Operation]:
-        waiting = _due(self._controller_id, clock.now()).filter(kind=Kind.POWER_CYCLE).count()
-        self._enough = self._enough or Deadline.after(self._patience)
-        if waiting > self._seen and not self._enough.expired:
-            self._seen = waiting
-            return []
-        self._seen = 0
-        return _claim_batch(self._controller_id, None, (Kind.POWER_CYCLE,), busy) if waiting else []
+    late = partial(_claim_batch, controller.pk, None, (Kind.POWER_CYCLE,))
+    return carry_out(controller, driver, batch, deadline, late)
 
 
 def _most_at_once(driver: PowerDriver) -> int | None:

@@ -11,7 +11,7 @@ from bmm.errors import HardwareError
 # Asked during the rest: which outlets are to be cycled, too.
 Late = Callable[[], Collection[str]]
 
-_LOOK_SECONDS = 0.03
+_LOOK_SECONDS = 0.05
 
 
 @dataclass

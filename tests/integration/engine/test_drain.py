@@ -86,20 +86,6 @@ def test_a_power_cycle_that_comes_while_others_rest_joins_them(lab: Lab) -> None
     assert took < 5
 
 
-def test_those_who_come_one_by_one_during_a_rest_are_switched_together_by_few_commands(lab: Lab) -> None:
-    controller, devices = power_cycled(lab, 8)
-    start = clock.now()
-    for number, device in enumerate(devices[1:]):
-        moment = start + timedelta(seconds=0.3 + 0.03 * number)
-        Operation.objects.filter(device=device).update(not_before=moment)
-    assert drain.drain(controller.pk, report) == 8
-    counters = lab.control.relay_board("relay-0").counters
-    assert (counters.connections, counters.switches) == (1, 16)
-    # One by one each would be switched and read twice: 32 commands, and the test of the connection.
-    assert counters.commands <= 16
-    assert states(devices) == {"port_verifying"}
-
-
 def _queue_off(device: Device) -> None:
     operations.queue(device, Kind.POWER_OFF, clock.now(), actor="ada")
 
