@@ -85,6 +85,10 @@ test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, U
 fuzz: $(ALL) ## call both APIs by their schemas, 10,000 times and more; SEED=N makes the same calls again
 	$(PY) -m tests.fuzz $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz-wire
+fuzz-wire: $(ALL) ## boot loaders' TFTP and syslog streams, made up anew for MINUTES (default: 10)
+	$(PY) -m tests.fuzz.wire --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
 .PHONY: client
 client: $(ALL) ## build the client's sdist and wheel into client/dist
 	rm -rf client/dist

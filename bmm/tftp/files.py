@@ -12,13 +12,16 @@ _LONGEST_NAME = 255
 # No part begins with a dot: no `..`, no temporary or hidden file.
 _PART = re.compile(r"[A-Za-z0-9_+@=,:~^-][A-Za-z0-9_.+@=,:~^-]*", re.ASCII)
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+# What a moment later is perhaps there again: descriptors, memory.
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 
 
 def open_below(root: Path, name: str) -> tuple[int, int]:
     """Open a file for reading; give its descriptor and its size in bytes. `root` is resolved and absolute.
 
     A leading slash means the root itself, as boot loaders have it. Links may lead anywhere below the root, never
-    out of it. Raises Refused, with the code and the text that the board is told.
+    out of it. Raises Refused, with the code and the text that the board is told; OSError when this machine has nothing
+    left to open a file with.
     """
     parts = [part for part in name.split("/") if part]
     if not parts or len(name) > _LONGEST_NAME or not all(_PART.fullmatch(part) for part in parts):
@@ -29,6 +32,8 @@ def open_below(root: Path, name: str) -> tuple[int, int]:
             raise Refused(ACCESS, "that file is outside of the TFTP root")
         handle = _open_without_links(root, target.relative_to(root).parts)
     except (OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            raise
         # RuntimeError: links that lead in a circle.
         absent = not isinstance(error, OSError) or error.errno in _ABSENT
         raise Refused(*((NOT_FOUND, "no such file") if absent else (ACCESS, "can't be read"))) from error

@@ -5,6 +5,7 @@ import ipaddress
 import logging
 import os
 import pwd
+import resource
 import signal
 import socket
 from argparse import ArgumentParser
@@ -21,6 +22,8 @@ _PORT = 69
 _LARGEST_PORT = 65535
 # Seconds for what is on its way when we are told to stop; a board that is cut off asks again by itself.
 _GRACE = 5.0
+# A transfer has a socket and a file; others are the process's own: sockets, logs, a file that is being opened.
+_DESCRIPTORS_OF_ONE, _DESCRIPTORS = 2, 32
 
 
 class Command(MozpoolCommand):
@@ -64,7 +67,8 @@ class Command(MozpoolCommand):
                 _become(user)
             if not root.is_dir() or not os.access(root, os.R_OK | os.X_OK):
                 raise InvalidInputError(f"--root: {root} is no folder that we may read", field="root")
-            server = Server(listening, root, Limits(transfers=options["transfers"]))
+            transfers = self._that_fit(options["transfers"])
+            server = Server(listening, root, Limits(transfers=transfers))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: server.stop(_GRACE))
             host, bound = listening.getsockname()
@@ -72,6 +76,23 @@ class Command(MozpoolCommand):
             logging.getLogger("bmm.tftp").setLevel(logging.INFO)
             self.say(f"serving {root.resolve()} at {host}:{bound}")
             server.serve()
+
+    def _that_fit(self, transfers: int) -> int:
+        """Let the process open what so many transfers need; return how many of them fit."""
+        wanted = _DESCRIPTORS + _DESCRIPTORS_OF_ONE * transfers
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        fitting = (soft - _DESCRIPTORS) // _DESCRIPTORS_OF_ONE
+        if soft == resource.RLIM_INFINITY or fitting >= transfers:
+            return transfers
+        if fitting < 1:
+            raise ConflictError(f"this process may open {soft} files (ulimit -n), too few to serve any")
+        self.say(
+            f"{fitting} transfers at a time, not {transfers}: this process may open {soft} files (ulimit -n)"
+        )
+        return fitting
 
 
 def _place(text: str) -> tuple[str, int]:

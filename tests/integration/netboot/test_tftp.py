@@ -1,11 +1,16 @@
 """The TFTP server over real UDP: loaders old and new, lines that lose, boards that vanish, many at once."""
 
+import contextlib
 import logging
+import os
 import random
+import resource
 import shutil
 import socket
 import subprocess
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +20,7 @@ import pytest
 from bmm.tftp.server import Limits, Server, listen
 from tests.integration.netboot.loaders import Loader, fetch, fetch_one
 
+DATA_1 = b"\0\3\0\1"
 KERNEL = random.Random(5).randbytes(1_500_000)
 
 
@@ -42,6 +48,48 @@ def tftp(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
     server.stop(0)
     thread.join(5)
     assert not thread.is_alive()
+
+
+class Port:
+    """One UDP port of a board, whose packets the test writes itself."""
+
+    def __init__(self, server: tuple[str, int], address: str = "127.0.0.1") -> None:
+        self._server = server
+        self._link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._link.bind((address, 0))
+        self._link.settimeout(3)
+        weakref.finalize(self, self._link.close)
+
+    def ask(self, name: str, *options: str) -> None:
+        """Request a file."""
+        self.say(b"\0\1" + "\0".join((name, "octet", *options)).encode() + b"\0", self._server)
+
+    def say(self, packet: bytes, to: tuple[str, int]) -> None:
+        """Send a packet."""
+        self._link.sendto(packet, to)
+
+    def hear(self) -> tuple[tuple[str, int], bytes]:
+        """Return who sent the next packet, and the packet."""
+        packet, peer = self._link.recvfrom(2000)
+        return peer, packet
+
+    def hear_at_once(self) -> bytes | None:
+        """Return a packet that has come, or comes in a moment; None when none does."""
+        self._link.settimeout(0.2)
+        try:
+            return self._link.recv(2000)
+        except TimeoutError:
+            return None
+
+    def hears_nothing(self, seconds: float) -> bool:
+        """Whether nothing new comes; the block that is not acknowledged comes again."""
+        ends = time.monotonic() + seconds
+        heard = set()
+        while (left := ends - time.monotonic()) > 0:
+            self._link.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                heard.add(self.hear())
+        return len(heard) <= 1
 
 
 def loader(tftp: Running, name: str = "vmlinuz", **options: int) -> Loader:
@@ -113,6 +161,109 @@ def test_a_request_that_comes_twice_begins_one_transfer(tftp: Running) -> None:
     peers = {got.link.recvfrom(2000)[1] for _ in range(2)}
     assert len(peers) == 1
     got.link.close()
+
+
+def test_another_request_of_the_same_port_ends_the_old_transfer(
+    tftp: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bmm.tftp")
+    board = Port(tftp.at)
+    board.ask("even")
+    old, block = board.hear()
+    assert block == DATA_1 + KERNEL[:512]
+    board.ask("vmlinuz", "blksize", "1024")
+    new, granted = board.hear()
+    assert granted == b"\0\6blksize\0001024\0"
+    assert new != old
+    board.say(b"\0\4\0\0", new)
+    assert board.hear() == (new, DATA_1 + KERNEL[:1024])
+    assert board.hears_nothing(1)
+    assert "127.0.0.1 even: the board asks anew" in caplog.text
+
+
+def test_a_board_that_was_reset_while_it_was_loading_begins_again_at_once(tftp: Running) -> None:
+    board = Port(tftp.at)
+    board.ask("vmlinuz")
+    old, _ = board.hear()
+    board.say(b"\0\4\0\1", old)
+    assert board.hear()[1][:4] == b"\0\3\0\2"
+    board.ask("vmlinuz")
+    new, block = board.hear()
+    assert block == DATA_1 + KERNEL[:512]
+    # What the old transfer would send again would be taken for an answer of the new one.
+    board.say(b"\0\4\0\1", new)
+    assert board.hear() == (new, b"\0\3\0\2" + KERNEL[512:1024])
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_old_request_that_comes_late_does_not_end_what_the_board_goes_on_with(
+    tftp: Running, *, told: bool
+) -> None:
+    board = Port(tftp.at)
+    board.ask("vmlinuz")
+    loading, _ = board.hear()
+    board.say(b"\0\4\0\1", loading)
+    board.hear()
+    board.ask("vmlinuz")
+    late, block = board.hear()
+    assert (late != loading, block) == (True, DATA_1 + KERNEL[:512])
+    if told:
+        board.say(b"\0\5\0\5unknown transfer\0", late)
+    board.say(b"\0\4\0\2", loading)
+    assert board.hear() == (loading, b"\0\3\0\3" + KERNEL[1024:1536])
+    assert board.hear()[0] == loading
+
+
+def test_a_board_whose_last_block_was_lost_while_its_old_request_came_gets_it_again(tftp: Running) -> None:
+    board = Port(tftp.at)
+    board.ask("vmlinuz")
+    loading, _ = board.hear()
+    board.say(b"\0\4\0\1", loading)
+    board.hear()
+    board.ask("vmlinuz")
+    board.hear()
+    board.say(b"\0\4\0\1", loading)
+    assert board.hear() == (loading, b"\0\3\0\2" + KERNEL[512:1024])
+
+
+@pytest.mark.parametrize("tftp", [Limits(transfers=64, transfers_of_one=8)], indirect=True)
+def test_requests_that_nobody_follows_up_make_room_for_a_board(
+    tftp: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bmm.tftp")
+    forged = [Port(tftp.at, f"127.0.5.{number}") for number in range(1, 9) for _ in range(8)]
+    for port in forged:
+        port.ask("vmlinuz", "timeout", "255")
+    got = fetch_one(Loader(tftp.at, "vmlinuz", "127.0.5.100", {"blksize": 1468}))
+    assert bytes(got.content) == KERNEL
+    assert caplog.text.count("vmlinuz: given up for another board") == 1
+    assert caplog.text.count("vmlinuz: given up: no answer") == 0
+    threading.Event().wait(5.2)
+    assert caplog.text.count("vmlinuz: given up: no answer") == 63
+
+
+def test_who_comes_when_nothing_more_can_be_opened_gets_no_answer_and_is_served_later(
+    tftp: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    silent = [Port(tftp.at, f"127.0.6.{number}") for number in range(1, 13)]
+    board = Port(tftp.at, "127.0.6.100")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 9, hard))
+    try:
+        for port in silent:
+            port.ask("even")
+        answers = [port.hear_at_once() for port in silent]
+        tries = 0
+        while (answer := board.hear_at_once()) is None and tries < 50:
+            board.ask("even")
+            tries += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert set(answers) == {DATA_1 + KERNEL[:512], None}
+    assert "even: Too many open files, it has to ask again" in caplog.text
+    assert answer == DATA_1 + KERNEL[:512]
 
 
 def test_a_board_that_asks_and_is_silent_is_sent_little(

@@ -54,6 +54,32 @@ def test_it_serves_logs_and_leaves_when_told(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("soft", "hard", "told"),
+    [
+        (256, 4096, "serving"),
+        (256, 256, "112 transfers at a time, not 512: this process may open 256 files (ulimit -n)\nserving"),
+    ],
+)
+def test_it_takes_as_many_transfers_as_it_may_open_files_for(
+    root: Path, soft: int, hard: int, told: str
+) -> None:
+    limit = f'ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$@"'
+    process = subprocess.Popen(
+        ["bash", "-c", limit, "bash", *CALL, "--bind", "127.0.0.1:0", "--root", str(root)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in told.splitlines()]
+        assert "".join(lines).startswith(told)
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        assert re.search(r"Max open files +(\d+)", limits).group(1) == str(min(1056, hard))  # type: ignore[union-attr]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize(
     ("words", "status", "told"),
     [
         (["--bind", "here"], 2, "tftpd: --bind: an IPv4 address, and perhaps :PORT, expected, got 'here'\n"),
