@@ -1,7 +1,7 @@
 """Boards as a TFTP server meets them in racks: each boot loader's habits, over a line that loses, doubles and delays.
 
-What the loaders send was read in their sources: U-Boot, lwIP's client (U-Boot's newer network stack), iPXE, Intel's PXE
-ROM, EDK II, PXELINUX and GRUB.
+What the loaders send was read in the sources of older U-Boots, U-Boot's lwIP client and iPXE. Of EDK II, Intel's PXE
+ROM, PXELINUX and GRUB only parts were seen: what they do here is likely, not proved.
 """
 
 import heapq
