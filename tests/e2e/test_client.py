@@ -273,8 +273,8 @@ def test_a_command_outlives_the_web_servers_death(
     client: Installed, e2e_pool: Pool, observer: Observer
 ) -> None:
     # Longer than a web server takes to come back on a busy machine: a device that nobody can renew is taken back.
-    hold = ("--duration", "20s", "--image", "b2g", "--set", BUILD)
-    process = client.start("run", *hold, "--", "sh", "-c", "echo $MOZPOOL_REQUEST_ID; sleep 22")
+    hold = ("--duration", "40s", "--image", "b2g", "--set", BUILD)
+    process = client.start("run", *hold, "--", "sh", "-c", "echo $MOZPOOL_REQUEST_ID; sleep 44")
     number = until_it_runs(process)
     e2e_pool.kill9("web")
     time.sleep(2)
@@ -283,7 +283,7 @@ def test_a_command_outlives_the_web_servers_death(
     status, _, errors = finished(process)
     assert (status, "lost" in errors) == (0, False), errors
     assert json.loads(client.mozpool("show", number, "--json").stdout)["state"] == "closed"
-    renewed = client.mozpool("log", number).stdout.count("renewed for 20 s")
+    renewed = client.mozpool("log", number).stdout.count("renewed for 40 s")
     assert renewed >= 2
     settled(e2e_pool, observer, 60)
 
