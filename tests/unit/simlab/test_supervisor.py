@@ -70,7 +70,8 @@ def started(described: Description, tmp_path: Path) -> Iterator[Process]:
 def is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
+        # The second where it ends between the opening of the file and its reading.
         return False
     return state != "Z"
 
