@@ -35,7 +35,7 @@ SIZE = Size(
     deliveries=20_000,
 )
 # Instead of 50,000 and 10,000: so a table need not have millions of rows to show that a list looks at few of them.
-SEARCHED, COUNTED = 1_000, 500
+SEARCHED, COUNTED = 900, 500
 
 
 @pytest.fixture(scope="module")
