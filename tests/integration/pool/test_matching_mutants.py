@@ -36,7 +36,12 @@ def idle(minutes: int, **columns: Any) -> Device:
 
 def test_of_two_wishes_that_has_its_turn_whose_first_came_first() -> None:
     image, other = make_image(), make_image("b2g")
-    filed = [make_request((image, other)[number % 2]) for number in range(4)]
+    # A second apart, as two in the same moment are served in any order.
+    begun = clock.now() - timedelta(seconds=4)
+    filed = [
+        make_request((image, other)[number % 2], turn=begun + timedelta(seconds=number))
+        for number in range(4)
+    ]
     make_devices(2)
     assert match_waiting() == 2
     assert [state(request) for request in filed] == ["pending"] * 2 + ["finding_device"] * 2
