@@ -17,7 +17,7 @@ from bmm.runner_identity import runner_name
 from devices.models import Device, PowerController
 from devices.queues import queue_of
 from mozpool_site import clock, compiled, doorbell
-from mozpool_site.compiled import CompiledQuery, Parameter
+from mozpool_site.compiled import CompiledUpdate, Parameter
 from mozpool_site.slices import delete_some
 from mozpool_site.transactions import retrying, unlocked, unlocked_soon
 
@@ -144,20 +144,15 @@ def ring(operation: Operation) -> None:
 
 def supersede(device_id: int) -> None:
     """Call off what the device's machine has open. A runner at work is told when it reports."""
-    # Mostly there is none: to look is cheaper than to lock.
-    if open_ones := [pk for (pk,) in _open_of_machine(device=device_id)]:
-        superseded = Operation.objects.filter(pk__in=open_ones, status__in=OPEN)
-        superseded.update(status=Status.SUPERSEDED, finished=clock.DB_NOW)
+    _supersede(device=device_id)
 
 
-_open_of_machine = CompiledQuery(
-    lambda: (
-        Operation.objects.filter(
-            device_id=Parameter("device", Operation._meta.pk), state_seq__isnull=False, status__in=OPEN
-        )
-        .order_by()
-        .values_list("pk")
-    )
+_supersede = CompiledUpdate(
+    lambda: Operation.objects.filter(
+        device_id=Parameter("device", Device._meta.pk), state_seq__isnull=False, status__in=OPEN
+    ),
+    status=Status.SUPERSEDED,
+    finished=clock.DB_NOW,
 )
 
 

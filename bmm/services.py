@@ -119,7 +119,7 @@ def demand_few_open(by: Actor, kinds: Collection[Kind]) -> None:
     """Raise TooManyError where somebody has as many open questions of these kinds as anybody may."""
     theirs = Operation.objects.filter(status__in=OPEN, kind__in=kinds, state_seq=None, actor=by.name[:100])
     # Where no worker comes, questions may lie for days: nobody waits for these.
-    theirs = theirs.filter(created__gt=clock.now() - _WAITED_FOR)
+    theirs = theirs.filter(created__gt=clock.DB_NOW - _WAITED_FOR)
     if by != MACHINE and theirs.count() >= _MOST_OPEN:
         raise TooManyError(
             f"{by.name} waits for {_MOST_OPEN} answers of hardware already; ask again in some seconds",

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connection
 from django.db.models import AutoField, Expression, Field, Model, QuerySet
+from django.db.models.sql import UpdateQuery
 from django.db.transaction import TransactionManagementError
 
 RowT = TypeVar("RowT")
@@ -80,9 +81,7 @@ class _Kept:
         """Run it on this thread's connection."""
         if self._queryset.query.select_for_update and not connection.in_atomic_block:
             raise TransactionManagementError("a row can be locked in a transaction only")
-        given = [
-            one.written(values[one.name]) if isinstance(one, Parameter) else one for one in self._parameters
-        ]
+        given = _written(self._parameters, values)
         compiler: Any = copy(self._compiler)
         query: Any = copy(self._queryset.query)
         compiler.connection = connection
@@ -91,6 +90,30 @@ class _Kept:
         query.get_compiler = lambda *_, **__: compiler
         rows: Any = self._queryset._iterable_class  # noqa: SLF001 - models, tuples or values, as the query set says
         return iter(rows(QuerySet(self._queryset.model, query)))
+
+
+class CompiledUpdate:
+    """An UPDATE of a query set's rows to what `setting` says; `build` makes the query set, with Parameters."""
+
+    def __init__(self, build: Callable[[], "QuerySet[Any, Any]"], **setting: object) -> None:
+        self._build = build
+        self._setting = setting
+        self._kept: dict[str, tuple[str, Sequence[object]]] = {}
+
+    def __call__(self, **values: object) -> int:
+        """Run it; return how many rows there are."""
+        if connection.vendor not in self._kept:
+            query: Any = self._build().query.chain(UpdateQuery)
+            query.add_update_values(self._setting)
+            self._kept[connection.vendor] = query.get_compiler(connection=connection).as_sql()
+        sql, parameters = self._kept[connection.vendor]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _written(parameters, values))
+            return int(cursor.rowcount)
+
+
+def _written(parameters: Sequence[object], values: Mapping[str, object]) -> list[Any]:
+    return [one.written(values[one.name]) if isinstance(one, Parameter) else one for one in parameters]
 
 
 def insert(row: Model) -> None:

@@ -10,9 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import QuerySet
-
-from devices.models import Device, ImageBootConfig
+from devices.models import Device, Image, ImageBootConfig
 from lifeguard.machine import device_runner
 from mozpool_site import clock
 from mozpool_site.statemachine.machine import Event
@@ -21,8 +19,8 @@ from requests_app.free_kinds import (
     having_image,
     kinds_for,
     lock_best,
+    lock_named,
     lock_one_of_kind,
-    named_device,
 )
 from requests_app.machine import request_runner
 from requests_app.matching import Demand, suits
@@ -70,9 +68,9 @@ def try_to_match(request: Request, now: datetime, *, overtaking: bool = True) ->
     """
     demand = demand_of(request)
     if demand.device_id is None:
-        device = _lock_any(demand, now, overtaking=overtaking)
+        device = _lock_any(demand, request.image, now, overtaking=overtaking)
     else:
-        device = _lock_named(demand, demand.device_id, now)
+        device = lock_named(demand, demand.device_id)
     if device is None:
         return False
     # It is locked and free; the UPDATE of its step, in this transaction, says whose it is now.
@@ -87,18 +85,18 @@ def reserve(device_id: int) -> None:
     The new row locks it, too, for its foreign key's sake, but shared: of many who name it at once nobody would get it.
     """
     end = time.monotonic() + _NAMED_PATIENCE_SECONDS
-    while _lock_one_of(Device.objects.filter(pk=device_id)) is None and time.monotonic() < end:
+    while device_runner.lock_one_of(Device.objects.filter(pk=device_id)) is None and time.monotonic() < end:
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def could_match(request: Request) -> bool:
     """Whether any device is free that fits a request for any."""
-    return bool(kinds_for(demand_of(request), clock.now()))
+    return bool(kinds_for(demand_of(request), request.image, clock.now()))
 
 
-def _lock_any(demand: Demand, now: datetime, *, overtaking: bool) -> Device | None:
+def _lock_any(demand: Demand, image: Image, now: datetime, *, overtaking: bool) -> Device | None:
     """Lock the best free device that nobody else has locked: with the image, or the longest idle of its kind."""
-    kinds = kinds_for(demand, now)
+    kinds = kinds_for(demand, image, now)
     if not kinds or not (overtaking or _is_first(demand, kinds)):
         return None
     having = having_image(demand, kinds, now) if demand.reusable else []
@@ -106,17 +104,6 @@ def _lock_any(demand: Demand, now: datetime, *, overtaking: bool) -> Device | No
     if having and (device := lock_best(having, now)):
         return device
     return next((device for kind in kinds if (device := lock_one_of_kind(kind, now))), None)
-
-
-def _lock_named(demand: Demand, device_id: int, now: datetime) -> Device | None:
-    """Lock the device that a request names, if it is free and fits."""
-    named = named_device(demand, device_id, now)
-    return None if named is None else _lock_one_of(named)
-
-
-def _lock_one_of(devices: QuerySet[Device]) -> Device | None:
-    locked = device_runner.lock_one_of(devices)
-    return locked[0] if locked else None
 
 
 def _is_first(demand: Demand, kinds: Iterable[FreeKind]) -> bool:

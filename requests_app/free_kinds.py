@@ -1,6 +1,6 @@
 """Searches for free devices by kind, along an index: the kinds that suit are few, and so are the devices looked at."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db.models import QuerySet, Subquery
 
-from devices.models import Device, DeviceKind, HardwareType
+from devices.models import Device, DeviceKind, Image
 from lifeguard.machine import device_runner
 from mozpool_site.compiled import CompiledQuery, Parameter
-from requests_app.free_devices import Outages, free_devices, in_reach, outages, serving
-from requests_app.matching import Demand, Offer, fits, suits
+from requests_app.free_devices import Outages, in_reach, outages, serving
+from requests_app.matching import Demand, suits
 from requests_app.planning.pool import Kind
 
 # Of so many kinds, so many devices that have the image are asked whether it is the same build, the longest idle first.
@@ -22,11 +22,6 @@ _LOOKED_AT = 16
 # So many may file at the same moment, each with the lock of a device, and one more still finds one.
 _RIVALS = 64
 _KINDS_OF_A_STATEMENT = 16
-# Its number, environment, type of hardware and tags.
-_KindRow = tuple[int, str, int, list[str]]
-_OFFER = (
-    "pk", "idle_since", "kind__environment", "kind__hardware_type_id", "image_id", "boot_config", "kind__tags",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,28 +36,24 @@ class FreeKind:
 def free_kinds(now: datetime) -> dict[int, Kind]:
     """Return the kinds of which a device is free."""
     kinds = DeviceKind.objects.order_by().values_list("pk", "environment", "hardware_type_id", "tags")
-    return {free.pk: free.kind for free in _with_free_device(kinds, now)}
-
-
-def kinds_for(demand: Demand, now: datetime) -> list[FreeKind]:
-    """Return the kinds that suit and of which a device is free, that of the longest idle device first."""
-    return _with_free_device(
-        (row for hardware in demand.hardware for row in _of_hardware(hardware=hardware)), now, demand
-    )
-
-
-def _with_free_device(
-    kinds: Iterable[_KindRow], now: datetime, demand: Demand | None = None
-) -> list[FreeKind]:
-    """Choose kinds of which a device is free, and which suit the demand if there is one, longest idle first."""
     known = {pk: Kind(environment, hardware, frozenset(tags)) for pk, environment, hardware, tags in kinds}
-    suiting = [pk for pk, kind in known.items() if demand is None or suits(demand, kind)]
+    return {free.pk: free.kind for free in _with_free_device(known, now)}
+
+
+def kinds_for(demand: Demand, image: Image, now: datetime) -> list[FreeKind]:
+    """Return the kinds that suit and of which a device is free, that of the longest idle device first."""
+    known = {one.pk: Kind(one.environment, one.hardware_type_id, frozenset(one.tags)) for one in image.kinds}
+    return _with_free_device({pk: kind for pk, kind in known.items() if suits(demand, kind)}, now)
+
+
+def _with_free_device(kinds: Mapping[int, Kind], now: datetime) -> list[FreeKind]:
+    numbers = list(kinds)
     found = sorted(
         first
-        for begin in range(0, len(suiting), _KINDS_OF_A_STATEMENT)
-        for first in _searches(now).longest_idle(suiting[begin : begin + _KINDS_OF_A_STATEMENT])
+        for begin in range(0, len(numbers), _KINDS_OF_A_STATEMENT)
+        for first in _searches(now).longest_idle(numbers[begin : begin + _KINDS_OF_A_STATEMENT])
     )
-    return [FreeKind(kind, known[kind], device) for _, kind, device in found]
+    return [FreeKind(kind, kinds[kind], device) for _, kind, device in found]
 
 
 def kind_of(device_id: int, now: datetime) -> dict[int, Kind]:
@@ -71,6 +62,19 @@ def kind_of(device_id: int, now: datetime) -> dict[int, Kind]:
         pk: Kind(environment, hardware, frozenset(tags))
         for pk, environment, hardware, tags in _searches(now).kind_of(device=device_id)
     }
+
+
+def lock_named(demand: Demand, device_id: int) -> Device | None:
+    """Lock the device that a request names, if it is idle, in or out of reach, fits, and nobody else has locked it."""
+    locked = device_runner.locked(_named(device=device_id))
+    if locked is None:
+        return None
+    device = locked[0]
+    return (
+        device
+        if suits(demand, Kind(device.environment, device.hardware_type_id, frozenset(device.tags)))
+        else None
+    )
 
 
 def lock_one_of_kind(free: FreeKind, now: datetime) -> Device | None:
@@ -163,12 +167,8 @@ class _Searches:
         return one.annotate(**columns).values_list("pk", *columns)
 
 
-_of_hardware = CompiledQuery(
-    lambda: (
-        DeviceKind.objects.order_by()
-        .filter(hardware_type=Parameter("hardware", HardwareType._meta.pk))
-        .values_list("pk", "environment", "hardware_type_id", "tags")
-    )
+_named = CompiledQuery(
+    lambda: device_runner.lockable(serving().filter(pk=Parameter("device", Device._meta.pk)).order_by())
 )
 
 
@@ -183,17 +183,3 @@ def _searches(now: datetime) -> _Searches:
 
 def _idle_for_longest(devices: QuerySet[Device], number: int) -> QuerySet[Device, tuple[int, str]]:
     return devices.order_by("idle_since", "pk").values_list("pk", "boot_config")[:number]
-
-
-def named_device(demand: Demand, device_id: int, now: datetime) -> QuerySet[Device] | None:
-    """Select the device that a request names, while that is idle; None where it does not fit."""
-    named = free_devices(now, by_name=True).filter(pk=device_id)
-    return named if any(fits(demand, offer) for offer in _offers(named)) else None
-
-
-def _offers(devices: QuerySet[Device]) -> list[Offer]:
-    return [
-        Offer(pk, idle_since, environment, hardware, image, boot_config, frozenset(tags))
-        for pk, idle_since, environment, hardware, image, boot_config, tags in devices.values_list(*_OFFER)
-        if idle_since is not None
-    ]

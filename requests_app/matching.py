@@ -1,9 +1,9 @@
-"""Which device for which request, decided purely: a waiting request is a demand, a free device an offer."""
+"""Which kinds of devices for which request, and whose turn it is, decided purely; a waiting request is a demand."""
 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from requests_app.planning.pool import ANY, Kind, Wish
@@ -29,19 +29,6 @@ class Demand:
     device_id: int | None = None
 
 
-@dataclass(frozen=True)
-class Offer:
-    """A free device: ready, held by nobody, since `idle_since`."""
-
-    device_id: int
-    idle_since: datetime
-    environment: str
-    hardware_type_id: int
-    image_id: int | None = None
-    boot_config: str = ""
-    tags: frozenset[str] = field(default_factory=frozenset)
-
-
 def turn(filed: datetime, priority: int) -> datetime:
     """Give the moment by which a request is in line: when it was filed, set back by its priority."""
     return filed - priority * AGEING
@@ -56,13 +43,6 @@ def wish_number(
     wanted = json.dumps([image_id, environment, hardware_id, sorted(tags)])
     # As much of a digest as a column of a signed whole number takes; two wishes in 2**63 look alike, and 0 is none.
     return int.from_bytes(hashlib.sha256(wanted.encode()).digest()[:8]) >> 1 or 1
-
-
-def fits(demand: Demand, offer: Offer) -> bool:
-    """Whether a device can serve a request."""
-    if demand.device_id is not None and demand.device_id != offer.device_id:
-        return False
-    return suits(demand, Kind(offer.environment, offer.hardware_type_id, offer.tags))
 
 
 def suits(demand: Demand | Wish, kind: Kind) -> bool:

@@ -160,7 +160,7 @@ class Matching(PoolLoop):
 
     def look(self, now: datetime) -> None:
         """Look once."""
-        match_waiting(parking=self.parking)
+        match_waiting(now=now, parking=self.parking)
 
 
 class Webhooks(PoolLoop):

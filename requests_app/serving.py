@@ -7,6 +7,7 @@ there are wishes and free devices, however many wait behind the first.
 import logging
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 
@@ -67,12 +68,15 @@ def match_device(device_id: int) -> bool:
     return _serve(lambda: kind_of(device_id, now), line, _OF_A_DEVICE) > 0
 
 
-def match_waiting(most: int = _OF_A_PASS, *, parking: Parking | None = None) -> int:
+def match_waiting(
+    most: int = _OF_A_PASS, *, now: datetime | None = None, parking: Parking | None = None
+) -> int:
     """Give what is free to those who wait, in turn, trying for so many at most; return how many got a device.
 
-    With `parking` a request that can't be dealt with is left out for a while.
+    `now` is asked for unless the caller knows it. With `parking` a request that can't be dealt with is left out for a
+    while.
     """
-    now = clock.now()
+    now = now or clock.now()
     if parking is not None:
         parking.keys(now)  # reads what others have parked
     named = waiting().filter(wish__lt=0, requested_device__in=free_devices(now, by_name=True)).order_by()

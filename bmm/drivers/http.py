@@ -63,19 +63,6 @@ def basic_auth(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
-def call(
-    method: str,
-    url: str,
-    deadline: Deadline,
-    *,
-    headers: Mapping[str, str] | None = None,
-    body: str = "",
-    verify: bool = True,
-) -> Reply:
-    """Make one call and return its answer when the status is 2xx; as `exchange` and `judge`."""
-    return judge(exchange(method, url, deadline, headers=headers, body=body, verify=verify))
-
-
 def exchange(
     method: str,
     url: str,

@@ -1,13 +1,13 @@
 """An image: what can be put on a device, and how to tell that it is up."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.functional import cached_property
 
+from devices.models.device_kind import DeviceKind
 from devices.names import check_case, is_list_of_names, validate_slug
 from mozpool_site.compiled import CompiledQuery, Parameter
 
@@ -29,6 +29,16 @@ class Verification(models.TextChoices):
 
 _SECONDS = (MinValueValidator(1), MaxValueValidator(24 * 3600))
 _LIMIT = (MinValueValidator(0), MaxValueValidator(1000))
+
+
+class KindOfImage(NamedTuple):
+    """A kind of devices, and the active boot config that puts an image on them."""
+
+    pk: int
+    environment: str
+    hardware_type_id: int
+    tags: list[str]
+    boot_config_id: int
 
 
 class Image(models.Model):
@@ -88,9 +98,14 @@ class Image(models.Model):
         return image
 
     @cached_property
+    def kinds(self) -> list["KindOfImage"]:
+        """The kinds of devices that it can be put on; read once, for an object serves one call."""
+        return [KindOfImage(*row) for row in _kinds_of_image(image=self.pk)]
+
+    @property
     def installers(self) -> dict[int, int]:
-        """The active boot config that installs it, by type of hardware; read once, for an object serves one call."""
-        return dict(_installers(image=self.pk))
+        """The active boot config that installs it, by type of hardware, of those that devices have."""
+        return {kind.hardware_type_id: kind.boot_config_id for kind in self.kinds}
 
     def clean(self) -> None:
         """Refuse what fits its columns and still can't be; the message stands beside the field."""
@@ -104,13 +119,14 @@ class Image(models.Model):
             raise ValidationError(wrong)
 
 
-def _active_cells() -> models.QuerySet[Any, Any]:
-    cells = apps.get_model("devices", "ImageBootConfig").objects.filter(boot_config__active=True)
-    image = Parameter("image", Image._meta.pk)
-    return cells.filter(image=image).order_by().values_list("hardware_type_id", "boot_config_id")
+def _kinds_by_matrix() -> models.QuerySet[Any, Any]:
+    cell = "hardware_type__boot_configs__"
+    image = {f"{cell}image": Parameter("image", Image._meta.pk), f"{cell}boot_config__active": True}
+    columns = ("pk", "environment", "hardware_type_id", "tags", f"{cell}boot_config_id")
+    return DeviceKind.objects.filter(**image).order_by().values_list(*columns)
 
 
-_installers = CompiledQuery(_active_cells)
+_kinds_of_image = CompiledQuery(_kinds_by_matrix)
 _numbered: CompiledQuery[Image] = CompiledQuery(
     lambda: Image.objects.filter(pk=Parameter("pk", Image._meta.pk)).order_by()
 )

@@ -115,9 +115,10 @@ def look(loop: Loop, now: datetime) -> datetime:
 
 
 class _Clock:
-    """The database's time, asked for now and then for all loops, and counted on by this process in between.
+    """The database's time: asked for each five seconds, for all loops, and counted on by our own clock in between.
 
-    What the loops select by it is due by the database's own clock, too: it is never ahead of that one.
+    It is behind the database's by a round trip at most, so what the loops select by it is due. Where that clock is set
+    back, or another server takes over whose clock is behind, what is due within those five seconds is met early.
     """
 
     def __init__(self) -> None:

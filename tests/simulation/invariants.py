@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from mozpool_site.statemachine.spec import REPEATS, Spec
-from requests_app.matching import fits
+from tests.simulation.ranking import fits
 from tests.simulation.request_machine import Requests
 from tests.simulation.rows import OPEN, Device, Request
 from tests.simulation.store import Store

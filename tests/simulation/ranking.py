@@ -1,8 +1,31 @@
 """Which device is best for a demand, and whose turn it is, as one sort: what searches along indexes must come to."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from requests_app.matching import Demand, Offer, fits
+from requests_app.matching import Demand, suits
+from requests_app.planning.pool import Kind
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A free device: ready, held by nobody, since `idle_since`."""
+
+    device_id: int
+    idle_since: datetime
+    environment: str
+    hardware_type_id: int
+    image_id: int | None = None
+    boot_config: str = ""
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+
+def fits(demand: Demand, offer: Offer) -> bool:
+    """Whether a device can serve a request."""
+    if demand.device_id is not None and demand.device_id != offer.device_id:
+        return False
+    return suits(demand, Kind(offer.environment, offer.hardware_type_id, offer.tags))
 
 
 def has_image(demand: Demand, offer: Offer) -> bool:

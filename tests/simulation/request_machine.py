@@ -6,10 +6,10 @@ from lifeguard.bounds import patience
 from lifeguard.states import DEVICE, PLEASE_EVENTS, DeviceFacts
 from mozpool_site.statemachine.machine import Event, Verdict, stale, step
 from mozpool_site.statemachine.spec import Spec
-from requests_app.matching import Demand, Offer, fits
+from requests_app.matching import Demand
 from requests_app.states import ENDED_STATES, REQUEST, RequestFacts
 from tests.simulation.device_machine import Devices, Fence, of_the_image
-from tests.simulation.ranking import in_turn, ranked
+from tests.simulation.ranking import Offer, fits, in_turn, ranked
 from tests.simulation.rows import Device, Image, Request
 from tests.simulation.store import Store
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from bmm.deadline import Deadline
 from bmm.drivers.guard import guarded
-from bmm.drivers.power.contract import OFF_SECONDS, Power, PowerContract
+from bmm.drivers.power.contract import OFF_SECONDS, Power, PowerContract, SwitchesTogether
 from bmm.drivers.power.cycle import Cycle, Late
 from bmm.drivers.power.sweep import Results, Sweep, Turn
 from bmm.errors import HardwareError, OutOfTime, Refused
@@ -197,7 +197,7 @@ class PowerDriver(PowerContract):
         """Give what one turn of a sweep does."""
 
         def act(turn: Turn) -> None:
-            if len(turn) == 1:
+            if len(turn) == 1 or not isinstance(self, SwitchesTogether):
                 self._put(turn[0], wanted[turn[0]], deadline)
                 return
             try:
@@ -211,8 +211,9 @@ class PowerDriver(PowerContract):
 
     def _turns(self, outlets: Collection[str]) -> list[Turn]:
         """Say which outlets are switched by one command, where the driver knows one and the devices may go on so."""
-        able = self._together and self.stagger_seconds <= 0
-        groups = [tuple(group) for group in self.together(outlets)] if able else []
+        groups: list[Turn] = []
+        if isinstance(self, SwitchesTogether) and self._together and self.stagger_seconds <= 0:
+            groups = [tuple(group) for group in self.together(outlets)]
         grouped = {outlet for group in groups for outlet in group}
         return groups + [(outlet,) for outlet in outlets if outlet not in grouped]
 

@@ -79,17 +79,6 @@ class PowerContract(ABC):
     def answers(self, deadline: Deadline) -> bool:
         """Ask for a sign of life that touches no outlet; False for an answer that is the wrong one."""
 
-    def together(self, outlets: Collection[str]) -> list[list[str]]:
-        """Say which of the outlets are better switched by `switch_together`, in groups; mostly none."""
-        return []
-
-    def switch_together(self, wanted: Mapping[str, bool], deadline: Deadline) -> None:
-        """Switch a group by one command and read it back; raises HardwareError where it is not as wanted.
-
-        Other outlets stay as they are. What fails here is tried again one by one.
-        """
-        raise NotImplementedError
-
     def every_outlet(self) -> list[str]:
         """Name all outlets that there can be; none where the grammar alone cannot say."""
         return []
@@ -116,3 +105,18 @@ class PowerContract(ABC):
         if not cls.outlet_pattern.fullmatch(outlet):
             raise Misconfigured(f"there is no outlet {outlet!r}: {cls.outlet_grammar} expected")
         return outlet
+
+
+class SwitchesTogether(ABC):
+    """The part of a driver that knows a command for several outlets at once."""
+
+    @abstractmethod
+    def together(self, outlets: Collection[str]) -> list[list[str]]:
+        """Return which of the outlets are better switched by `switch_together`, in groups; mostly none."""
+
+    @abstractmethod
+    def switch_together(self, wanted: Mapping[str, bool], deadline: Deadline) -> None:
+        """Switch a group by one command and read it back; raise HardwareError where it is not as wanted.
+
+        Other outlets stay as they are. What fails here is tried again one by one.
+        """

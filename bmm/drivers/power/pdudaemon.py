@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
-from bmm.drivers.http import call, exchange
+from bmm.drivers.http import exchange, judge
 from bmm.drivers.power.base import OFF_SECONDS, PowerDriver
 from bmm.drivers.settings import SettingSpec
 from bmm.errors import Garbled, Misconfigured
@@ -35,7 +35,7 @@ class PduDaemonDriver(PowerDriver):
         """Have it switch. It answers 500 alike for what it does not know and for what did not work."""
         # Old daemons wait five seconds before they switch, unless they are told otherwise.
         query = {"hostname": self.text("hostname"), "port": self.check_outlet(outlet), "delay": "0"}
-        reply = call("GET", self._url("on" if on else "off", urlencode(query)), deadline)
+        reply = judge(exchange("GET", self._url("on" if on else "off", urlencode(query)), deadline))
         if not reply.text.startswith(_DONE):
             raise Garbled(f"{reply.where} does not answer as a pdudaemon: {reply.text[:100]!r}")
 

@@ -12,6 +12,7 @@ from typing import ClassVar
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
 from bmm.drivers.power.base import PowerDriver
+from bmm.drivers.power.contract import SwitchesTogether
 from bmm.drivers.settings import SettingSpec
 from bmm.drivers.wire import Wire
 from bmm.errors import Garbled, Refused, Unreachable
@@ -33,7 +34,7 @@ _BANK_SECONDS = 0.5
 _WORTH_A_BANK = 4
 
 
-class ProXRDriver(PowerDriver):
+class ProXRDriver(PowerDriver, SwitchesTogether):
     """A ProXR board, wired normally closed; its address is "host" or "host:port", the port 2101 unless given."""
 
     outlet_pattern = re.compile(r"bank([1-4]):relay([1-8])", re.ASCII)

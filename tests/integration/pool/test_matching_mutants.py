@@ -137,7 +137,7 @@ MUTANTS: dict[str, Broken] = {
         test_of_two_kinds_the_device_that_is_idle_for_longest_is_given,
     ),
     "tags are nothing": (
-        free_kinds._with_free_device, "demand is None or suits(demand, kind)", "True",
+        free_kinds.kinds_for, "suits(demand, kind)", "True",
         test_a_device_without_a_tag_is_given_to_nobody_who_wants_it,
     ),
 }  # fmt: skip

@@ -342,5 +342,5 @@ def test_what_filing_asks_of_the_database_is_counted(
     make_devices(3, image=make_image())
     filed(alice)
     # SQLite needs no query to tell the time.
-    with django_assert_num_queries({"sqlite": 21, "mysql": 23}[connection.vendor]):
+    with django_assert_num_queries({"sqlite": 20, "mysql": 22}[connection.vendor]):
         filed(alice)

@@ -239,7 +239,7 @@ def test_a_slow_plug_is_given_up_at_the_deadline() -> None:
     with Twin("web_plug", "shelly", "--slow", "3") as plug:
         began = time.monotonic()
         with pytest.raises(OutOfTime):
-            http.call("GET", f"{plug.url}/relay/1", Deadline.after(0.5))
+            http.judge(http.exchange("GET", f"{plug.url}/relay/1", Deadline.after(0.5)))
         assert time.monotonic() - began < 1
 
 
@@ -254,7 +254,7 @@ def test_a_server_that_drips_is_cut_off_at_the_deadline_too() -> None:
     with Talker(drip) as server:
         began = time.monotonic()
         with pytest.raises(OutOfTime):
-            http.call("GET", f"http://{server.address}/", Deadline.after(0.5))
+            http.judge(http.exchange("GET", f"http://{server.address}/", Deadline.after(0.5)))
         assert time.monotonic() - began < 1
 
 
@@ -277,13 +277,13 @@ def test_what_a_server_says_is_named_by_what_to_do(said: bytes, kind: type[Hardw
         connection.shutdown(socket.SHUT_RDWR)
 
     with Talker(say) as server, pytest.raises(HardwareError) as error:
-        http.call("GET", f"http://{server.address}/", Deadline.after(2))
+        http.judge(http.exchange("GET", f"http://{server.address}/", Deadline.after(2)))
     assert type(error.value) is kind
 
 
 def test_nobody_at_the_address_is_unreachable() -> None:
     with pytest.raises(Unreachable):
-        http.call("GET", f"http://127.0.0.1:{free_port()}/", Deadline.after(2))
+        http.judge(http.exchange("GET", f"http://127.0.0.1:{free_port()}/", Deadline.after(2)))
 
 
 def test_a_certificate_that_nobody_signed_is_trusted_only_when_told_so(tmp_path: Path) -> None:
