@@ -8,7 +8,6 @@ from django.dispatch import receiver
 from bmm.signals import controller_suspected
 from devices.models import Device
 from lifeguard.signals import device_entering, device_moved
-from lifeguard.states import DEVICE, PLEASE_EVENTS
 from mozpool_site import clock
 from mozpool_site.contained import contained
 from mozpool_site.statemachine.machine import Event
@@ -17,6 +16,7 @@ from requests_app.facts import is_failed, waiting_for_failed
 from requests_app.free_devices import outages, stranded
 from requests_app.machine import asking, request_runner
 from requests_app.models import Request
+from requests_app.news import news_of_device, was_asked
 from requests_app.serving import let_go, match_device, match_request
 from requests_app.signals import device_released
 from requests_app.webhooks import outbox
@@ -28,7 +28,7 @@ def on_device_moved(device: Device, old_state: str, by: Actor, event: str, **_: 
     if device.held_by is not None and by == asking(device.held_by) and old_state == "ready":
         return  # the holder knows: it asked for this itself
     if device.held_by is not None:
-        _tell_holder(device.held_by, device, old_state, by, asked=event == "forced" or event in PLEASE_EVENTS)
+        _tell_holder(device.held_by, device, old_state, by, asked=was_asked(event))
     elif device.state == "ready" and old_state != "ready":
         match_device(device.pk)
     elif is_failed(device):
@@ -62,13 +62,7 @@ def on_controller_suspected(controller_id: int, **_: Any) -> None:
 
 def _tell_holder(request_id: int, device: Device, old_state: str, by: Actor, *, asked: bool) -> None:
     """Tell a request what concerns it; `asked` when somebody else gave its device something to do."""
-    news: dict[str, str] = {}
-    if device.state == "ready" or device.result or "steady" in DEVICE[device.state].tags:
-        news["pending"] = "device_settled"
-    elif asked:
-        news["pending"] = "device_left"
-    if device.state != "ready" and (asked or old_state == "ready"):
-        news["ready"] = "device_left"
+    news = news_of_device(device.state, device.result, old_state, asked=asked)
     concerned = Request.objects.filter(pk=request_id, state__in=news) if news else Request.objects.none()
     for state in concerned.values_list("state", flat=True):
         told = request_runner.deliver(request_id, Event(news[state]), by=by if asked else MACHINE)

@@ -93,7 +93,9 @@ def _create(digest: str, like: "Device") -> int:
         "tags": like.tags,
     }
     # Whoever else makes it at this moment makes the same.
-    return DeviceKind.objects.get_or_create(digest=digest, defaults=columns)[0].pk
+    with suppress(IntegrityError), transaction.atomic():
+        return DeviceKind.objects.create(digest=digest, **columns).pk
+    return DeviceKind.objects.get(digest=digest).pk
 
 
 class DeviceQuerySet(models.QuerySet[DeviceT]):

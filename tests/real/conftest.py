@@ -3,12 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
+from reallab import artefacts, bridge
 from reallab.__main__ import CACHE
 from reallab.lab import RealLab, Wish, running
 from reallab.network import Network, user_network
@@ -16,6 +17,7 @@ from tests.network import own_network
 from tests.servers.redis import Redis
 
 Labs = Callable[[Sequence[Wish], Network], AbstractContextManager[RealLab]]
+Bridged = Callable[[Sequence[Wish]], Network]
 
 
 @pytest.fixture
@@ -23,6 +25,23 @@ def user() -> Iterator[Network]:
     """Give QEMU's user networking, on addresses of this session's own."""
     with own_network() as network:
         yield user_network(f"{network}.7")
+
+
+@pytest.fixture
+def bridged() -> Iterator[Bridged]:
+    """Give what makes a bridge for so many machines in a network namespace of this test's own."""
+    if reason := bridge.why_not():
+        pytest.skip(reason)
+    with ExitStack() as stack:
+
+        def make(wishes: Sequence[Wish]) -> Network:
+            # From within the namespace nobody reaches Debian.
+            for wish in wishes:
+                artefacts.fetched(wish.kind, CACHE)
+            stack.enter_context(bridge.namespace())
+            return bridge.bridge(len(wishes))
+
+        yield make
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 from bmm.live import kit
 from reallab.lab import RealLab
 from reallab.machine import Machine
-from reallab.plan import SELF_TEST
+from reallab.plan import IMAGE, SELF_TEST
 from reallab.story import Line, Story
 
 INSTALLED = [
@@ -61,3 +61,15 @@ def megabytes(disk: Path, start: int, size: int) -> bytes:
     with disk.open("rb") as file:
         file.seek(start << 20)
         return file.read(size << 20)
+
+
+def everybody(lab: RealLab, states: list[str], seconds: float) -> None:
+    """Have each machine prepared for a request at the same time, and give all of them back."""
+    story = Story(lab.pool.url)
+    chapters = {name: Chapter(story, name) for name in lab.machines}
+    requests = {name: story.request(name, IMAGE) for name in lab.machines}
+    for name, request in requests.items():
+        assert story.until_ready(request, seconds) == name
+    assert {name: chapter.states() for name, chapter in chapters.items()} == dict.fromkeys(chapters, states)
+    for request in requests.values():
+        story.give_back(request)

@@ -7,6 +7,7 @@ from lifeguard.states import DEVICE, PLEASE_EVENTS, DeviceFacts
 from mozpool_site.statemachine.machine import Event, Verdict, stale, step
 from mozpool_site.statemachine.spec import Spec
 from requests_app.matching import Demand
+from requests_app.news import news_of_device, was_asked
 from requests_app.states import ENDED_STATES, REQUEST, RequestFacts
 from tests.simulation.device_machine import Devices, Fence, of_the_image
 from tests.simulation.ranking import Offer, fits, in_turn, ranked
@@ -236,14 +237,8 @@ class Requests:
         """Tell the holder of a device that moved, or offer a device that came free."""
         if holder is None:
             return device.state == "ready" and old_state != "ready" and self.match_device(device)
-        asked = event == "forced" or event in PLEASE_EVENTS
-        news: dict[str, str] = {}
-        if device.state == "ready" or device.result or "steady" in DEVICE[device.state].tags:
-            news["pending"] = "device_settled"
-        elif asked:
-            news["pending"] = "device_left"
-        if device.state != "ready" and (asked or old_state == "ready"):
-            news["ready"] = "device_left"
+        asked = was_asked(event)
+        news = news_of_device(device.state, device.result, old_state, asked=asked)
         request = self.store.requests.get(holder)
         if request is None or request.state not in news:
             return False

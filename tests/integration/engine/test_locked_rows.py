@@ -1,15 +1,10 @@
 """Somebody hangs in a transaction: its row waits, and nothing else does. MariaDB only: SQLite locks no rows."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db import connection
 
 from bmm import controller_lease, operations
 from bmm.models import Kind, Operation
@@ -20,6 +15,7 @@ from mozpool_site.transactions import impatient
 from requests_app.models import Request
 from tests.beats import pool_beats, rack_beats
 from tests.factories import make_controller, make_device, make_devices, make_image, make_rack, make_request
+from tests.integration.threads import locked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Seconds that whoever waited for a lock would spend on it.
@@ -31,29 +27,6 @@ def where_rows_are_locked() -> None:
     """Skip where only the whole database can be."""
     if not connection.features.has_select_for_update_skip_locked:
         pytest.skip("this database locks no rows")
-
-
-@contextmanager
-def locked(rows: QuerySet[Any]) -> Iterator[None]:
-    """Keep rows locked by another connection."""
-    have, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        # After 20 s the server ends the transaction of whoever says nothing in it.
-        with suppress(OperationalError, InterfaceError), transaction.atomic():
-            list(rows.select_for_update())
-            have.set()
-            done.wait(60)
-        connection.close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert have.wait(10)
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def due(number: int, **columns: object) -> list[Device]:

@@ -4,9 +4,8 @@ MariaDB's EXPLAIN is asked about the very statements that the code sends.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -24,6 +23,7 @@ from requests_app.models import Request
 from requests_app.waiting.queue import queue
 from tests.beats import pool_beats, rack_beats
 from tests.factories import make_controller, make_devices, make_image, make_rack, make_request
+from tests.statements import tables_read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DEVICES = 5000
@@ -76,18 +76,6 @@ def fill_pool() -> None:
             "ANALYZE TABLE devices_device, bmm_operation, devices_journal, requests_app_request, devices_rack"
         )
         cursor.fetchall()
-
-
-def tables_read(plan: Any) -> Iterator[dict[str, Any]]:
-    """Give every table access of EXPLAIN FORMAT=JSON."""
-    if isinstance(plan, dict):
-        if "access_type" in plan:
-            yield plan
-        for part in plan.values():
-            yield from tables_read(part)
-    elif isinstance(plan, list):
-        for part in plan:
-            yield from tables_read(part)
 
 
 def scans(action: Callable[[], object]) -> list[str]:

@@ -92,6 +92,17 @@ class Port:
         return len(heard) <= 1
 
 
+def loading(tftp: Running) -> tuple[Port, tuple[str, int]]:
+    """Give a board that has acknowledged the first block and has the second, and whom it has them from."""
+    board = Port(tftp.at)
+    board.ask("vmlinuz")
+    sender, block = board.hear()
+    assert block == DATA_1 + KERNEL[:512]
+    board.say(b"\0\4\0\1", sender)
+    assert board.hear() == (sender, b"\0\3\0\2" + KERNEL[512:1024])
+    return board, sender
+
+
 def loader(tftp: Running, name: str = "vmlinuz", **options: int) -> Loader:
     return Loader(tftp.at, name, options=options)
 
@@ -182,11 +193,7 @@ def test_another_request_of_the_same_port_ends_the_old_transfer(
 
 
 def test_a_board_that_was_reset_while_it_was_loading_begins_again_at_once(tftp: Running) -> None:
-    board = Port(tftp.at)
-    board.ask("vmlinuz")
-    old, _ = board.hear()
-    board.say(b"\0\4\0\1", old)
-    assert board.hear()[1][:4] == b"\0\3\0\2"
+    board, _ = loading(tftp)
     board.ask("vmlinuz")
     new, block = board.hear()
     assert block == DATA_1 + KERNEL[:512]
@@ -199,31 +206,23 @@ def test_a_board_that_was_reset_while_it_was_loading_begins_again_at_once(tftp: 
 def test_an_old_request_that_comes_late_does_not_end_what_the_board_goes_on_with(
     tftp: Running, *, told: bool
 ) -> None:
-    board = Port(tftp.at)
-    board.ask("vmlinuz")
-    loading, _ = board.hear()
-    board.say(b"\0\4\0\1", loading)
-    board.hear()
+    board, sender = loading(tftp)
     board.ask("vmlinuz")
     late, block = board.hear()
-    assert (late != loading, block) == (True, DATA_1 + KERNEL[:512])
+    assert (late != sender, block) == (True, DATA_1 + KERNEL[:512])
     if told:
         board.say(b"\0\5\0\5unknown transfer\0", late)
-    board.say(b"\0\4\0\2", loading)
-    assert board.hear() == (loading, b"\0\3\0\3" + KERNEL[1024:1536])
-    assert board.hear()[0] == loading
+    board.say(b"\0\4\0\2", sender)
+    assert board.hear() == (sender, b"\0\3\0\3" + KERNEL[1024:1536])
+    assert board.hear()[0] == sender
 
 
 def test_a_board_whose_last_block_was_lost_while_its_old_request_came_gets_it_again(tftp: Running) -> None:
-    board = Port(tftp.at)
-    board.ask("vmlinuz")
-    loading, _ = board.hear()
-    board.say(b"\0\4\0\1", loading)
-    board.hear()
+    board, sender = loading(tftp)
     board.ask("vmlinuz")
     board.hear()
-    board.say(b"\0\4\0\1", loading)
-    assert board.hear() == (loading, b"\0\3\0\2" + KERNEL[512:1024])
+    board.say(b"\0\4\0\1", sender)
+    assert board.hear() == (sender, b"\0\3\0\2" + KERNEL[512:1024])
 
 
 @pytest.mark.parametrize("tftp", [Limits(transfers=64, transfers_of_one=8)], indirect=True)

@@ -5,7 +5,7 @@ The databases are asked how they run the very statements that the code sends.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from requests_app.free_devices import outages
 from requests_app.models import Request
 from requests_app.serving import match_device, match_waiting
 from tests.factories import file_order, make_devices, make_image, make_request
+from tests.statements import tables_read
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 10_000
@@ -64,18 +65,6 @@ def fill() -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE TABLE {_TABLES}" if connection.vendor == "mysql" else "ANALYZE")
-
-
-def tables_read(plan: Any) -> Iterator[dict[str, Any]]:
-    """Give every table access of EXPLAIN FORMAT=JSON, and every sort with the rows that it sorts."""
-    if isinstance(plan, dict):
-        if "access_type" in plan:
-            yield plan
-        for part in plan.values():
-            yield from tables_read(part)
-    elif isinstance(plan, list):
-        for part in plan:
-            yield from tables_read(part)
 
 
 def dear_on_mariadb(cursor: Any, statement: str) -> list[str]:

@@ -1,12 +1,7 @@
 """One row that is locked or broken, or whose device a rival has taken, holds up nobody who stands behind it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device
@@ -20,32 +15,9 @@ from requests_app.models import Request
 from requests_app.pulse import Matching
 from requests_app.serving import match_device, match_waiting
 from tests.factories import file_order, make_device, make_devices, make_image, make_request
+from tests.integration.threads import locked
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def locked(row: QuerySet[Request] | QuerySet[Device]) -> Iterator[None]:
-    """Hold a row's lock from another connection, as a client that hangs in its transaction does."""
-    has_it, may_go = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        try:
-            with transaction.atomic():
-                row.select_for_update().get()
-                has_it.set()
-                may_go.wait(60)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=hang)
-    thread.start()
-    assert has_it.wait(10)
-    try:
-        yield
-    finally:
-        may_go.set()
-        thread.join()
 
 
 @pytest.fixture
