@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Callable
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
@@ -41,3 +43,13 @@ def started(*words: str, url: str, **more: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def until(happens: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Wait for something; give whether it happened."""
+    ends = time.monotonic() + seconds
+    while not happens():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.02)
+    return True

@@ -50,7 +50,10 @@ class Fault:
 
 
 class ContractServer(ThreadingHTTPServer):
-    """The pool behind one address; `ready_after` seconds after filing a request is ready."""
+    """The pool behind one address; `ready_after` seconds after filing a request is ready.
+
+    `renewed_in`: the state of a request at each renewal.
+    """
 
     daemon_threads = True
 
@@ -61,6 +64,7 @@ class ContractServer(ThreadingHTTPServer):
         self.requests: dict[int, dict[str, Any]] = {}
         self.journal: list[dict[str, Any]] = []
         self.keys: dict[str, int] = {}
+        self.renewed_in: list[str] = []
         self.changed = threading.Condition()
         self.ready_after: float | None = 0.0
         self.waits = True
@@ -310,6 +314,7 @@ class _Handler(BaseHTTPRequestHandler):
                 detail = f"request {number} has ended"
                 return 409, {"code": "conflict", "title": "Ended", "status": 409, "detail": detail}
             row["seconds_left"] = seen.body["duration"]
+            server.renewed_in.append(row["state"])
         if rest == ["journal"]:
             return self._page(seen, [line for line in server.journal if line["request"] == number])
         if rest == ["events"]:

@@ -90,7 +90,7 @@ def test_an_interrupted_wait_gives_the_request_back(server: ContractServer, numb
     assert process.stderr is not None
     assert "request 1 is finding_device" in process.stderr.readline()
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert server.states() == ["closed"]
 
@@ -144,7 +144,7 @@ def in_a_terminal(words: list[str], url: str) -> str:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        output = process.communicate(timeout=30)[0]
+        output = process.communicate(timeout=60)[0]
     os.close(master)
     os.close(slave)
     return output
@@ -175,7 +175,7 @@ def test_a_followed_log_ends_with_its_request(server: ContractServer) -> None:
     # read(), not communicate(): that passes by what readline() took in beyond its line.
     lines = [*old, *process.stdout.read().splitlines()]
     assert [line.strip().rpartition("state ")[2] for line in lines] == ["finding_device", "ready", "closed"]
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -186,7 +186,7 @@ def test_a_followed_log_of_a_device_ends_by_ctrl_c(server: ContractServer) -> No
     server.note("hello", device="panda-0001")
     assert json.loads(process.stdout.readline())["message"] == "hello"
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, "")
     assert "Traceback" not in errors
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -91,10 +90,8 @@ def test_a_post_without_an_answer_is_tried_ten_times_more(
 
 def test_a_server_that_is_gone_ends_in_an_error(dead_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legacy, "_PAUSE", 0.001)
-    began = time.monotonic()
     with pytest.raises(MozpoolException, match="Can't get"):
         MozpoolHandler(dead_url).query_all_device_list()
-    assert time.monotonic() - began < 5
 
 
 def test_devices_are_looked_up_by_name(server: ContractServer, handler: MozpoolHandler) -> None:

@@ -11,6 +11,7 @@ from typing import Callable, TypeVar
 
 import pytest
 
+from command import until
 from contract_server import Connect, ContractServer, Fault
 from mozpool_client import (
     AsyncMozpool,
@@ -27,6 +28,11 @@ from mozpool_client import (
 )
 
 T = TypeVar("T")
+
+
+async def meanwhile(happens: Callable[[], bool]) -> None:
+    """Wait in an event loop until something has happened."""
+    assert await asyncio.get_running_loop().run_in_executor(None, until, happens)
 
 
 def in_a_loop(url: str, story: Callable[[AsyncMozpool], Awaitable[T]]) -> T:
@@ -81,9 +87,7 @@ def test_a_request_is_waited_for_by_long_looks(connect: Connect, server: Contrac
     server.ready_after = 0.4
     pool = connect([server.url])
     seen: list[Request] = []
-    began = time.monotonic()
     request = pool.wait_ready(pool.request("b2g"), progress=seen.append)
-    assert time.monotonic() - began < 2
     assert [entry.state for entry in seen] == ["finding_device", "ready"]
     assert seen[0].waiting is not None
     assert (seen[0].waiting.reason, seen[0].waiting.place) == ("all_busy", 2)
@@ -97,7 +101,7 @@ def test_waiting_outlasts_a_pool_that_is_away(connect: Connect, server: Contract
     pool = connect([server.url])
     request = pool.request("b2g")
     server.faults.extend([Fault(0), Fault(503), Fault(503), Fault(502)])
-    assert pool.wait_ready(request, timeout=10).is_ready
+    assert pool.wait_ready(request, timeout=60).is_ready
 
 
 def test_a_request_that_ends_while_it_is_waited_for_says_how(
@@ -118,7 +122,7 @@ def test_waiting_has_an_end_and_says_why_it_was_in_vain(connect: Connect, server
     began = time.monotonic()
     with pytest.raises(NotReadyInTime, match="every device that fits is in use"):
         pool.wait_ready(pool.request("b2g"), timeout=1)
-    assert 1 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 1
 
 
 def test_a_server_that_does_not_wait_is_not_asked_all_the_time(
@@ -166,17 +170,17 @@ def test_a_held_device_is_renewed_meanwhile_and_returned_at_the_end(
     pool = connect([server.url])
     with pool.hold("b2g", duration=1) as held:
         assert held.device.fqdn == "panda-0001.p1.example.com"
-        time.sleep(1.2)
+        assert until(lambda: len(server.renewed_in) >= 2)
         assert not held.lost
     assert server.states() == ["closed"]
-    assert len([path for path in server.paths("POST") if path.endswith("/renew/")]) >= 2
 
 
 def test_what_is_not_ready_yet_is_not_renewed(connect: Connect, server: ContractServer) -> None:
     server.ready_after = 1.5
     with connect([server.url]).hold("b2g", duration=1, timeout=30) as held:
-        assert [path for path in server.paths("POST") if path.endswith("/renew/")] == []
         assert held.request.expires is not None
+        assert until(lambda: bool(server.renewed_in))
+    assert set(server.renewed_in) == {"ready"}
     assert server.calls[0].body["max_wait"] == 90
 
 
@@ -188,7 +192,7 @@ def test_a_held_device_is_returned_when_the_block_fails(connect: Connect, server
 
 def test_a_device_that_is_not_ready_in_time_is_returned(connect: Connect, server: ContractServer) -> None:
     server.ready_after = None
-    with pytest.raises(NotReadyInTime), connect([server.url]).hold("b2g", timeout=0.3):
+    with pytest.raises(NotReadyInTime), connect([server.url]).hold("b2g", timeout=2):
         pytest.fail("it never was ready")
     assert server.states() == ["closed"]
 
@@ -196,30 +200,24 @@ def test_a_device_that_is_not_ready_in_time_is_returned(connect: Connect, server
 def test_who_holds_a_device_hears_of_its_loss(server: ContractServer) -> None:
     with Mozpool([server.url]).hold("b2g") as held:
         server.move(1, "closed")
-        deadline = time.monotonic() + 5
-        while not held.lost and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert held.lost
+        assert until(lambda: held.lost)
         with pytest.raises(RuntimeError, match="gone"):
             _ = held.device
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fault_of_the_client_itself_is_told_to_who_waits(
     connect: Connect, server: ContractServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Mozpool, "file", lambda *_: 1 // 0)
-    with pytest.raises(MozpoolError, match="ZeroDivisionError"), connect([server.url]).hold("b2g", timeout=5):
+    with pytest.raises(MozpoolError, match="ZeroDivisionError") as raised, connect([server.url]).hold("b2g"):
         pytest.fail("nothing is held")
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
 
 def test_who_holds_a_device_hears_that_it_was_exchanged(server: ContractServer) -> None:
     with Mozpool([server.url]).hold("b2g") as held:
         server.move(1, "ready", device="panda-0002")
-        deadline = time.monotonic() + 5
-        while not held.lost and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert held.lost
+        assert until(lambda: held.lost)
         with pytest.raises(RuntimeError, match="gone"):
             _ = held.device
 
@@ -233,8 +231,11 @@ def test_events_of_a_request_come_until_it_ends(connect: Connect, server: Contra
     server.ready_after = 0.1
     pool = connect([server.url])
     number = pool.request("b2g").id
-    threading.Timer(0.4, server.move, (number, "closed")).start()
-    found = list(pool.follow(request=number, after=0))
+    found = []
+    for entry in pool.follow(request=number, after=0):
+        found.append(entry)
+        if isinstance(entry, Request) and entry.is_ready:
+            server.move(number, "closed")
     assert [entry.state for entry in found if isinstance(entry, Request)][-1] == "closed"
     assert [entry.message for entry in found if isinstance(entry, JournalLine)] == [
         "entering state finding_device",
@@ -271,7 +272,7 @@ def test_the_whole_story_in_an_event_loop(server: ContractServer) -> None:
     server.faults.append(Fault(503))
 
     async def story(pool: AsyncMozpool) -> list[str]:
-        request = await pool.wait_ready(await pool.request("b2g", duration=60), timeout=5)
+        request = await pool.wait_ready(await pool.request("b2g", duration=60), timeout=60)
         await pool.renew(request.id, 90)
         closed = await pool.return_(request.id)
         return [request.state, closed.state, (await pool.whoami()).name, (await pool.devices())[6].name]
@@ -282,13 +283,12 @@ def test_the_whole_story_in_an_event_loop(server: ContractServer) -> None:
 def test_a_device_is_held_in_an_event_loop(server: ContractServer) -> None:
     async def story(pool: AsyncMozpool) -> str:
         async with pool.hold("b2g", duration=1) as request:
-            await asyncio.sleep(0.8)
+            await meanwhile(lambda: bool(server.renewed_in))
             assert request.device is not None
             return request.device.name
 
     assert in_a_loop(server.url, story) == "panda-0001"
     assert server.states() == ["closed"]
-    assert "/api/v2/requests/1/renew/" in server.paths("POST")
 
 
 def test_a_cancelled_task_returns_its_device(server: ContractServer) -> None:
@@ -298,7 +298,7 @@ def test_a_cancelled_task_returns_its_device(server: ContractServer) -> None:
                 await asyncio.sleep(60)
 
         task = asyncio.create_task(work())
-        await asyncio.sleep(0.3)
+        await meanwhile(lambda: server.states() == ["ready"])
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -311,17 +311,21 @@ def test_a_device_that_can_not_be_renewed_any_more_is_still_returned(server: Con
     async def story(pool: AsyncMozpool) -> None:
         async with pool.hold("b2g", duration=1):
             server.faults.append(Fault(401))
-            await asyncio.sleep(0.8)
+            await meanwhile(lambda: not server.faults)
 
     in_a_loop(server.url, story)
-    assert not server.faults
     assert server.states() == ["closed"]
 
 
 def test_events_come_in_an_event_loop_too(server: ContractServer) -> None:
     async def story(pool: AsyncMozpool) -> list[str]:
         number = (await pool.request("b2g")).id
-        asyncio.get_running_loop().call_later(0.2, server.move, number, "closed")
-        return [entry.state async for entry in pool.follow(request=number) if isinstance(entry, Request)]
+        found = []
+        async for entry in pool.follow(request=number):
+            if isinstance(entry, Request):
+                found.append(entry.state)
+                if entry.is_ready:
+                    server.move(number, "closed")
+        return found
 
     assert in_a_loop(server.url, story) == ["ready", "closed"]

@@ -8,11 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
-from command import mozpool, started
+from command import environment, mozpool, started, until
 from contract_server import ContractServer, Fault
 
 # Says that it runs, then what signals it gets; it ends at SIGTERM and SIGINT with a status of its own.
@@ -44,14 +43,9 @@ def script(tmp_path: Path, text: str) -> list[str]:
     return [sys.executable, str(path)]
 
 
-def until(happens: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Wait for something; give whether it happened."""
-    ends = time.monotonic() + seconds
-    while not happens():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.02)
-    return True
+def until_there(file: Path, status: int = 0) -> list[str]:
+    """Give the words of a command that says that it runs, and ends with a status once a file is there."""
+    return ["sh", "-c", f"echo running; until [ -e {file} ]; do sleep 0.05; done; exit {status}"]
 
 
 def running(process: subprocess.Popen[str]) -> None:
@@ -62,7 +56,7 @@ def running(process: subprocess.Popen[str]) -> None:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Wait for the end; give status, output and errors."""
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
 
 
@@ -144,7 +138,7 @@ def test_a_deaf_command_is_killed_after_its_grace(server: ContractServer, tmp_pa
     process.send_signal(signal.SIGTERM)
     status, _, _ = ended(process)
     assert status == 128 + signal.SIGKILL
-    assert 1 <= time.monotonic() - began < 4
+    assert time.monotonic() - began >= 1
     assert server.states() == ["closed"]
 
 
@@ -168,13 +162,15 @@ def test_a_signal_while_waiting_gives_the_request_back(server: ContractServer, n
     assert server.states() == ["closed"]
 
 
-def test_a_signal_while_no_server_answers_ends_it_at_once(dead_url: str) -> None:
-    process = started("run", "--image", "b2g", "--", "echo", "never", url=dead_url)
-    time.sleep(1)
+def test_a_signal_while_no_server_answers_ends_it_at_once(server: ContractServer) -> None:
+    server.faults.extend([Fault(0)] * 10_000)
+    process = started("run", "--image", "b2g", "--", "echo", "never", url=server.url)
+    assert until(lambda: bool(server.calls))
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert ended(process)[:2] == (130, "")
-    assert time.monotonic() - began < 3
+    # Or it would have been patient.
+    assert time.monotonic() - began < 50
 
 
 def test_an_ignored_hangup_stays_ignored(server: ContractServer, tmp_path: Path) -> None:
@@ -198,8 +194,6 @@ def test_an_ignored_hangup_stays_ignored(server: ContractServer, tmp_path: Path)
 
 def started_ignoring_hangup(words: list[str], url: str) -> subprocess.Popen[str]:
     """Start a command as nohup does."""
-    from command import environment  # noqa: PLC0415
-
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         return subprocess.Popen(
@@ -209,12 +203,15 @@ def started_ignoring_hangup(words: list[str], url: str) -> subprocess.Popen[str]
         signal.signal(signal.SIGHUP, before)
 
 
-def test_the_request_is_renewed_while_the_command_runs(server: ContractServer) -> None:
-    done = mozpool("run", "--image", "b2g", "--duration", "3s", "--", "sleep", "3.5", url=server.url)
-    assert done.returncode == 0
+def test_the_request_is_renewed_while_the_command_runs(server: ContractServer, tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    words = ("--image", "b2g", "--duration", "3s", "--", *until_there(end))
+    process = started("run", *words, url=server.url)
+    assert until(lambda: len(server.renewed_in) >= 2)
+    end.touch()
+    assert ended(process)[0] == 0
     renewals = [seen.body for seen in server.calls if seen.path.endswith("/renew/")]
-    assert len(renewals) in (2, 3)
-    assert renewals[0] == {"duration": 3}
+    assert renewals == [{"duration": 3}] * len(renewals)
 
 
 def test_a_lost_device_ends_the_command(server: ContractServer, tmp_path: Path) -> None:
@@ -256,23 +253,16 @@ def test_a_lost_device_is_no_success_although_the_command_says_so(server: Contra
     assert ended(process)[0] == 1
 
 
-def test_a_lost_device_may_be_shrugged_off(server: ContractServer) -> None:
-    process = started(
-        "run",
-        "--image",
-        "b2g",
-        "--no-abort-on-loss",
-        "--",
-        "sh",
-        "-c",
-        "echo running; sleep 1; exit 5",
-        url=server.url,
-    )
+def test_a_lost_device_may_be_shrugged_off(server: ContractServer, tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    words = ("--image", "b2g", "--no-abort-on-loss", "--", *until_there(end, status=5))
+    process = started("run", *words, url=server.url)
     running(process)
     server.move(1, "closed")
-    status, _, errors = ended(process)
-    assert status == 5
-    assert "the device is lost" in errors
+    assert process.stderr is not None
+    assert any("the device is lost" in line for line in process.stderr)
+    end.touch()
+    assert ended(process)[0] == 5
 
 
 def test_an_outage_of_the_pool_does_not_touch_the_command(server: ContractServer) -> None:
@@ -364,8 +354,6 @@ def test_the_signal_of_a_closed_terminal_ends_all(server: ContractServer, tmp_pa
         "--",
         *script(tmp_path, LISTENER),
     ]
-    from command import environment  # noqa: PLC0415
-
     with open(tmp_path / "output", "w+", encoding="utf-8") as output:  # noqa: PTH123
         process = subprocess.Popen(
             ["setsid", "--ctty", "--wait", *words],
@@ -377,5 +365,5 @@ def test_the_signal_of_a_closed_terminal_ends_all(server: ContractServer, tmp_pa
         os.close(slave)
         assert until(lambda: "running" in (tmp_path / "output").read_text())
         os.close(master)
-        assert process.wait(20) == 40 + signal.SIGHUP
+        assert process.wait(60) == 40 + signal.SIGHUP
     assert server.states() == ["closed"]

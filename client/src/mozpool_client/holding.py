@@ -60,10 +60,11 @@ class Keeper:
                 self._file_and_keep()
         except MozpoolError as error:
             self._tell(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- it is told, with its cause
             # Whoever waits for news of a thread that died without a word would wait for ever.
-            self._tell(MozpoolError(f"a fault of the client: {error!r}", code="fault"))
-            raise
+            fault = MozpoolError(f"a fault of the client: {error!r}", code="fault")
+            fault.__cause__ = error
+            self._tell(fault)
         finally:
             self._filed.set()
             self._pool.close()
