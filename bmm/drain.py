@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 Report = Callable[[Operation, Outcome], None]
 
 # Seconds that one task may drain; with a last batch of 20 s it stays below the longest lease.
-_LONGEST_TURN = 15.0
+_LONGEST_TURN = 12.0
 # Of a batch's 20 s, what devices that go on one after the other may take: half, for they are switched off first, and a
 # controller may have to be found again.
 _STAGGERING_SECONDS = 10.0
@@ -43,7 +43,7 @@ _LONGEST_GATHERING = 0.6
 def drain(controller_id: int, report: Report) -> int:
     """Carry out the power operations that are due on a controller; give how many, 0 when another drains it.
 
-    After a quarter of a minute somebody else is rung for the rest, so that no task lasts longer than a lease.
+    After twelve seconds somebody else is rung for the rest, so that no task lasts longer than a lease.
     """
     done = 0
     enough = Deadline.after(_LONGEST_TURN)

@@ -32,15 +32,15 @@ class Times:
     lease: float
 
 
-# A killed worker is noticed when its lease ends: 38 s is the longest, for the bound is 40.
+# A killed worker is noticed when its lease ends: 35 s is the longest, for the bound is 40 with the pulse's own loop.
 TIMES = {
     Kind.POWER_CYCLE: Times(20, 30),
     Kind.POWER_OFF: Times(20, 30),
     Kind.PING: Times(3, 10),
     Kind.VERIFY_PORT: Times(3, 10),
     Kind.VERIFY_AGENT: Times(20, 30),  # the agent may take 15 s to tell its test root
-    Kind.CHECK_STORAGE: Times(30, 38),
-    Kind.CHECK_HEALTH: Times(25, 35),
+    Kind.CHECK_STORAGE: Times(30, 35),
+    Kind.CHECK_HEALTH: Times(25, 32),
     # Old clients wait ten seconds for a test.
     Kind.TEST_CONTROLLER: Times(8, 20),
     Kind.READ_OUTLETS: Times(15, 25),

@@ -200,10 +200,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_POOL_LIMIT = ENVIRONMENT.worker_threads
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = ENVIRONMENT.worker_threads
-# Seconds, below the lease of the longest operation (the storage check's 38). A pool of threads ignores both
+# Seconds, below the lease of the longest operation (the storage check's 35). A pool of threads ignores both
 # limits: there the runner's own deadline bounds the work.
-CELERY_TASK_SOFT_TIME_LIMIT = 36
-CELERY_TASK_TIME_LIMIT = 37
+CELERY_TASK_SOFT_TIME_LIMIT = 33
+CELERY_TASK_TIME_LIMIT = 34
 # Seconds that running operations get to finish after SIGTERM; systemd's TimeoutStopSec must be longer.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False

@@ -53,7 +53,7 @@ _CAUGHT = (
 # Since a board is silent, or since somebody first needed it in vain if that was later.
 _KNOWN_AFTER = (
     "SELECT TIMESTAMPDIFF(MICROSECOND, GREATEST(%s, MIN(begun)), NOW(6)) / 1e6 FROM bmm_operation"
-    " WHERE controller_id = %s AND finished > %s AND status = 'failed'"
+    " WHERE controller_id = %s AND begun IS NOT NULL AND (finished IS NULL OR finished > %s)"
 )
 _FIRST_DONE = (
     "SELECT MIN(TIMESTAMPDIFF(MICROSECOND, %s, finished)) / 1e6 FROM bmm_operation"
@@ -253,13 +253,7 @@ class Chaos:
                 now,
             )
             self._note(fault, "an operation begun after it is done", took, 10)
-            stuck = self.observer.number(
-                _LAST_CLOSED,
-                now,
-                now,
-                now,
-                *self._left_behind(),
-            )
+            stuck = self.observer.number(_LAST_CLOSED, now, now, now, *self._left_behind())
             self._note(fault, "the last operation begun before it is closed", stuck, 10)
 
         self._later.append(measure)
@@ -283,12 +277,7 @@ class Chaos:
         self._note(fault, told, max(calls, default=0.0), 30)
 
         def measure() -> None:
-            waited = self.observer.number(
-                _LONGEST_WAIT,
-                since,
-                until,
-                *self._left_behind(),
-            )
+            waited = self.observer.number(_LONGEST_WAIT, since, until, *self._left_behind())
             self._note(fault, "the longest wait of an operation for its runner", waited, 15)
 
         self._later.append(measure)
