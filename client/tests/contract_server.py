@@ -200,6 +200,10 @@ def _device(name: str, url: str) -> dict[str, Any]:
     return {**_held(name, url), **rest, **state, "comments": "", "idle_since": NOW}
 
 
+def _not_found(detail: str) -> tuple[int, Any]:
+    return 404, {"code": "not_found", "title": "Not found", "status": 404, "detail": detail}
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: ContractServer
     protocol_version = "HTTP/1.1"
@@ -263,12 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._page(seen, [{"name": "b2g", "boot_config_keys": ["b2gbase"], "reusable": True}])
         if words == ["whoami"]:
             return 200, {"name": "tester", "role": "requester", "by": "network", "token": None}
-        return 404, {
-            "code": "not_found",
-            "title": "Not found",
-            "status": 404,
-            "detail": "there is no such path",
-        }
+        return _not_found("there is no such path")
 
     def _login(self, seen: Seen) -> tuple[int, Any]:
         if (seen.body["username"], seen.body["password"]) != ("ada", "secret words"):
@@ -304,8 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _one_request(self, seen: Seen, number: int, rest: list[str]) -> tuple[int, Any]:
         server = self.server
         if number not in server.requests:
-            detail = f"there is no request {number}"
-            return 404, {"code": "not_found", "title": "Not found", "status": 404, "detail": detail}
+            return _not_found(f"there is no request {number}")
         row = server.requests[number]
         if rest == ["return"] and row["ended"] is None:
             server.move(number, "closed")
