@@ -20,7 +20,7 @@ from bmm.drivers.power.pdudaemon import PduDaemonDriver
 from bmm.drivers.power.plugs import Shelly2Driver, ShellyDriver, TasmotaDriver
 from bmm.drivers.power.proxr import ProXRDriver
 from bmm.drivers.power.webhook import WebhookDriver
-from bmm.errors import Garbled, Misconfigured
+from bmm.errors import Misconfigured
 
 __all__ = ["DRIVERS", "PowerDriver", "driver_class", "driver_names", "make_driver"]
 
@@ -86,17 +86,14 @@ def driver_class(name: str) -> type[PowerDriver]:
 def make_driver(name: str, address: str, settings: Mapping[str, object] | None = None) -> PowerDriver:
     """Build a driver for one controller without touching it; raises Misconfigured for a name or a setting."""
     kind = driver_class(name)
-    try:
-        with guarded(f"power driver {name!r}"):
-            return kind(address, settings)
-    except Garbled as error:
-        raise Misconfigured(f"power driver {name!r} cannot be built from its settings") from error
+    with guarded(f"power driver {name!r} and its settings", Misconfigured):
+        return kind(address, settings)
 
 
 def _import(name: str, later: Later) -> type[PowerDriver]:
     try:
         found: type[PowerDriver] = getattr(importlib.import_module(later.module), later.name)
-    except ImportError as error:
+    except Exception as error:
         raise Misconfigured(
             f"power driver {name!r} needs the package {later.package}: pip install -r requirements-power.txt ({error})"
         ) from error
@@ -106,7 +103,7 @@ def _import(name: str, later: Later) -> type[PowerDriver]:
 def _load(point: EntryPoint) -> type[PowerDriver]:
     try:
         found = point.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise Misconfigured(
             f"power driver {point.name!r}: {point.value} cannot be loaded: {error}"
         ) from error

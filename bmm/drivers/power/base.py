@@ -1,31 +1,29 @@
 """What every power driver shares; a driver itself is little more than `set`, `get` and `answers`.
 
-Here live the one connection for a whole batch, reading each switch back and trying it once more, the rests
-that boards need, the pause between two devices that go on, and never leaving a device off in silence.
+Here live reading each switch back and trying it once more, the pause between two devices that go on, and never
+leaving a device off in silence. The one connection for a whole batch is in line.py.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
-from typing import Self
 
 from bmm.deadline import Deadline
-from bmm.drivers.guard import guarded
-from bmm.drivers.power.contract import OFF_SECONDS, Power, PowerContract, SwitchesTogether
+from bmm.drivers.power.contract import OFF_SECONDS, SETTLE_SECONDS, Power, SwitchesTogether
 from bmm.drivers.power.cycle import Cycle, Late
+from bmm.drivers.power.line import PowerLine
 from bmm.drivers.power.sweep import Results, Sweep, Turn
-from bmm.errors import HardwareError, OutOfTime, Refused
+from bmm.errors import Garbled, HardwareError, OutOfTime, Refused
 
-__all__ = ["OFF_SECONDS", "Power", "PowerDriver"]
+__all__ = ["OFF_SECONDS", "SETTLE_SECONDS", "Power", "PowerDriver"]
 
-# After a connection that was not accepted, even where the board itself asks for no rest: else asking again
-# and again for a board that is down would keep a core busy.
-_RETRY_SECONDS = 0.5
-_LOOK_AGAIN_SECONDS = 0.2
+# Between two looks at an outlet that has been told: of the time that it has taken until now so much, but not less.
+_LOOK_AGAIN_SECONDS, _LOOK_AGAIN_SHARE = 0.2, 0.1
+# What is kept of a batch's time so that the last look still gets its answer.
+_LAST_LOOK_SECONDS = 1.0
 
 
-class PowerDriver(PowerContract):
+class PowerDriver(PowerLine):
     """A power controller with outlets, reached by one connection at a time.
 
     One object belongs to one thread. The batches (`cycle`, `switch`, `power_on`, `power_off`, `read`, `test`)
@@ -40,14 +38,9 @@ class PowerDriver(PowerContract):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take an address as the driver defines it and the settings that it declares; else Misconfigured."""
-        super().__init__(address, settings, sleep)
-        self._is_open = False
-        self._held = False
-        self._rested: Deadline | None = None
+        super().__init__(address, settings, sleep=sleep)
         self._next_on: Deadline | None = None
-        self._told: set[str] = set()
         self._together = True
-        self.was_open = False
 
     # -- what everybody else uses --------------------------------------------------------------------------
 
@@ -73,9 +66,10 @@ class PowerDriver(PowerContract):
         """Take the power from all outlets, rest once for `off_seconds`, and give it back, in one connection.
 
         Gives None only for an outlet that was read back off and then on. Otherwise the error that it met; an
-        outlet that could not be seen on again says "may have been left off". Two thirds of the time are kept
-        for switching on: whatever was, or may have been, switched off is switched on again, over new
-        connections if need be, until the deadline. It has a third of the time even where the rest took too long.
+        outlet that could not be seen on again says "may have been left off". Two thirds of the time (beside what
+        states lag behind) are kept for switching on: whatever was, or may have been, switched off is switched on
+        again, over new connections if need be, until the deadline. It has a third of the time even where the rest
+        took too long.
 
         Where the driver `takes_late`, `late` is asked for outlets that came meanwhile, during the rest: they join, each
         with a rest of its own, and are among the results.
@@ -107,7 +101,7 @@ class PowerDriver(PowerContract):
             return {outlet: failed.get(outlet) for outlet in outlets}
 
         def note(turn: Turn) -> None:
-            states[turn[0]] = self.get(turn[0], deadline.sooner(self.answer_seconds))
+            states[turn[0]] = self._is_on(turn[0], deadline)
 
         with self._line():
             failed.update(self._sweep(sound, note, deadline))
@@ -120,7 +114,7 @@ class PowerDriver(PowerContract):
         with self._line():
             results = self._sweep(
                 [self.address],
-                lambda _: verdicts.append(self.answers(deadline.sooner(self.answer_seconds))),
+                lambda _: verdicts.append(self.answers(deadline.sooner(self.answer_seconds)) is True),
                 deadline,
             )
         error = results[self.address]
@@ -128,53 +122,7 @@ class PowerDriver(PowerContract):
             raise error
         return verdicts[-1]
 
-    @contextmanager
-    def connected(self) -> Iterator[Self]:
-        """Share one connection between several calls; the first that needs it opens it."""
-        was_held, self._held = self._held, True
-        try:
-            yield self
-        finally:
-            self._held = was_held
-            if not was_held:
-                self.drop()
-
-    def ensure_open(self, deadline: Deadline) -> None:
-        """Connect unless it is done, after the rest that the controller needs since the last connection."""
-        if self._is_open:
-            return
-        if self._rested is not None:
-            self._pause(self._rested.remaining(), deadline)
-        deadline.check(f"connecting to {self.address}")
-        try:
-            with guarded(f"connecting to {self.address}"):
-                self.open(deadline.sooner(self.connect_seconds))
-        except HardwareError:
-            self._close()
-            self._rested = Deadline.after(max(self.rest_seconds, _RETRY_SECONDS))
-            raise
-        self._is_open = self.was_open = True
-
-    def drop(self) -> None:
-        """Close the connection, if there is one; the next one keeps the rest that is due."""
-        if self._is_open:
-            self._is_open = False
-            self._close()
-            self._rested = Deadline.after(self.rest_seconds)
-
     # -- inside --------------------------------------------------------------------------------------------
-
-    def _close(self) -> None:
-        with suppress(HardwareError), guarded(f"closing the connection to {self.address}"):
-            self.close()
-
-    @contextmanager
-    def _line(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            if not self._held:
-                self.drop()
 
     def _sort(self, outlets: Iterable[str]) -> tuple[Results, list[str]]:
         """Part the outlets that cannot exist (each with its error) from those that can, without doubles."""
@@ -182,8 +130,7 @@ class PowerDriver(PowerContract):
         sound: list[str] = []
         for outlet in dict.fromkeys(outlets):
             try:
-                with guarded(f"{outlet} of {self.address}"):
-                    sound.append(self.check_outlet(outlet))
+                sound.append(self.check_outlet(outlet))
             except HardwareError as error:
                 impossible[outlet] = error
         return impossible, sound
@@ -211,29 +158,60 @@ class PowerDriver(PowerContract):
 
     def _turns(self, outlets: Collection[str]) -> list[Turn]:
         """Say which outlets are switched by one command, where the driver knows one and the devices may go on so."""
-        groups: list[Turn] = []
-        if isinstance(self, SwitchesTogether) and self._together and self.stagger_seconds <= 0:
-            groups = [tuple(group) for group in self.together(outlets)]
+        groups = self._groups(outlets) if self._together and self.stagger_seconds <= 0 else []
         grouped = {outlet for group in groups for outlet in group}
         return groups + [(outlet,) for outlet in outlets if outlet not in grouped]
 
+    def _groups(self, outlets: Collection[str]) -> list[Turn]:
+        if not isinstance(self, SwitchesTogether):
+            return []
+        try:
+            groups = [tuple(group) for group in self.together(outlets)]
+        except HardwareError:
+            # One by one will do: what is off must go on.
+            return []
+        return [group for group in groups if group and {*group} <= {*outlets}]
+
     def _run(self, outlets: Collection[str], wanted: Mapping[str, bool], sweep: Sweep) -> Results:
-        """Make a pass that switches; where reading lags behind, after one that only tells each what to do."""
-        self._told.clear()
-        if self.settle_seconds and self.verifies:
-
-            def tell(turn: Turn) -> None:
-                self._tell(turn[0], wanted[turn[0]], sweep.deadline)
-                self._told.add(turn[0])
-
-            # The list is shared: what may have been switched off is known at every moment.
-            first = Sweep(self, tell, sweep.deadline, sweep.insist, tried=sweep.tried)
-            first.run((outlet,) for outlet in outlets)
-            if not sweep.insist:
-                sweep.results.update({outlet: error for outlet, error in first.results.items() if error})
-                outlets = [outlet for outlet in outlets if outlet not in sweep.results]
-        sweep.run(self._turns(outlets))
+        """Make a pass that switches; where reading lags behind, one that tells all, one that looks, maybe again."""
+        if not (self.settle_seconds and self.verifies):
+            sweep.run(self._turns(outlets))
+            return sweep.results
+        left = list(outlets)
+        for tries in ("", " twice"):
+            sweep.results.update(self._tell_and_look(left, wanted, sweep, tries))
+            left = [outlet for outlet in left if isinstance(sweep.results[outlet], Refused)]
+            if not left or sweep.deadline.expired:
+                break
         return sweep.results
+
+    def _tell_and_look(
+        self, outlets: Collection[str], wanted: Mapping[str, bool], sweep: Sweep, tries: str
+    ) -> Results:
+        """Tell all what to do, so that their times do not add up, then read each back until it has settled."""
+        settled: dict[str, Deadline] = {}
+        last_look = Deadline(sweep.deadline.moment - _LAST_LOOK_SECONDS)
+
+        def tell(turn: Turn) -> None:
+            self._tell(turn[0], wanted[turn[0]], sweep.deadline)
+            settled[turn[0]] = last_look.sooner(self.settle_seconds)
+
+        def look(turn: Turn) -> None:
+            outlet = turn[0]
+            if outlet not in settled:
+                tell(turn)
+            if not self._reads(outlet, wanted[outlet], sweep.deadline, settled[outlet]):
+                raise self._unmoved(outlet, wanted[outlet], tries)
+
+        # The list is shared: what may have been switched off is known at every moment.
+        first, second = (
+            Sweep(self, act, sweep.deadline, sweep.insist, tried=sweep.tried) for act in (tell, look)
+        )
+        first.run((outlet,) for outlet in outlets)
+        # Who insists tells once more whatever could not be told.
+        heard = [outlet for outlet in outlets if sweep.insist or first.results[outlet] is None]
+        second.run((outlet,) for outlet in heard)
+        return {**first.results, **second.results}
 
     def _tell(self, outlet: str, on: bool, deadline: Deadline) -> None:
         if on and self._next_on is not None:
@@ -245,21 +223,29 @@ class PowerDriver(PowerContract):
     def _put(self, outlet: str, on: bool, deadline: Deadline) -> None:
         """Switch an outlet and read it back, once more if it reads wrong; then it is Refused."""
         for _ in range(2):
-            if outlet not in self._told:
-                self._tell(outlet, on, deadline)
-            self._told.discard(outlet)
-            if not self.verifies or self._reads(outlet, on, deadline):
+            self._tell(outlet, on, deadline)
+            if not self.verifies or self._is_on(outlet, deadline) is on:
                 return
-        word, other = ("on", "off") if on else ("off", "on")
-        raise Refused(f"{outlet} of {self.address} was switched {word} twice and still reads {other}")
+        raise self._unmoved(outlet, on, " twice")
 
-    def _reads(self, outlet: str, on: bool, deadline: Deadline) -> bool:
-        settled = deadline.sooner(self.settle_seconds)
-        while self.get(outlet, deadline.sooner(self.answer_seconds)) is not on:
+    def _unmoved(self, outlet: str, on: bool, tries: str) -> Refused:
+        word, other = ("on", "off") if on else ("off", "on")
+        return Refused(f"{outlet} of {self.address} was switched {word}{tries} and still reads {other}")
+
+    def _reads(self, outlet: str, on: bool, deadline: Deadline, settled: Deadline) -> bool:
+        while self._is_on(outlet, deadline) is not on:
             if settled.expired:
                 return False
-            self._pause(_LOOK_AGAIN_SECONDS, settled)
+            # A service processor is not to be asked five times a second for half a minute.
+            waited = self.settle_seconds - settled.remaining()
+            self._pause(max(_LOOK_AGAIN_SECONDS, waited * _LOOK_AGAIN_SHARE), settled)
         return True
+
+    def _is_on(self, outlet: str, deadline: Deadline) -> bool:
+        on = self.get(outlet, deadline.sooner(self.answer_seconds))
+        if not isinstance(on, bool):
+            raise Garbled(f"{outlet} of {self.address}: its driver says neither on nor off")
+        return on
 
     def _cycle(self, outlets: Collection[str], deadline: Deadline, late: Late | None) -> Results:
         spendable = deadline.remaining() - self.off_seconds - self.rest_seconds
@@ -272,7 +258,8 @@ class PowerDriver(PowerContract):
                 for outlet in outlets
             }
         # Switching on costs as much as switching off, and more where the board has to be found again.
-        early = deadline.sooner(spendable / 3)
+        late_by = min(self.late_seconds, spendable / 3)
+        early = deadline.sooner((spendable - 2 * late_by) / 3 + late_by)
 
         def off(some: Collection[str], touched: list[str]) -> Results:
             wanted = dict.fromkeys(some, False)
@@ -288,7 +275,3 @@ class PowerDriver(PowerContract):
         return Cycle(off, on, lambda seconds: self._pause(seconds, deadline), self.off_seconds, late).run(
             outlets
         )
-
-    def _pause(self, seconds: float, deadline: Deadline) -> None:
-        if seconds > 0:
-            self._sleep(min(seconds, deadline.remaining()))

@@ -4,12 +4,13 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
+from bmm.drivers.guard import guard_methods
 from bmm.drivers.settings import SettingSpec, read_settings
-from bmm.errors import HardwareError, Misconfigured
+from bmm.errors import Garbled, HardwareError, Misconfigured
 
 # What an outlet's power is: on or off, None where the controller cannot tell, or the error that asking met.
 Power = bool | HardwareError | None
@@ -20,8 +21,32 @@ OFF_SECONDS = SettingSpec(
 )
 
 
+# For those whose peers take an order at once and carry it out later.
+SETTLE_SECONDS = SettingSpec(
+    "settle_seconds",
+    float,
+    default=30.0,
+    most=120,
+    help="Seconds from an order until its state shows that, at most.",
+)
+
+# What a batch of orders takes where each shows, and is read, within so many seconds.
+BATCH_SECONDS = 20.0
+_QUICK_SECONDS = 8.0
+
+# All that is called from outside: an exception of another kind becomes one of these.
+_FAULTS_OF_A_PEER = (
+    "open", "close", "set", "get", "answers", "together", "switch_together", "every_outlet", "switch", "power_on",
+    "power_off", "cycle", "read", "test", "ensure_open", "drop",
+)  # fmt: skip
+_GUARDED: dict[str, type[HardwareError]] = {
+    **dict.fromkeys(_FAULTS_OF_A_PEER, Garbled),
+    **dict.fromkeys(("check_address", "check_outlet"), Misconfigured),
+}
+
+
 class PowerContract(ABC):
-    """The part of PowerDriver (base.py) that drivers fill in."""
+    """The part of PowerDriver (base.py) that drivers fill in. What they write is guarded: see guard.py."""
 
     # The texts that name an outlet, and the same in words for whoever wrote another one.
     outlet_pattern: ClassVar[re.Pattern[str]]
@@ -54,7 +79,13 @@ class PowerContract(ABC):
         self.values = read_settings(self.settings, settings or {})
         if OFF_SECONDS in self.settings:
             self.off_seconds = self.number(OFF_SECONDS.name)
+        if SETTLE_SECONDS in self.settings:
+            self.settle_seconds = self.number(SETTLE_SECONDS.name)
         self._sleep = sleep
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        guard_methods(cls, _GUARDED)
 
     # -- what a driver writes ------------------------------------------------------------------------------
 
@@ -91,6 +122,16 @@ class PowerContract(ABC):
         parse_address(address, 1)
         return address
 
+    @property
+    def late_seconds(self) -> float:
+        """By how much later than usual an order may show: what switching off, and switching on, may take longer."""
+        return max(0.0, self.settle_seconds + self.answer_seconds - _QUICK_SECONDS)
+
+    @property
+    def batch_seconds(self) -> float:
+        """How long a batch of orders may take: its deadline, from which its lease and its states' timeouts follow."""
+        return BATCH_SECONDS + 2 * self.late_seconds
+
     def text(self, name: str) -> str:
         """Give the value of a setting that is text."""
         return str(self.values[name])
@@ -108,7 +149,7 @@ class PowerContract(ABC):
 
 
 class SwitchesTogether(ABC):
-    """The part of a driver that knows a command for several outlets at once."""
+    """The part of a driver that knows a command for several outlets at once; it is guarded where the driver is."""
 
     @abstractmethod
     def together(self, outlets: Collection[str]) -> list[list[str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bmm.deadline import Deadline
 from bmm.drivers.power.sweep import Results
-from bmm.errors import HardwareError
+from bmm.errors import HardwareError, Misconfigured
 
 # Asked during the rest: which outlets are to be cycled, too.
 Late = Callable[[], Collection[str]]
@@ -60,6 +60,16 @@ class Cycle:
     def _give_back(self, outlets: Collection[str]) -> None:
         if outlets:
             self._on_results.update(self.on(outlets))
+        # A moment ago it let us switch these off, so what it says now of our login or of the outlet may pass.
+        again = [
+            outlet for outlet in outlets if self._off_results.get(outlet) is None and self._is_ours(outlet)
+        ]
+        if again:
+            self._on_results.update(self.on(again))
+
+    def _is_ours(self, outlet: str) -> bool:
+        """Whether switching on failed by what is called our own mistake."""
+        return isinstance(self._on_results.get(outlet), Misconfigured)
 
     def _rest(self, rested: Deadline) -> None:
         while self.late is not None and rested.remaining() > _LOOK_SECONDS:

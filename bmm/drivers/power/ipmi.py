@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
-from bmm.drivers.power.base import OFF_SECONDS, PowerDriver
+from bmm.drivers.power.base import OFF_SECONDS, SETTLE_SECONDS, PowerDriver
 from bmm.drivers.program import Ended, run
 from bmm.drivers.settings import SettingSpec
 from bmm.errors import Garbled, HardwareError, Misconfigured, Refused, Unreachable
@@ -39,11 +39,10 @@ class IpmiDriver(PowerDriver):
         SettingSpec("interface", str, default="lanplus", choices=("lanplus", "lan"), help="lan: IPMI 1.5."),
         SettingSpec("cipher_suite", str, default="auto", choices=("auto", "3", "17"), help="auto may cost 3 s."),
         SettingSpec("privilege", str, default="OPERATOR", choices=("OPERATOR", "ADMINISTRATOR")),
+        SETTLE_SECONDS,
         OFF_SECONDS,
     )  # fmt: skip
     answer_seconds = 8.0
-    # A BMC takes an order at once, and its host goes when its supply does.
-    settle_seconds = 5.0
 
     def every_outlet(self) -> list[str]:
         """Name the one."""

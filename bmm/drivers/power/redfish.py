@@ -13,7 +13,7 @@ from bmm.deadline import Deadline
 from bmm.drivers.address import parse_address
 from bmm.drivers.aside import in_time
 from bmm.drivers.guard import guarded
-from bmm.drivers.power.base import OFF_SECONDS, PowerDriver
+from bmm.drivers.power.base import OFF_SECONDS, SETTLE_SECONDS, PowerDriver
 from bmm.drivers.power.redfish_connector import BoundedConnector
 from bmm.drivers.power.web_switch import VERIFY
 from bmm.drivers.settings import SettingSpec
@@ -54,10 +54,10 @@ class RedfishDriver(PowerDriver):
         SettingSpec("password", str, default="", secret=True),
         SettingSpec("https", bool, default=True, help="Whether it speaks https."),
         VERIFY,
+        SETTLE_SECONDS,
         OFF_SECONDS,
     )
     answer_seconds = 6.0
-    settle_seconds = 5.0
     _service: Any = None
     _session: Any = None
 

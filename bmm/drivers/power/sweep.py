@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bmm.deadline import Deadline
-from bmm.drivers.guard import guarded
 from bmm.errors import HardwareError, Misconfigured, Unreachable
 
 # For each outlet: None when it was done and read back, else what it met.
@@ -80,8 +79,7 @@ class Sweep:
     def _try(self, turn: Turn) -> HardwareError | None:
         self.tried += [outlet for outlet in turn if outlet not in self.tried]
         try:
-            with guarded(f"{turn[0]} of {self.line.address}"):
-                self.act(turn)
+            self.act(turn)
         except Unreachable as error:
             self.line.drop()
             return error

@@ -300,5 +300,5 @@ def test_a_fault_of_a_driver_is_logged_and_told_without_its_text_and_all_outlets
 
 
 def test_a_test_that_fails_for_a_fault_of_the_driver_says_so() -> None:
-    with pytest.raises(Garbled, match=r"^switch-1 of switch-1: an answer that makes no sense \(KeyError\)$"):
+    with pytest.raises(Garbled, match=r"^answers of switch-1: an answer that makes no sense \(KeyError\)$"):
         Faulty("answers").test(Deadline.after(3))
