@@ -6,17 +6,13 @@ restarts, and ends with what wants it: the state's own deadlines (four hours, se
 hours where a person asked past Lifeguard.
 """
 
-import time
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from bmm.drivers.power import driver_class
-from bmm.errors import Misconfigured
 from bmm.models import OPEN, HandTask, Operation, Status
 from bmm.operations import Answer, Outcome, ring
 from devices import journal
-from devices.models import PowerController
 from mozpool_site import clock
 from mozpool_site.statemachine.runner import Actor
 from mozpool_site.transactions import retrying
@@ -25,34 +21,6 @@ POLL_SECONDS = 5.0
 _PATIENCE = timedelta(hours=4)
 # A state that tries again begins a new operation; what was confirmed for the one before it counts for so long.
 _FRESH = timedelta(seconds=10)
-# Each filing would ask anew for what changes once in months.
-_REMEMBERED_SECONDS = 5.0
-
-_known: frozenset[int] = frozenset()
-_known_until = 0.0
-
-
-def asks_people(controller_id: int | None) -> bool:
-    """Whether a person switches the outlets of a controller, as of some seconds ago at most."""
-    global _known, _known_until  # noqa: PLW0603 - one memory per process is the point
-    if time.monotonic() >= _known_until:
-        drivers = PowerController.objects.order_by().values_list("pk", "driver")
-        _known = frozenset(pk for pk, driver in drivers if _is_by_hand(driver))
-        _known_until = time.monotonic() + _REMEMBERED_SECONDS
-    return controller_id in _known
-
-
-def forget() -> None:
-    """Look anew the next time."""
-    global _known_until  # noqa: PLW0603 - see above
-    _known_until = 0.0
-
-
-def _is_by_hand(driver: str) -> bool:
-    try:
-        return driver_class(driver).by_hand
-    except Misconfigured:
-        return False
 
 
 def look(operation: Operation, controller_id: int, now: datetime) -> Outcome:

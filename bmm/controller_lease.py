@@ -14,7 +14,7 @@ from mozpool_site import clock
 from mozpool_site.errors import ConflictError
 from mozpool_site.transactions import patiently, retrying, unlocked_soon
 
-# Longer than the longest batch (20 s), so that a lease never ends under somebody's hands.
+# Longer than an ordinary batch (20 s), so that a lease never ends under somebody's hands.
 LEASE_SECONDS = 30.0
 _RESTING = "resting"
 _PATIENCE_SECONDS = 5.0
@@ -55,10 +55,11 @@ def take(controller_id: int) -> bool:
     return _claim(controller_id, clock.now())
 
 
-def keep(controller_id: int) -> bool:
-    """Prolong our lease before the next batch; False when it is no longer ours."""
+def keep(controller_id: int, extra_seconds: float = 0.0) -> bool:
+    """Prolong our lease before the next batch, which may take longer than usual; False when it is no longer ours."""
+    until = clock.now() + timedelta(seconds=LEASE_SECONDS + extra_seconds)
     ours = PowerController.objects.filter(pk=controller_id, lease_owner=runner_name())
-    return ours.update(lease_until=clock.now() + timedelta(seconds=LEASE_SECONDS)) == 1
+    return ours.update(lease_until=until) == 1
 
 
 def give_back(controller_id: int, rest_seconds: float) -> None:

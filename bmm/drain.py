@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 Report = Callable[[Operation, Outcome], None]
 
-# Seconds that one task may drain; with a last batch of 20 s it stays below the longest lease.
+# Seconds that one task may drain; with a last batch of 20 s it stays below the longest lease of an ordinary controller.
 _LONGEST_TURN = 12.0
 # Of a batch's 20 s, what devices that go on one after the other may take: half, for they are switched off first, and a
 # controller may have to be found again.
@@ -77,12 +77,14 @@ def _batches(controller: PowerController, driver: PowerDriver, enough: Deadline,
     if not driver.takes_late:
         _gather(controller.pk)
     with driver.connected():
-        while not enough.expired and controller_lease.keep(controller.pk):
+        while not enough.expired and controller_lease.keep(controller.pk, driver.extra_seconds):
             # Power first: a device waits for it. What is only asked is asked one by one, each with its own time.
-            batch = _claim_batch(controller.pk, _most_at_once(driver)) or _claim_question(controller.pk)
+            batch = _claim_batch(controller.pk, driver) or _claim_question(controller.pk)
             if not batch:
                 break
-            deadline = Deadline.after(TIMES[Kind(batch[0].kind)].deadline)
+            kind = Kind(batch[0].kind)
+            times = TIMES[kind].extended(driver.extra_seconds if kind in POWER_KINDS else 0)
+            deadline = Deadline.after(times.deadline)
             late = []
             for operation, outcome in _work(controller, driver, batch, deadline):
                 done += 1
@@ -124,7 +126,7 @@ def _work(
     first = Kind(batch[0].kind)
     if first in QUESTIONS:
         return iter([(batch[0], ask(first, controller, driver, deadline))])
-    late = partial(_claim_batch, controller.pk, None, (Kind.POWER_CYCLE,))
+    late = partial(_claim_batch, controller.pk, driver, (Kind.POWER_CYCLE,))
     return carry_out(controller, driver, batch, deadline, late)
 
 
@@ -136,7 +138,7 @@ def _most_at_once(driver: PowerDriver) -> int | None:
 
 
 def _ask_people(controller: PowerController, driver: PowerDriver, report: Report) -> int:
-    batch = _claim_batch(controller.pk)
+    batch = _claim_batch(controller.pk, driver)
     for operation in batch:
         outcome = prepare(operation) or patiently(
             partial(by_hand.look, operation, controller.pk, clock.now()), _PATIENCE_SECONDS
@@ -152,11 +154,11 @@ def _ask_people(controller: PowerController, driver: PowerDriver, report: Report
 
 def _claim_batch(
     controller_id: int,
-    most: int | None = None,
+    driver: PowerDriver | None = None,
     kinds: Collection[Kind] = POWER_KINDS,
     busy: Collection[str] = (),
 ) -> list[Operation]:
-    """Claim what is due, at most so many; of an outlet that is busy, or of two that share one, none or the first."""
+    """Claim what is due and fits one batch; of an outlet that is busy none, of two that share one the first."""
     now = clock.now()
     first: dict[str, Operation] = {}
     waiting = (
@@ -170,7 +172,8 @@ def _claim_batch(
             first.setdefault(operation.of_device.outlet or f"none of {operation.pk}", operation)
     if not first:
         return []
-    return patiently(partial(claim_all, list(first.values())[:most], now), _PATIENCE_SECONDS)
+    most, extra = (_most_at_once(driver), driver.extra_seconds) if driver else (None, 0.0)
+    return patiently(partial(claim_all, list(first.values())[:most], now, extra), _PATIENCE_SECONDS)
 
 
 def _claim_question(controller_id: int) -> list[Operation]:

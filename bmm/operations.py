@@ -31,8 +31,13 @@ class Times:
     deadline: float
     lease: float
 
+    def extended(self, seconds: float) -> "Times":
+        """Return both, longer by as much."""
+        return Times(self.deadline + seconds, self.lease + seconds)
+
 
 # A killed worker is noticed when its lease ends: 35 s is the longest, for the bound is 40 with the pulse's own loop.
+# Power operations of a controller that shows late what it did take longer, by its driver's `extra_seconds`.
 TIMES = {
     Kind.POWER_CYCLE: Times(20, 30),
     Kind.POWER_OFF: Times(20, 30),
@@ -168,10 +173,11 @@ def claim(operation: Operation, now: datetime) -> bool:
     return bool(claim_all([operation], now))
 
 
-def claim_all(wanted: Sequence[Operation], now: datetime) -> list[Operation]:
-    """Try to become the runner of queued operations with one lease; return those that are ours now."""
+def claim_all(wanted: Sequence[Operation], now: datetime, extra_seconds: float = 0.0) -> list[Operation]:
+    """Try to become the runner of queued operations with one lease, longer than usual; return those that are ours."""
     runner = runner_name()
-    lease_until = now + timedelta(seconds=min(TIMES[Kind(operation.kind)].lease for operation in wanted))
+    lease = min(TIMES[Kind(operation.kind)].lease for operation in wanted) + extra_seconds
+    lease_until = now + timedelta(seconds=lease)
 
     @retrying
     def transact() -> set[int]:
@@ -198,7 +204,8 @@ def claim_all(wanted: Sequence[Operation], now: datetime) -> list[Operation]:
         won = transact()
     except IntegrityError:
         # A device of them is busy: the others are claimed without it.
-        return [operation for operation in wanted if len(wanted) > 1 and claim(operation, now)]
+        alone = wanted if len(wanted) > 1 else ()
+        return [operation for operation in alone if claim_all([operation], now, extra_seconds)]
     ours = [operation for operation in wanted if operation.pk in won]
     for operation in ours:
         operation.runner = runner
@@ -269,8 +276,10 @@ def abandoned(operation: Operation, now: datetime) -> bool:
     """Whether nobody works on an open operation although it is time: the workers' fault, not the device's."""
     if operation.status == Status.QUEUED:
         return operation.attempts == 0 or now - operation.not_before >= _UNHEARD
-    must_be_over = timedelta(seconds=TIMES[Kind(operation.kind)].deadline) + _TELLING
-    return operation.begun is not None and now - operation.begun >= must_be_over
+    times = TIMES[Kind(operation.kind)]
+    # The lease says how much longer than usual it may take.
+    spare = timedelta(seconds=times.lease - times.deadline) - _TELLING
+    return operation.lease_until is not None and now >= operation.lease_until - spare
 
 
 def lost(now: datetime | Parameter) -> Q:

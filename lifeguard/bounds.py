@@ -3,8 +3,10 @@
 Whoever waits for a device waits at least so long: a slow device that gets on is never abandoned before it gives up.
 """
 
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
+from bmm.controller_traits import Traits
 from lifeguard.states import DEVICE, PLEASE_EVENTS, DeviceFacts
 from mozpool_site.statemachine.bounds import Way, worst_case
 from mozpool_site.statemachine.spec import State
@@ -13,6 +15,7 @@ from mozpool_site.statemachine.spec import State
 _MARGIN = 1.1
 # A person who switches the power is given four hours for it: 240 tries of a minute.
 _TRIES_BY_HAND = 239
+_ORDINARY = Traits()
 _TELLING = frozenset({"report_complete", "report_failure", "report_unreachable", "withdraw"})
 _TASKS = ("start_pxe_boot", "start_power_cycle")
 # Columns of an image that have the names of facts.
@@ -37,17 +40,29 @@ def _settles(state: State) -> bool:
 SETTLED = frozenset(state.name for state in DEVICE.states if _settles(state))
 
 
-def power_limits(*, by_hand: bool) -> tuple[int, int]:
-    """Return how often power that can't be cycled is tried again, before the boot and while an image is checked."""
+@dataclass(frozen=True)
+class Power:
+    """What a device's power controller makes of the table: facts by the names that they have there."""
+
+    power_timeout: float
+    power_limit: int
+    repower_limit: int
+
+
+def power_of(controller: Traits) -> Power:
+    """Return how long power may take, and how often it is tried again before the boot and while an image is checked."""
     ordinary = DeviceFacts()
-    return (_TRIES_BY_HAND, _TRIES_BY_HAND) if by_hand else (ordinary.power_limit, ordinary.repower_limit)
+    limits = (ordinary.power_limit, ordinary.repower_limit)
+    return Power(
+        ordinary.power_timeout + controller.extra_seconds,
+        *((_TRIES_BY_HAND, _TRIES_BY_HAND) if controller.by_hand else limits),
+    )
 
 
-def facts_of(image: object, *, by_hand: bool = False) -> DeviceFacts:
-    """Return what the table is told of an image (None: of none) on a device whose power a person may have to switch."""
+def facts_of(image: object, controller: Traits = _ORDINARY) -> DeviceFacts:
+    """Return what the table is told of an image (None: of none) on a device with such a power controller."""
     columns = {name: getattr(image, name) for name in OF_THE_IMAGE} if image is not None else {}
-    power, again = power_limits(by_hand=by_hand)
-    return DeviceFacts(**columns, power_limit=power, repower_limit=again)
+    return DeviceFacts(**columns, **asdict(power_of(controller)))
 
 
 @lru_cache(4096)

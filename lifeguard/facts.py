@@ -1,17 +1,19 @@
 """Loads what the device table may ask, and only what it does ask."""
 
+from dataclasses import fields
 from datetime import datetime
 from functools import cached_property
 
-from bmm import by_hand
+from bmm.controller_traits import traits_of
 from devices.models import Device, Image, ImageBootConfig
 from devices.models.image import SELF_TEST
 from lifeguard.blame import image_is_suspect
-from lifeguard.bounds import OF_THE_IMAGE, power_limits
+from lifeguard.bounds import OF_THE_IMAGE, Power, power_of
 from lifeguard.states import DeviceFacts
 
 # A device that fails so many tasks in a row passes self-tests that tell nothing; a human must look.
 HOPELESS_FAILURES = 3
+_OF_THE_POWER = frozenset(field.name for field in fields(Power))
 
 
 class StoredFacts:
@@ -42,19 +44,9 @@ class StoredFacts:
         """Whether the image, not the device, is to blame."""
         return image_is_suspect(self._device, self._now)
 
-    @property
-    def power_limit(self) -> int:
-        """How often power that can't be cycled is tried again."""
-        return self._power_limits[0]
-
-    @property
-    def repower_limit(self) -> int:
-        """The same while an image is checked."""
-        return self._power_limits[1]
-
     @cached_property
-    def _power_limits(self) -> tuple[int, int]:
-        return power_limits(by_hand=by_hand.asks_people(self._device.power_controller_id))
+    def _power(self) -> Power:
+        return power_of(traits_of(self._device.power_controller_id))
 
     @cached_property
     def _image(self) -> Image | DeviceFacts:
@@ -63,7 +55,9 @@ class StoredFacts:
         return Image.numbered(in_play) if in_play else DeviceFacts()
 
     def __getattr__(self, name: str) -> object:
-        """Give what depends on the image: its columns have the names of the facts."""
+        """Give what depends on the image or the power controller, which have columns and fields of the facts' names."""
+        if name in _OF_THE_POWER:
+            return getattr(self._power, name)
         if name not in OF_THE_IMAGE:
             raise AttributeError(name)
         return getattr(self._image, name)

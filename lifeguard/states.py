@@ -1,8 +1,8 @@
 """The life of a device: the table that Lifeguard follows. Read it from top to bottom.
 
-Limits count failures: the limit-th is still retried, the next one gives up. Names tagged `api` are
-promises to clients; so is the prefix `failed_`. The numbers come from years of running Pandaboards;
-those that depend on an image are columns of the image. How long all of it takes at most is computed in bounds.py.
+Limits count failures: the limit-th is still retried, the next one gives up. Names tagged `api`, and the prefix
+`failed_`, are promises to clients. The numbers come from years of running Pandaboards; those that depend on an image
+are columns of the image. How long all of it takes at most is computed in bounds.py.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class DeviceFacts:
     """What the table may ask about a device. Times in seconds.
 
     `verification` is `agent`, `tcp`, `ping` or `none`: how the image now in play shows that it is up.
-    `power_limit` and `repower_limit` count minutes in which the power could not be cycled, before the boot and while
-    the image is checked: a person who switches it is given four hours.
+    `power_timeout` outlasts a batch of the device's power controller, and its lease; `power_limit` and `repower_limit`
+    count such times in vain, before the boot and while the image is checked: a person who switches has four hours.
     `self_test_may_help`: there is a self-test for this hardware, and it has not been tried in vain.
     `image_suspect`: this image lately failed on another healthy device and has not succeeded since.
     """
@@ -34,6 +34,7 @@ class DeviceFacts:
     verify_timeout: float = 45
     verify_limit: int = 30
     settle_seconds: float = 120
+    power_timeout: float = 60
     power_limit: int = 14
     repower_limit: int = 3
     self_test_available: bool = True
@@ -44,7 +45,7 @@ class DeviceFacts:
 API = frozenset({"api"})
 FAILED = frozenset({"api", "failed", "steady"})
 INSTALLING = frozenset({"installing"})
-# Where a device is of no use to its request although nothing has failed: it rests there until a person leads it out.
+# Of no use to its request although nothing has failed: it rests there until a person leads it out.
 AWAY = frozenset({"away", "steady"})
 # That all is still well is no news: neither entering the state again nor its good answers are journalled.
 QUIET = frozenset({"quiet"})
@@ -59,8 +60,7 @@ _PLEASE = {
     "please_image": Goto("start_pxe_boot", writes=("set_next_image",)),
 }
 
-_BOOT = Work("power_cycle", {"netboot": False})
-_NETBOOT = Work("power_cycle", {"netboot": True})
+_BOOT, _NETBOOT = (Work("power_cycle", {"netboot": netboot}) for netboot in (False, True))
 
 # What the live image tells once it runs. An event that was lost on its way is made up for by the next one.
 _LIVE_IMAGE = {
@@ -188,7 +188,7 @@ DEVICE = Spec(
         State(
             name="pc_power_cycling",
             doc="Power off and on again, to boot from the device's own storage.",
-            timeout=60,
+            timeout="power_timeout",
             on_timeout=_power_fails("pc_power_cycling", "power_limit"),
             writes=("netboot_off",),
             work=_BOOT,
@@ -263,7 +263,7 @@ DEVICE = Spec(
         State(
             name="pxe_power_cycling",
             doc="Boot file in place, power off and on again.",
-            timeout=60,
+            timeout="power_timeout",
             on_timeout=_power_fails("pxe_power_cycling", "power_limit"),
             writes=("netboot_on",),
             work=_NETBOOT,
@@ -326,7 +326,7 @@ DEVICE = Spec(
         State(
             name="sut_verify_power_cycle",
             doc="Silent for long: power off and on again.",
-            timeout=60,
+            timeout="power_timeout",
             on_timeout=_power_fails("sut_verify_power_cycle", "repower_limit", "sut_verifying_failed"),
             writes=("netboot_off",),
             work=_BOOT,

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from django.db.models import QuerySet
 
-from bmm import by_hand
+from bmm.controller_traits import traits_of
 from devices.models import Device
 from devices.models.device import Result
 from lifeguard.bounds import facts_of, patience
@@ -56,8 +56,8 @@ class StoredFacts:
         if device is not None and device is not self._matched:
             # Somebody may have given it another one, or its own again.
             images |= {image for image in (device.next_image or device.image,) if image is not None}
-        by_hands = device is not None and by_hand.asks_people(device.power_controller_id)
-        tasks = [facts_of(image, by_hand=by_hands) for image in images]
+        controller = traits_of(device.power_controller_id if device is not None else None)
+        tasks = [facts_of(image, controller) for image in images]
         return max(patience(task, with_faults=self.named) for task in tasks)
 
     @property

@@ -17,7 +17,7 @@ from mozpool_site.errors import InvalidInputError, UnknownNameError
 
 # A batch for a full board takes a few seconds; longer than this nobody wants to wait for his turn.
 _TURN_SECONDS = 5.0
-# A batch must be over before the lease ends.
+# A batch must be over before the lease ends; it has what the driver needs beside these.
 SECONDS = 20.0
 _PROXR_PORT = 2101
 
@@ -36,11 +36,13 @@ class Board:
 
         Raises ConflictError, naming the holder, when somebody else keeps the board for five seconds.
         """
+        seconds = SECONDS + self.driver.extra_seconds
         if self.controller is None:
-            yield Deadline.after(SECONDS)
+            yield Deadline.after(seconds)
             return
         with controller_lease.in_turn(self.controller, rest_after(self.driver), _TURN_SECONDS):
-            yield Deadline.after(SECONDS)
+            controller_lease.keep(self.controller.pk, self.driver.extra_seconds)
+            yield Deadline.after(seconds)
 
 
 def find_board(text: str, *, driver: str = "proxr", with_database: bool = True) -> Board:

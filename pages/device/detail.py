@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Q
 
+from bmm.controller_traits import traits_from
 from bmm.models import OPEN, Operation
 from devices.listing import device_named
 from devices.models import Device, Image, ImageBootConfig, Journal
@@ -15,6 +16,7 @@ from devices.models.image import SELF_TEST
 from devices.models.power_controller import ControllerHealth
 from devices.models.rack import pulse_is_silent
 from devices.names import HOSTNAME
+from lifeguard.bounds import power_of
 from lifeguard.models import Install
 from lifeguard.quarantine import is_quarantined
 from lifeguard.states import DEVICE
@@ -236,6 +238,7 @@ def _mark_of(entries: list[Entry], before: Mark | None) -> Mark | None:
 def _outlook(device: Device) -> Outlook:
     image = device.next_image or device.image
     columns = {field.name: getattr(image, field.name) for field in Image._meta.fields} if image else {}
+    columns |= asdict(power_of(traits_from(device.power_controller)))
     facts = outlook.known_facts(columns, held=device.held_by is not None)
     state = device.state if device.state in DEVICE else DEVICE.fallback
     task, places = road.places(state, device.next_image.name if device.next_image else None)

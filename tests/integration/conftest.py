@@ -57,12 +57,12 @@ def django_db_modify_db_settings(
 @pytest.fixture(autouse=True)
 def nothing_remembered_of_racks() -> None:
     """Let no test see what the one before found: its racks had the same numbers."""
-    from bmm import by_hand  # noqa: PLC0415 - Django had to be set up first
+    from bmm import controller_traits  # noqa: PLC0415 - Django had to be set up first
     from devices import queues, snapshots  # noqa: PLC0415
     from mozpool_site.pulse import parking  # noqa: PLC0415
     from requests_app.free_devices import outages  # noqa: PLC0415
 
-    by_hand.forget()
+    controller_traits.forget()
     queues.forget()
     snapshots.forget()
     outages.forget()

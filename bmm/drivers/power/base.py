@@ -173,7 +173,7 @@ class PowerDriver(PowerLine):
         return [group for group in groups if group and {*group} <= {*outlets}]
 
     def _run(self, outlets: Collection[str], wanted: Mapping[str, bool], sweep: Sweep) -> Results:
-        """Make a pass that switches; where reading lags behind, one that tells all, one that looks, maybe again."""
+        """Make a pass that switches; where reading lags behind, one that tells all, then one that looks."""
         if not (self.settle_seconds and self.verifies):
             sweep.run(self._turns(outlets))
             return sweep.results

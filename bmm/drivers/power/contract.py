@@ -30,8 +30,7 @@ SETTLE_SECONDS = SettingSpec(
     help="Seconds from an order until its state shows that, at most.",
 )
 
-# What a batch of orders takes where each shows, and is read, within so many seconds.
-BATCH_SECONDS = 20.0
+# An ordinary batch has time for orders that show, and are read, within so many seconds.
 _QUICK_SECONDS = 8.0
 
 # All that is called from outside: an exception of another kind becomes one of these.
@@ -124,13 +123,21 @@ class PowerContract(ABC):
 
     @property
     def late_seconds(self) -> float:
-        """By how much later than usual an order may show: what switching off, and switching on, may take longer."""
+        """By how much longer than usual switching off, and switching on, may take until it shows."""
         return max(0.0, self.settle_seconds + self.answer_seconds - _QUICK_SECONDS)
 
     @property
-    def batch_seconds(self) -> float:
-        """How long a batch of orders may take: its deadline, from which its lease and its states' timeouts follow."""
-        return BATCH_SECONDS + 2 * self.late_seconds
+    def extra_seconds(self) -> float:
+        """By how much longer a batch may take: its deadline, its lease and its state's timeout follow from that."""
+        return 2 * self.late_seconds
+
+    @classmethod
+    def extra_seconds_of(cls, given: Mapping[str, object]) -> float:
+        """Return the same for a driver with these settings that has not been made; raise Misconfigured."""
+        settle = cls.settle_seconds
+        if SETTLE_SECONDS in cls.settings:
+            settle = float(SETTLE_SECONDS.read(given.get(SETTLE_SECONDS.name, SETTLE_SECONDS.default)))
+        return 2 * max(0.0, settle + cls.answer_seconds - _QUICK_SECONDS)
 
     def text(self, name: str) -> str:
         """Give the value of a setting that is text."""

@@ -18,9 +18,9 @@ from requests_app.pulse import whole
 
 logger = logging.getLogger(__name__)
 
-# For what is in hand after SIGTERM: a batch of power operations ends by its own deadline of 20 s, a storage check by
-# one of 30. systemd's TimeoutStopSec must be longer.
-_LAST_SECONDS = 35.0
+# For what is in hand after SIGTERM: a batch of power operations ends by its own deadline of 20 s, or 80 where service
+# processors show late what they did, a storage check by one of 30. systemd's TimeoutStopSec must be longer.
+_LAST_SECONDS = 85.0
 
 
 class Command(BaseCommand):

@@ -511,3 +511,60 @@ def test_every_driver_that_we_name_is_there_and_says_what_it_wants(name: str) ->
         assert not spec.secret or spec.default in (None, "")
     with pytest.raises(HardwareError):
         driver.check_outlet("no such outlet; rm -rf /")
+
+
+def bmc(address: str = "127.0.0.1:1", **settings: float) -> PowerController:
+    """A service processor by Redfish."""
+    login = {"user": "admin", "password": "sesame", "https": False, "off_seconds": 0.1}
+    return make_controller(address, driver="redfish", settings={**login, **settings})
+
+
+@pytest.mark.parametrize(
+    ("settle", "timeout"),
+    # Twice what goes beyond 8 s for the state to show and for 6 s of asking, and a minute as for all.
+    [({}, 116), ({"settle_seconds": 2}, 60), ({"settle_seconds": 100.0}, 256)],
+)
+def test_the_state_waits_as_long_as_the_devices_power_controller_may_take(
+    settle: dict[str, Any], timeout: float
+) -> None:
+    (device,) = plugged(bmc(**settle), 1)
+    please(device.pk, "power_cycle", by=OPERATOR)
+    device.refresh_from_db()
+    assert device.state == "pc_power_cycling"
+    assert device.deadline is not None
+    assert device.deadline - device.state_since == timedelta(seconds=timeout)
+
+
+def test_the_power_of_other_devices_is_waited_for_as_ever() -> None:
+    bmc()
+    (device,) = plugged(make_controller("127.0.0.1:2"), 1)
+    please(device.pk, "power_cycle", by=OPERATOR)
+    device.refresh_from_db()
+    assert device.deadline is not None
+    assert device.deadline - device.state_since == timedelta(seconds=60)
+
+
+def test_a_service_processor_that_takes_longer_than_an_ordinary_batch_is_waited_for_under_its_lease() -> None:
+    with Twin("redfish", "--lag", "13") as service:
+        controller = bmc(service.address)
+        (device,) = plugged(controller, 1)
+        please(device.pk, "power_cycle", by=OPERATOR)
+        leases: list[timedelta] = []
+
+        def watch(operation: Operation, outcome: Outcome) -> None:
+            row = Operation.objects.select_related("controller").get(pk=operation.pk)
+            leases.extend(
+                until - row.begun
+                for until in (row.lease_until, row.controller.lease_until)  # type: ignore[union-attr]
+                if until is not None and row.begun is not None
+            )
+            report(operation, outcome)
+
+        began = time.monotonic()
+        drain(controller.pk, watch)
+        assert time.monotonic() - began > 26
+    device.refresh_from_db()
+    assert device.state == "port_verifying"
+    assert Operation.objects.get(kind=Kind.POWER_CYCLE).status == Status.DONE
+    assert all(lease > timedelta(seconds=85) for lease in leases)
+    assert len(leases) == 2

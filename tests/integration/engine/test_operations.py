@@ -124,6 +124,19 @@ def test_of_several_that_are_claimed_at_once_those_of_busy_devices_wait() -> Non
     assert [row.status for row in rows] == [Status.QUEUED, Status.RUNNING, Status.RUNNING]
 
 
+@pytest.mark.parametrize(("extra", "abandoned_after", "lease"), [(0, 22, 30), (56, 78, 86)])
+def test_what_may_take_longer_is_leased_for_longer_and_called_abandoned_later(
+    extra: float, abandoned_after: float, lease: float
+) -> None:
+    now = clock.now()
+    operation = operations.queue(make_device(), Kind.POWER_CYCLE, now)
+    assert operations.claim_all([operation], now, extra) == [operation]
+    operation.refresh_from_db()
+    assert operation.lease_until == now + timedelta(seconds=lease)
+    assert not operations.abandoned(operation, now + timedelta(seconds=abandoned_after - 0.1))
+    assert operations.abandoned(operation, now + timedelta(seconds=abandoned_after))
+
+
 def test_a_poll_that_was_called_off_while_it_missed_is_not_put_back() -> None:
     device = make_device(state="pc_pinging", state_seq=3)
     operation = operations.queue(device, Kind.PING, clock.now(), poll=1, state_seq=3)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bmm.controller_traits import Traits
 from lifeguard.bounds import SETTLED, facts_of, patience, task_seconds
 from lifeguard.states import DEVICE, PLEASE_EVENTS, DeviceFacts
 from mozpool_site.statemachine.bounds import Way, worst_case
@@ -307,6 +308,6 @@ def test_a_device_gives_up_power_and_network_boot_within_half_an_hour_each() -> 
 
 
 def test_a_person_who_switches_the_power_has_four_hours_for_it() -> None:
-    facts = facts_of(None, by_hand=True)
+    facts = facts_of(None, Traits(by_hand=True))
     assert (facts.power_limit + 1) * 60 == (facts.repower_limit + 1) * 60 == 4 * 3600
     assert patience(facts) > task_seconds(facts) > 4 * 3600

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.servers.process import Server, ServerFailed
@@ -75,6 +76,41 @@ class Bmc(Server):
     @property
     def told(self) -> list[str]:
         return (self.folder / "told").read_text().split()
+
+
+class SushyEmulator(Server):
+    """OpenStack's Redfish service with its fake systems, which show a new state 1 to 11 s after the order."""
+
+    name = "sushy-emulator"
+
+    def __init__(self, systems: int) -> None:
+        super().__init__()
+        self.systems = [f"system-{number}" for number in range(systems)]
+
+    @property
+    def url(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        fakes = [
+            {"uuid": name, "name": f"name of {name}", "power_state": "On", "nics": []}
+            for name in self.systems
+        ]
+        settings = {
+            "SUSHY_EMULATOR_FAKE_DRIVER": True,
+            "SUSHY_EMULATOR_LISTEN_IP": "127.0.0.1",
+            "SUSHY_EMULATOR_LISTEN_PORT": self.port,
+            "SUSHY_EMULATOR_STATE_DIR": str(self.folder),
+            "SUSHY_EMULATOR_FAKE_SYSTEMS": fakes,
+        }
+        lines = [f"{name} = {value!r}\n" for name, value in settings.items()]
+        (self.folder / "emulator.conf").write_text("".join(lines))
+        beside = Path(sys.executable).with_name("sushy-emulator")
+        return [str(beside), "--config", str(self.folder / "emulator.conf")]
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 class Libvirt(Server):

@@ -15,7 +15,7 @@ from bmm.drivers import program
 from bmm.drivers.power import PowerDriver, command, make_driver
 from bmm.errors import Garbled, HardwareError, Misconfigured, OutOfTime, Refused, Unreachable
 from tests.servers.process import free_port
-from tests.unit.bmm.power.machines import Bmc, Libvirt, Qemu, script
+from tests.unit.bmm.power.machines import Bmc, Libvirt, Qemu, SushyEmulator, script
 from tests.unit.bmm.power.twins import Twin
 from tests.unit.bmm.tcp_server import Talker
 
@@ -39,6 +39,15 @@ def test_a_system_behind_redfish_is_tested_cycled_and_read() -> None:
         # Off already: told nothing, and no complaint of the service.
         assert driver.power_off(["2"], Deadline.after(10)) == {"2": None}
         assert driver.read(["1", "2"], Deadline.after(5)) == {"1": True, "2": False}
+
+
+def test_fifty_systems_that_show_what_they_do_seconds_later_are_all_cycled() -> None:
+    with SushyEmulator(50) as service:
+        driver = make_driver("redfish", service.url, REDFISH)
+        assert driver.test(Deadline.after(8)) is True
+        found = driver.cycle(service.systems, Deadline.after(20 + driver.extra_seconds))
+        assert found == dict.fromkeys(service.systems)
+        assert driver.read(service.systems, Deadline.after(15)) == dict.fromkeys(service.systems, True)
 
 
 @pytest.mark.parametrize(
