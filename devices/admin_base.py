@@ -30,7 +30,7 @@ from django.db.models import (
 from django.db.models.deletion import CASCADE
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from mozpool_site.access.admin_audit import AuditedAdmin
+from mozpool_site.access.admin_audit import AuditedAdmin, filtered_by
 from mozpool_site.access.models import AuditEntry
 from mozpool_site.api.values import row_id
 from mozpool_site.by_row import by_row
@@ -265,7 +265,7 @@ class HistoryAdmin(CarefulAdmin):
                 yield Q(**{lookup: term})
 
     def _only_newest(self, request: HttpRequest) -> bool:
-        offered = {one if isinstance(one, str) else _parameter(one) for one in self.list_filter}
+        offered = {filtered_by(one) for one in self.list_filter}
         used = {name.partition("__")[0] for name in request.GET} & offered
         return len(used) > 1 or not used <= self.indexed_filters
 
@@ -314,13 +314,6 @@ def _by_row(rows: QuerySet[Any], parameters: Any) -> QuerySet[Any]:
 def _pointed_at(field: Any, lookup: str, term: str) -> list[Any]:
     related = field.related_model._default_manager
     return list(related.filter(**{lookup: term}).values_list("pk", flat=True)[:1])
-
-
-def _parameter(filter_: Any) -> str:
-    """Return what a filter is called in a query string."""
-    if isinstance(filter_, type):
-        return str(getattr(filter_, "parameter_name", ""))
-    return str(filter_[0])
 
 
 def _relations(model: type[Model]) -> list[ForeignObjectRel]:
