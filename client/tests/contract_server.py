@@ -50,9 +50,9 @@ class Fault:
 
 
 class ContractServer(ThreadingHTTPServer):
-    """The pool behind one address; `ready_after` seconds after filing a request is ready.
+    """The pool behind one address; a request is ready at once, or (`ready_at_once` is False) when a test moves it.
 
-    `renewed_in`: the state of a request at each renewal.
+    `renewed_in`: the state of a request at each renewal. `answers_filing`: cleared, a filing is done but not answered.
     """
 
     daemon_threads = True
@@ -66,7 +66,9 @@ class ContractServer(ThreadingHTTPServer):
         self.keys: dict[str, int] = {}
         self.renewed_in: list[str] = []
         self.changed = threading.Condition()
-        self.ready_after: float | None = 0.0
+        self.ready_at_once = True
+        self.answers_filing = threading.Event()
+        self.answers_filing.set()
         self.waits = True
         self.streams_broken = 0
         self.streams_begun = 0
@@ -111,7 +113,7 @@ class ContractServer(ThreadingHTTPServer):
 
     def wait_for_stream(self) -> None:
         """Wait until somebody follows: what is noted before is no news to them."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not self.streams_begun:
             assert time.monotonic() < end, "nobody came to follow"
             time.sleep(0.01)
@@ -131,12 +133,8 @@ class ContractServer(ThreadingHTTPServer):
                 self.keys[key] = number
             self.requests[number] = _request(number, body, self.url)
             self.note("entering state finding_device", number)
-        if self.ready_after == 0:
+        if self.ready_at_once:
             self.move(number, "ready")
-        elif self.ready_after is not None:
-            timer = threading.Timer(self.ready_after, self.move, (number, "ready"))
-            timer.daemon = True
-            timer.start()
         return number
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -294,6 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 422, {"code": "impossible", "title": "Impossible", "status": 422, "detail": detail}
         number = self.server.file(body, seen.headers.get("idempotency-key"))
         row = self.server.requests[number]
+        self.server.answers_filing.wait(60)
         if body.get("device") == "taken":
             self.server.move(number, "failed_device_busy")
             problem = {"code": "conflict", "title": "Taken", "status": 409, "detail": "taken"}
@@ -346,7 +345,7 @@ class _Handler(BaseHTTPRequestHandler):
         server.streams_begun += 1
         seq = None
         sent = 0
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             with server.changed:
                 lines = [line for line in server.journal if line["id"] > told and concerns(line)]

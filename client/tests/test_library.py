@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 import time
 from collections.abc import Awaitable
 from typing import Callable, TypeVar
@@ -39,7 +38,7 @@ def in_a_loop(url: str, story: Callable[[AsyncMozpool], Awaitable[T]]) -> T:
     """Tell a story in an event loop."""
 
     async def told() -> T:
-        async with AsyncMozpool([url], patience=5) as pool:
+        async with AsyncMozpool([url], patience=60) as pool:
             return await story(pool)
 
     return asyncio.run(told())
@@ -84,40 +83,48 @@ def test_a_request_is_filed_with_what_was_wished(connect: Connect, server: Contr
 
 
 def test_a_request_is_waited_for_by_long_looks(connect: Connect, server: ContractServer) -> None:
-    server.ready_after = 0.4
+    server.ready_at_once = False
     pool = connect([server.url])
     seen: list[Request] = []
-    request = pool.wait_ready(pool.request("b2g"), progress=seen.append)
+
+    def progress(request: Request) -> None:
+        seen.append(request)
+        if not request.is_ready:
+            server.move(request.id, "ready")
+
+    request = pool.wait_ready(pool.request("b2g"), progress=progress)
     assert [entry.state for entry in seen] == ["finding_device", "ready"]
     assert seen[0].waiting is not None
     assert (seen[0].waiting.reason, seen[0].waiting.place) == ("all_busy", 2)
     assert request.device is not None
     assert (request.device.name, request.device.address) == ("panda-0001", "10.1.0.1")
-    assert len(server.paths("GET")) == 1
+    assert [seen.query for seen in server.calls if seen.method == "GET"] == [
+        {"wait": ["15"], "state_seq": ["1"]}
+    ]
 
 
 def test_waiting_outlasts_a_pool_that_is_away(connect: Connect, server: ContractServer) -> None:
-    server.ready_after = 0.5
+    server.ready_at_once = False
     pool = connect([server.url])
     request = pool.request("b2g")
     server.faults.extend([Fault(0), Fault(503), Fault(503), Fault(502)])
-    assert pool.wait_ready(request, timeout=60).is_ready
+    assert pool.wait_ready(request, progress=lambda _: server.move(1, "ready")).is_ready
+    assert not server.faults
 
 
 def test_a_request_that_ends_while_it_is_waited_for_says_how(
     connect: Connect, server: ContractServer
 ) -> None:
-    server.ready_after = None
+    server.ready_at_once = False
     pool = connect([server.url])
     request = pool.request("b2g")
-    threading.Timer(0.2, server.move, (1, "failed_device_not_found")).start()
     with pytest.raises(RequestEnded, match="failed_device_not_found") as raised:
-        pool.wait_ready(request)
+        pool.wait_ready(request, progress=lambda _: server.move(1, "failed_device_not_found"))
     assert raised.value.request.has_ended
 
 
 def test_waiting_has_an_end_and_says_why_it_was_in_vain(connect: Connect, server: ContractServer) -> None:
-    server.ready_after = None
+    server.ready_at_once = False
     pool = connect([server.url])
     began = time.monotonic()
     with pytest.raises(NotReadyInTime, match="every device that fits is in use"):
@@ -128,7 +135,7 @@ def test_waiting_has_an_end_and_says_why_it_was_in_vain(connect: Connect, server
 def test_a_server_that_does_not_wait_is_not_asked_all_the_time(
     connect: Connect, server: ContractServer
 ) -> None:
-    server.ready_after = None
+    server.ready_at_once = False
     pool = connect([server.url])
     request = pool.request("b2g")
     server.waits = False
@@ -176,8 +183,15 @@ def test_a_held_device_is_renewed_meanwhile_and_returned_at_the_end(
 
 
 def test_what_is_not_ready_yet_is_not_renewed(connect: Connect, server: ContractServer) -> None:
-    server.ready_after = 1.5
-    with connect([server.url]).hold("b2g", duration=1, timeout=30) as held:
+    server.ready_at_once = False
+
+    def progress(request: Request) -> None:
+        if not request.is_ready:
+            # Long enough for a renewal, if one were due.
+            time.sleep(1)
+            server.move(request.id, "ready")
+
+    with connect([server.url]).hold("b2g", duration=1, timeout=30, progress=progress) as held:
         assert held.request.expires is not None
         assert until(lambda: bool(server.renewed_in))
     assert set(server.renewed_in) == {"ready"}
@@ -191,8 +205,8 @@ def test_a_held_device_is_returned_when_the_block_fails(connect: Connect, server
 
 
 def test_a_device_that_is_not_ready_in_time_is_returned(connect: Connect, server: ContractServer) -> None:
-    server.ready_after = None
-    with pytest.raises(NotReadyInTime), connect([server.url]).hold("b2g", timeout=2):
+    server.ready_at_once = False
+    with pytest.raises(NotReadyInTime), connect([server.url]).hold("b2g", timeout=5):
         pytest.fail("it never was ready")
     assert server.states() == ["closed"]
 
@@ -228,15 +242,19 @@ def test_a_hold_that_is_refused_says_why(connect: Connect, server: ContractServe
 
 
 def test_events_of_a_request_come_until_it_ends(connect: Connect, server: ContractServer) -> None:
-    server.ready_after = 0.1
+    server.ready_at_once = False
     pool = connect([server.url])
     number = pool.request("b2g").id
     found = []
     for entry in pool.follow(request=number, after=0):
         found.append(entry)
-        if isinstance(entry, Request) and entry.is_ready:
-            server.move(number, "closed")
-    assert [entry.state for entry in found if isinstance(entry, Request)][-1] == "closed"
+        if isinstance(entry, Request) and not entry.has_ended:
+            server.move(number, "closed" if entry.is_ready else "ready")
+    assert [entry.state for entry in found if isinstance(entry, Request)] == [
+        "finding_device",
+        "ready",
+        "closed",
+    ]
     assert [entry.message for entry in found if isinstance(entry, JournalLine)] == [
         "entering state finding_device",
         "entering state ready",
@@ -268,11 +286,12 @@ def test_a_line_with_odd_ends_of_lines_in_it_is_one_line(connect: Connect, serve
 
 
 def test_the_whole_story_in_an_event_loop(server: ContractServer) -> None:
-    server.ready_after = 0.2
+    server.ready_at_once = False
     server.faults.append(Fault(503))
 
     async def story(pool: AsyncMozpool) -> list[str]:
-        request = await pool.wait_ready(await pool.request("b2g", duration=60), timeout=60)
+        request = await pool.request("b2g", duration=60)
+        request = await pool.wait_ready(request, progress=lambda _: server.move(1, "ready"))
         await pool.renew(request.id, 90)
         closed = await pool.return_(request.id)
         return [request.state, closed.state, (await pool.whoami()).name, (await pool.devices())[6].name]
@@ -295,11 +314,32 @@ def test_a_cancelled_task_returns_its_device(server: ContractServer) -> None:
     async def story(pool: AsyncMozpool) -> None:
         async def work() -> None:
             async with pool.hold("b2g"):
+                begun.set()
                 await asyncio.sleep(60)
+
+        begun = asyncio.Event()
+        task = asyncio.create_task(work())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    in_a_loop(server.url, story)
+    assert server.states() == ["closed"]
+
+
+def test_a_task_that_is_cancelled_while_it_files_returns_what_it_has_filed(server: ContractServer) -> None:
+    server.answers_filing.clear()
+
+    async def story(pool: AsyncMozpool) -> None:
+        async def work() -> None:
+            async with pool.hold("b2g"):
+                pytest.fail("it was cancelled before")
 
         task = asyncio.create_task(work())
         await meanwhile(lambda: server.states() == ["ready"])
         task.cancel()
+        server.answers_filing.set()
         with pytest.raises(asyncio.CancelledError):
             await task
 

@@ -107,7 +107,7 @@ def test_what_can_not_be_had_is_told_in_one_line(run: pytest.Pytester, server: C
 
 
 def test_waiting_has_an_end(run: pytest.Pytester, server: ContractServer) -> None:
-    server.ready_after = None
+    server.ready_at_once = False
     run.makepyfile("def test_it(mozpool_device): pass")
     results(run, "--mozpool-image", "b2g", "--mozpool-timeout", "1s").assert_outcomes(errors=1)
     assert server.states() == ["closed"]

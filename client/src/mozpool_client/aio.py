@@ -21,6 +21,9 @@ from mozpool_client.wire import Answer, Emit, Flow, NextLine, NoAnswer, Plan, Se
 
 T = TypeVar("T")
 
+# What a cancelled task has filed is awaited so long, to be returned.
+_LAST_SECONDS = 10.0
+
 
 class AsyncMozpool:
     """As `Mozpool`, each method to be awaited; one event loop's own."""
@@ -118,7 +121,7 @@ class AsyncMozpool:
         """Have a device for an `async with`; gives the request when it is ready. See `Mozpool.hold`."""
         wishes["max_wait"] = wait_for(timeout, wishes.get("max_wait"))
         order = Order(image, **wishes)
-        request = await self.file(order)
+        request = await self._file_or_return(order)
         keeping = asyncio.create_task(self._keep(request, order.duration))
         try:
             yield await self.wait_ready(request, timeout=timeout, progress=progress)
@@ -194,6 +197,19 @@ class AsyncMozpool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _file_or_return(self, order: Order) -> Request:
+        """File an order; what it files for a task that is cancelled meanwhile is returned."""
+        filing = asyncio.create_task(self.file(order))
+        try:
+            return await asyncio.shield(filing)
+        except asyncio.CancelledError:
+            # A server that is there answers by then; nobody waits longer for one that is not.
+            await asyncio.wait({filing}, timeout=_LAST_SECONDS)
+            if filing.done() and not filing.exception():
+                await asyncio.shield(self.return_(filing.result().id))
+            filing.cancel()
+            raise
 
     async def _keep(self, request: Request, duration: int) -> None:
         async for _ in self.keep(request, duration):
