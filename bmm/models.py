@@ -40,6 +40,7 @@ class Status(models.TextChoices):
 
 
 OPEN = (Status.QUEUED, Status.RUNNING)
+ENDED = tuple(status for status in Status if status not in OPEN)
 
 
 def keep_work(collector: Collector, field: Any, rows: QuerySet["Operation"], using: str) -> None:
@@ -101,7 +102,8 @@ class Operation(models.Model):
             models.Index(fields=("controller", "status", "not_before"), name="operation_drain"),
             models.Index(fields=("status", "lease_until"), name="operation_lease"),
             models.Index(fields=("device", "status"), name="operation_device"),
-            models.Index(fields=("finished",), name="operation_finished"),
+            # What failed lately, of which there is little among millions; and what is so old that it goes.
+            models.Index(fields=("status", "kind", "finished", "device"), name="operation_ended"),
             # Lists, the newest first.
             models.Index(fields=("status", "id"), name="operation_status"),
             models.Index(fields=("kind", "id"), name="operation_kind"),

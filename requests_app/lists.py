@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
+from mozpool_site.api.v2.keyset import ALONG
 from mozpool_site.by_row import by_row
 from requests_app.models import Request
 from requests_app.states import ENDED_STATES
@@ -12,7 +13,7 @@ from requests_app.states import ENDED_STATES
 # What is asked for by filters that no index serves is looked for among so many of the newest requests.
 SEARCHED = 50_000
 # Filters that have an index in the order of numbers, one by one; and those that few requests meet, whatever the order.
-_INDEXED, _FEW = frozenset({"owner", "assignee", "image"}), frozenset({"device"})
+_INDEXED, _FEW = frozenset({"owner", "assignee", "image", "environment", "tag"}), frozenset({"device"})
 
 
 def is_open_only(conditions: Mapping[str, Any], *, state: str, open_: bool | None) -> bool:
@@ -41,7 +42,7 @@ def narrowed(
 
     One of them leads the database, by its index; the others are judged row by row, lest they lead it astray.
     """
-    leading, others = Q(), dict(conditions)
+    leading, others, along = Q(), dict(conditions), {}
     if is_open_only(conditions, state=state, open_=open_):
         leading = Q(ended=None)
     elif is_searched(conditions, state=state, open_=open_):
@@ -50,9 +51,10 @@ def narrowed(
     elif others:
         name = next(iter(others.keys() & _FEW), None) or next(iter(others))
         leading = others.pop(name)
+        along = {ALONG: F("tag_rows__request_id")} if name == "tag" else {}
     if open_ is not None:
         others["open"] = Q(ended__isnull=open_)
-    found = Request.objects.filter(leading)
+    found = Request.objects.filter(leading).annotate(**along)
     for condition in others.values():
         found = found.filter(by_row(condition))
     return found

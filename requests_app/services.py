@@ -25,7 +25,7 @@ from requests_app.claims import could_match, reserve, try_to_match
 from requests_app.facts import is_failed
 from requests_app.machine import request_runner
 from requests_app.matching import HIGHEST_PRIORITY, LOWEST_PRIORITY, turn
-from requests_app.models import Request
+from requests_app.models import Request, store_tags
 from requests_app.planning.pool import ANY
 from requests_app.serving import IN_PASSING, match_waiting
 from requests_app.snapshot import refuse_impossible
@@ -165,6 +165,7 @@ def _file(order: Order, boot_config: str, by: Actor, filing: Filing) -> Request:
     )
     lease.wait_until(request, waits_until)
     compiled.insert(request)
+    store_tags(request)
     # After its row is there: the same call sent again has met that row's key before it is counted.
     quota.check(request.owner)
     if order.webhook is not None:

@@ -28,7 +28,7 @@ from devices.models.device_kind import kind_digest
 from lifeguard.models import Install
 from mozpool_site import clock
 from mozpool_site.access.models import AuditEntry
-from requests_app.models import Request
+from requests_app.models import Request, RequestTag
 from requests_app.webhooks.models import Delivery, Webhook
 
 RACK = 80
@@ -62,6 +62,7 @@ def fill(size: Size) -> None:
     _inventory(size, now)
     _history(size, now)
     _open_requests(size, now)
+    _tags()
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
             tables = [model._meta.db_table for model in (*_OF_HISTORY, Device, Rack, PowerController)]
@@ -69,7 +70,7 @@ def fill(size: Size) -> None:
             cursor.fetchall()
 
 
-_OF_HISTORY = (Request, Install, Operation, Journal, AuditEntry, Delivery)
+_OF_HISTORY = (Request, RequestTag, Install, Operation, Journal, AuditEntry, Delivery)
 
 
 def _inventory(size: Size, now: datetime) -> None:
@@ -181,6 +182,16 @@ def _history(size: Size, now: datetime) -> None:
         status="'delivered'", attempts="1", not_before=moment(size.deliveries), give_up=moment(size.deliveries),
         finished=moment(size.deliveries, "1"),
     )  # fmt: skip
+
+
+def _tags() -> None:
+    """Write the tags of all requests; each asks for one at most."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO requests_app_requesttag (request_id, tag) "
+            "SELECT id, 'hdmi' FROM requests_app_request WHERE tags LIKE '%%hdmi%%'",
+            [],
+        )
 
 
 def rows(model: type[models.Model], number: int, **expressions: str) -> None:

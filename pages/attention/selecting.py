@@ -67,12 +67,10 @@ def out(now: datetime) -> QuerySet[Device]:
 def _failures(now: datetime) -> Iterator[QuerySet[Any, Any]]:
     """Select the failed installations and checks of health of a week, of devices that are ready; counted by device."""
     since = now - _FLAPPING_FOR
-    # Few operations fail: only those are read, not all of the kind or of the week.
-    lately = by_row(Q(kind=Kind.CHECK_HEALTH, finished__gte=since))
     ready = by_row(Q(device__state="ready") & ~quarantined_through("device__"))
     for failed in (
         Install.objects.filter(FAILED, ready, finished__gte=since),
-        Operation.objects.filter(lately, ready, status=Status.FAILED),
+        Operation.objects.filter(ready, status=Status.FAILED, kind=Kind.CHECK_HEALTH, finished__gte=since),
     ):
         told = (
             failed.order_by()

@@ -18,7 +18,6 @@ from bmm.models import Operation, Status
 from bmm.operations import POWER_KINDS, Answer
 from devices.models import Device, PowerController
 from lifeguard.models import FAILED, Install
-from mozpool_site.by_row import by_row
 from pages.statistics.busy import Uses, seconds_in_use
 from pages.statistics.kept import Kept
 from pages.statistics.periods import Period
@@ -151,9 +150,8 @@ def _installs(since: datetime, period: Period, environment: str) -> QuerySet[Ins
 
 def failed_power(period: Period, environment: str) -> Failures:
     """Give the worst power controllers by what failed: outlets that did not switch, and no answer at all."""
-    # Few operations fail: only those are read, not all of the period.
-    lately = by_row(Q(kind__in=POWER_KINDS, finished__gte=period.since, finished__lt=period.until))
-    failed = Operation.objects.filter(lately, status=Status.FAILED, controller__isnull=False)
+    lately = Operation.objects.filter(finished__gte=period.since, finished__lt=period.until)
+    failed = lately.filter(status=Status.FAILED, kind__in=POWER_KINDS, controller__isnull=False)
     if environment:
         failed = failed.filter(device__environment=environment)
     silent = Q(result=Answer.UNREACHABLE)

@@ -7,7 +7,7 @@ from devices.models import Device, Image
 from mozpool_site import clock
 from mozpool_site.statemachine.runner import Actor
 from requests_app.matching import turn
-from requests_app.models import Request
+from requests_app.models import Request, store_tags
 from requests_app.services import Order, file_request
 
 CLIENT = Actor("tester", "api")
@@ -33,6 +33,7 @@ def make_request(
         "waits_until": now + timedelta(minutes=10),
     }
     request = Request.objects.create(**{**ordinary, **columns})
+    store_tags(request)
     if device is not None:
         Device.objects.filter(pk=device.pk).update(held_by=request.pk, idle_since=None)
         device.refresh_from_db()

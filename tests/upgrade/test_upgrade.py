@@ -13,20 +13,25 @@ COMMITS = ("5052093", "e9bfa78")
 _FILE_ONE = """
 from devices.models import Device, Image
 from mozpool_site.statemachine.runner import Actor
+from requests_app.models import Request
 from requests_app.services import Order, file_request
 Device.objects.update(state="locked_out", idle_since=None, deadline=None)
 request = file_request(Order(image=Image.objects.get(name="android"), assignee="old", duration=3600), by=Actor("old"))
 assert request.state == "finding_device", request.state
+ended = {"state": "closed", "deadline": None, "ended": request.created, "expires": request.created}
+Request.objects.create(image=request.image, assignee="long ago", tags=["hdmi", "usb"], **ended)
 """
 _SERVED = """
 from django.utils import timezone
 from devices.models import Device
 from requests_app.serving import match_waiting
-from requests_app.models import Request
+from requests_app.models import Request, RequestTag
 Device.objects.update(state="ready", idle_since=timezone.now(), deadline=timezone.now())
 assert match_waiting() == 1
 request = Request.objects.get(assignee="old")
 assert request.state == "pending", request.state
+tags = RequestTag.objects.filter(request__assignee="long ago").order_by("tag").values_list("tag", flat=True)
+assert [*tags] == ["hdmi", "usb"], tags
 """
 
 

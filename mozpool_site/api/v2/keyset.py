@@ -24,6 +24,9 @@ from mozpool_site.errors import InvalidInputError
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 500
 PARAMETERS = frozenset({"cursor", "limit", "ordering"})
+# What a query set calls its number as another table has it, where that table's index leads to its rows: SQLite sorts by
+# our own number then, although the two are equal.
+ALONG = "along"
 _LONGEST_CURSOR = 1000
 _PARTS = 4
 
@@ -65,7 +68,8 @@ def take(
     if cursor is not None:
         queryset = queryset.filter(_beyond(queryset, column, cursor, descending=descending))
     sign = "-" if descending else ""
-    keys = (f"{sign}{column}",) if _unique(queryset, column) else (f"{sign}{column}", f"{sign}pk")
+    place = _place(queryset, column)
+    keys = (f"{sign}{place}",) if _unique(queryset, column) else (f"{sign}{place}", f"{sign}pk")
     rows = list(queryset.order_by(*keys).values("pk", *{column: None, **dict.fromkeys(columns)})[: limit + 1])
     more, rows = len(rows) > limit, rows[:limit]
     if backwards:
@@ -141,6 +145,10 @@ def _field(queryset: QuerySet[Any], ordering: str) -> str:
     return str(queryset.model._meta.pk.name) if name == "pk" else name
 
 
+def _place(queryset: QuerySet[Any], column: str) -> str:
+    return ALONG if column == "id" and ALONG in queryset.query.annotations else column
+
+
 def _unique(queryset: QuerySet[Any], column: str) -> bool:
     return bool(getattr(queryset.model._meta.get_field(_field(queryset, column)), "unique", False))
 
@@ -149,7 +157,7 @@ def _beyond(queryset: QuerySet[Any], column: str, cursor: Cursor, *, descending:
     """Select what comes after the cursor's row: a range of the index first, the row's equals second."""
     after = "lt" if descending else "gt"
     if _unique(queryset, column):
-        return Q(**{f"{column}__{after}": cursor.value})
+        return Q(**{f"{_place(queryset, column)}__{after}": cursor.value})
     further = Q(**{f"{column}__{after}": cursor.value}) | Q(**{f"pk__{after}": cursor.key})
     return Q(**{f"{column}__{after}e": cursor.value}) & further
 

@@ -3,9 +3,7 @@
 from dataclasses import replace
 from typing import Any, cast
 
-from django.db.models import Q, QuerySet, TextField
-from django.db.models.functions import Cast
-from django.db.models.lookups import Contains
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.urls import URLPattern
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -102,8 +100,7 @@ class RequestFilters(FilterSet):  # type: ignore[misc]
         if name == "device":
             return _of_device(value)
         if name == "tag":
-            # A tag holds no quote, so it stands in the JSON between two.
-            return Contains(Cast("tags", TextField()), f'"{value}"')
+            return Q(tag_rows__tag=value)
         return self.filters["image"].condition(value) if name == "image" else Q(**{name: value})
 
     def _owned(self, value: str) -> Q:

@@ -14,6 +14,7 @@ from devices.journal import append, line
 from devices.models import Device, Journal
 from mozpool_site import clock
 from requests_app.api.v2 import events as streams
+from requests_app.free_devices import outages
 from requests_app.models import Request
 from requests_app.snapshot import stock
 from requests_app.waiting.history import history
@@ -99,6 +100,35 @@ def test_pages_give_every_request_once_there_and_back(alice: Client, ordering: s
     assert [len(page) for page in pages] == [3, 3, 1]
     assert [number for page in pages for number in page] == expected
     assert [one["id"] for one in alice.get(previous).json()["results"]] == pages[1]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_what_asked_for_a_tag_is_paged_through_there_and_back(alice: Client, sign: str) -> None:
+    image = make_image()
+    asked = [("usb", "gpu"), ("hdmi",), ("gpu",), (), ("gpu", "hdmi"), ("gpu",), ("gpu",)]
+    filed = [(file_order(image, tags=tags).pk, tags) for tags in asked]
+    expected = [pk for pk, tags in filed if "gpu" in tags]
+    if sign:
+        expected.reverse()
+    first = alice.get(f"{PATH}?tag=gpu&limit=2&ordering={sign}id").json()
+    second = alice.get(first["next"]).json()
+    third = alice.get(second["next"]).json()
+    pages = [[one["id"] for one in page["results"]] for page in (first, second, third)]
+    assert pages == [expected[:2], expected[2:4], expected[4:]]
+    assert third["next"] is None
+    assert [one["id"] for one in alice.get(third["previous"]).json()["results"]] == pages[1]
+
+
+def test_a_request_with_tags_costs_one_statement_more_to_file_and_one_without_none() -> None:
+    image = make_image()
+    stored = []
+    for tags in ((), ("gpu",), ("gpu", "usb")):
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            file_order(image, tags=tags)
+        stored.append(sum("requests_app_requesttag" in one["sql"] for one in asked.captured_queries))
+    assert stored == [0, 1, 1]
 
 
 def test_boot_configs_are_shown_to_their_owners_and_to_operators(
@@ -219,7 +249,7 @@ def test_a_page_costs_the_same_queries_however_many_requests_wait(alice: Client)
     for number in (3, 60):
         while Request.objects.count() < number:
             file_order(image, tags=["gpu"] if Request.objects.count() % 2 else [])
-        for memory in (stock, queue, history):
+        for memory in (stock, queue, history, outages):
             memory.forget()
         with CaptureQueriesContext(connection) as captured:
             assert len(numbers(alice)) == number
