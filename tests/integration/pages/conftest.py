@@ -1,7 +1,9 @@
 """People in browsers, and pages that remember nothing of the test before."""
 
+import time
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
@@ -22,6 +24,15 @@ def nothing_remembered_of_the_pool() -> None:
     glance.forget()
     live.forget()
     attention.forget()
+
+
+@pytest.fixture(autouse=True)
+def memories_that_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing that is remembered for a second grow old in the middle of a test on a slow machine."""
+    from requests_app import memory  # noqa: PLC0415 - Django had to be set up first
+
+    moment = time.monotonic()
+    monkeypatch.setattr(memory, "time", SimpleNamespace(monotonic=lambda: moment))
 
 
 @pytest.fixture
