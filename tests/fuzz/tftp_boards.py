@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 _DATA, _ERROR, _OACK = 3, 5, 6
 _NOT_FOUND = 1
-# Seconds without an answer until the last packet is sent again, and how often: a tenth of U-Boot's.
-PATIENCE, TRIES = 0.5, 10
+# Seconds without an answer until the last packet is sent again, a tenth of U-Boot's; and how often, for the server's
+# own pauses are not shortened.
+PATIENCE, TRIES = 0.5, 30
 # Longer than the line delays anything, so that a port's next request is not overtaken by its last.
 _BETWEEN = 0.3
 _LONGEST_DELAY = 0.1
@@ -39,7 +40,7 @@ class Habit:
 
 
 HABITS = (
-    Habit("U-Boot", (("timeout", "5"), ("tsize", "0"), ("blksize", "1468"))),
+    Habit("U-Boot", (("timeout", "1"), ("tsize", "0"), ("blksize", "1468"))),
     Habit("U-Boot, tftpsrcp", (("timeout", "1"), ("blksize", "1468"), ("windowsize", "8")), one_port=True),
     Habit("lwIP", (), one_port=True),
     Habit("lwIP in U-Boot", (("blksize", "1468"),), one_port=True),
@@ -76,10 +77,11 @@ class Line:
         heapq.heappush(self._late, (when, next(self._numbers), link, packet, to))
 
     def deliver(self) -> None:
-        """Send what is late enough."""
-        while self._late and self._late[0][0] <= time.monotonic():
-            _, _, link, packet, to = heapq.heappop(self._late)
-            _sent(link, packet, to)
+        """Send what is late enough; what a busy machine has made later than any line would is lost."""
+        while self._late and self._late[0][0] <= (now := time.monotonic()):
+            when, _, link, packet, to = heapq.heappop(self._late)
+            if now - when < _LONGEST_DELAY:
+                _sent(link, packet, to)
 
 
 def _sent(link: socket.socket, packet: bytes, to: tuple[str, int]) -> None:
@@ -114,7 +116,7 @@ class Board:
         self._files = files
         self._left = line.chance.choices(sorted(files), k=line.chance.randint(1, 4))
         self._resets = line.chance.choice((0, 0, 1, 2))
-        self._strangers: set[tuple[str, int]] = set()
+        self._left_behind: tuple[str, int] | None = None
         self._begin_at = time.monotonic() + line.chance.uniform(0, 0.3)
         self.peer: tuple[str, int] | None = None
         self._asking = False
@@ -183,7 +185,7 @@ class Board:
 
     def _take(self, packet: bytes, peer: tuple[str, int]) -> None:
         kind, number = packet[1], int.from_bytes(packet[2:4], "big")
-        if peer in self._strangers or (self.peer not in (None, peer)):
+        if peer == self._left_behind or self.peer not in (None, peer):
             if self.habit.strict and kind != _ERROR:
                 self._line.send(self.link, b"\0\5\0\5Unknown transfer ID\0", peer)
         elif kind == _ERROR and number == _NOT_FOUND and self._files[self._left[0]] is None:
@@ -227,6 +229,8 @@ class Board:
             self._check()
         elif self._received == self._reset_at:
             self._resets -= 1
+            # It has forgotten whom it heard: where nothing was acknowledged yet, the same transfer answers it again.
+            self.peer = None
             self._end()
         elif not self._received % self._window:
             self._say(_acknowledgement(self._received))
@@ -250,8 +254,7 @@ class Board:
         self._asking = False
         self._begin_at = time.monotonic() + _BETWEEN + self._line.chance.expovariate(5)
         if self.habit.one_port:
-            if self.peer is not None:
-                self._strangers.add(self.peer)
+            self._left_behind = self.peer
         else:
             self.moved_from = self.link
             self.link = self._bound(self._address)
