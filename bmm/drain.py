@@ -17,7 +17,17 @@ from bmm.deadline import Deadline
 from bmm.drivers.power import PowerDriver
 from bmm.errors import Misconfigured
 from bmm.models import QUESTIONS, Kind, Operation, Status
-from bmm.operations import POWER_KINDS, TIMES, Answer, Outcome, claim, claim_all, ring
+from bmm.operations import (
+    POWER_KINDS,
+    TIMES,
+    Answer,
+    Outcome,
+    call_off,
+    claim,
+    claim_all,
+    for_former_holder,
+    ring,
+)
 from bmm.power_batch import carry_out, prepare
 from bmm.questions import ask
 from devices.models import PowerController
@@ -167,6 +177,9 @@ def _claim_batch(
         .select_related("device__next_image", "device__netboot", "device__rack")
     )
     for operation in waiting.order_by("pk"):
+        if for_former_holder(operation):
+            patiently(partial(call_off, operation), _PATIENCE_SECONDS)
+            continue
         # Two operations of one outlet can't share a batch; the device's own lock refuses the second anyway.
         if operation.of_device.outlet not in busy:
             first.setdefault(operation.of_device.outlet or f"none of {operation.pk}", operation)

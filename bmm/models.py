@@ -77,6 +77,9 @@ class Operation(models.Model):
     state_seq = models.PositiveBigIntegerField(null=True, blank=True)
     boot_seq = models.PositiveBigIntegerField(default=0)
     actor = models.CharField(max_length=100, blank=True, default="")
+    held_by = models.PositiveBigIntegerField(
+        default=0, help_text="The request that had the device when it was stored; 0: none had."
+    )
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED)
     runner = models.CharField(max_length=64, blank=True, default="")
     running_on = models.PositiveBigIntegerField(null=True, unique=True, editable=False)

@@ -119,6 +119,7 @@ def queue(
         state_seq=state_seq,
         boot_seq=device.boot_seq,
         actor=actor,
+        held_by=device.held_by or 0,
         created=now,
         not_before=not_before or now,
     )
@@ -147,18 +148,51 @@ def ring(operation: Operation) -> None:
     doorbell.ring(queue_of(operation.rack_id), RUN_TASK, operation.pk)
 
 
-def supersede(device_id: int) -> None:
-    """Call off what the device's machine has open. A runner at work is told when it reports."""
-    _supersede(device=device_id)
+def supersede(device: Device) -> None:
+    """Call off what the device's machine has open, and what is to be switched for one who had the device before.
+
+    A runner at work is told when it reports.
+    """
+    _supersede(device=device.pk, holder=device.held_by or 0)
+
+
+def _of_machine_or_former_holder() -> Q:
+    holder = Parameter("holder", Operation._meta.get_field("held_by"))
+    return Q(state_seq__isnull=False) | Q(kind__in=POWER_KINDS) & ~Q(held_by=holder)
 
 
 _supersede = CompiledUpdate(
     lambda: Operation.objects.filter(
-        device_id=Parameter("device", Device._meta.pk), state_seq__isnull=False, status__in=OPEN
+        _of_machine_or_former_holder(),
+        device_id=Parameter("device", Device._meta.pk),
+        status__in=OPEN,
     ),
     status=Status.SUPERSEDED,
     finished=clock.DB_NOW,
 )
+
+
+def supersede_manual(device: Device) -> None:
+    """Call off the power operation that somebody has asked for by hand and that nobody has begun."""
+    _supersede_manual(device=device.pk)
+
+
+_supersede_manual = CompiledUpdate(
+    lambda: Operation.objects.filter(
+        device_id=Parameter("device", Device._meta.pk),
+        state_seq=None,
+        kind__in=POWER_KINDS,
+        status=Status.QUEUED,
+    ),
+    status=Status.SUPERSEDED,
+    finished=clock.DB_NOW,
+)
+
+
+def for_former_holder(operation: Operation) -> bool:
+    """Whether somebody has asked by hand to switch a device that changed hands since."""
+    manual = operation.state_seq is None and operation.kind in POWER_KINDS
+    return manual and operation.held_by != (operation.of_device.held_by or 0)
 
 
 @retrying

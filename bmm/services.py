@@ -143,6 +143,9 @@ def _queue(
         if kind in operations.POWER_KINDS and (device.power_controller_id is None or not device.outlet):
             raise ConflictError(f"{device.name} is plugged into no power outlet that we know", field="outlet")
         arguments = prepare(device)
+        if kind in operations.POWER_KINDS:
+            # One is enough: the last one asked for says how the device is to end.
+            operations.supersede_manual(device)
         stored = _store(device, kind, now, by, reason=reason, arguments=arguments)
         if kind in operations.POWER_KINDS:
             # What it boots from the network is at hand where `prepare` has set it, and worth no query elsewhere.

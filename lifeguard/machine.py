@@ -64,8 +64,8 @@ class DeviceRunner(Runner[Device]):
         )
 
     def supersede(self, row: Device) -> None:
-        """Call off what the state just left had started."""
-        operations.supersede(row.pk)
+        """Call off what the state just left had started, and what a former holder has asked for."""
+        operations.supersede(row)
 
     def journal(
         self, row: Device, event: Event, decision: Step, old_state: str, now: datetime, by: Actor

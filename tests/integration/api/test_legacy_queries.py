@@ -66,8 +66,8 @@ CHANGES = {
     "device/device1/state-change/pxe_power_cycling/to/locked_out": Cost(7),
     "device/device1/set-comments": Cost(5, 1, {"comments": "x"}),
     "device/device2/set-environment": Cost(8, 1, {"environment": "x"}),
-    "device/device1/power-cycle": Cost(6, 1),
-    "device/device1/power-off": Cost(5, 1),
+    "device/device1/power-cycle": Cost(7, 1),
+    "device/device1/power-off": Cost(6, 1),
     "device/device1/clear-pxe": Cost(5, 1),
 }
 

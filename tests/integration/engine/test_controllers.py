@@ -454,7 +454,7 @@ def test_a_task_that_nobody_waits_for_cannot_be_confirmed_and_another_wish_calls
     shelf, device = shelf_with_device()
     please(device.pk, "power_cycle", by=OPERATOR)
     run(due_again().pk, report)
-    operations.supersede(device.pk)
+    operations.supersede(device)
     task = HandTask.objects.get()
     assert wanted() is False
     assert by_hand.confirm(task.pk, by=ADA) is False

@@ -63,7 +63,7 @@ def test_the_result_of_an_operation_that_was_called_off_is_journalled_and_droppe
     device = make_device(state="pc_power_cycling", state_seq=3)
     operation = operations.queue(device, Kind.PING, clock.now(), state_seq=3)
     assert operations.claim(operation, clock.now())
-    operations.supersede(device.pk)
+    operations.supersede(device)
     report(operation, Outcome(Answer.OK))
     device.refresh_from_db()
     assert (device.state, device.state_seq) == ("pc_power_cycling", 3)

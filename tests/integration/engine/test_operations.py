@@ -141,7 +141,7 @@ def test_a_poll_that_was_called_off_while_it_missed_is_not_put_back() -> None:
     device = make_device(state="pc_pinging", state_seq=3)
     operation = operations.queue(device, Kind.PING, clock.now(), poll=1, state_seq=3)
     assert operations.claim(operation, clock.now())
-    operations.supersede(device.pk)
+    operations.supersede(device)
     report(operation, Outcome(Answer.FAILED))
     operation.refresh_from_db()
     assert (operation.status, operation.running_on, operation.lease_until) == (Status.SUPERSEDED, None, None)
@@ -174,7 +174,7 @@ def test_two_pulses_that_find_the_same_lost_operation_report_it_once() -> None:
 def test_the_device_of_a_dead_runner_whose_operation_was_called_off_is_freed_when_the_lease_ends() -> None:
     device = make_device(state="pc_power_cycling", state_seq=1)
     operation = claimed(device)
-    operations.supersede(device.pk)
+    operations.supersede(device)
     behind = operations.queue(device, Kind.PING, clock.now(), actor="ada")
     assert not operations.claim(behind, clock.now())
     run_out(operation)

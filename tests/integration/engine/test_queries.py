@@ -115,7 +115,7 @@ def hot() -> dict[str, Callable[[], object]]:
         "the queue": lambda: queue.anew(now),
         "a relay board's queue": lambda: list(_due(controller.pk, now)),
         "a claim": lambda: operations.claim(queued, now),
-        "calling off": lambda: operations.supersede(busy.pk),
+        "calling off": lambda: operations.supersede(busy),
         "a device's journal": lambda: lines_of_device(busy.pk, 50),
         "a request's journal": lambda: lines_of_request(waiting.pk, 50),
         "a beat over one rack": lambda: rack_beats("p1").beat(clock.now()),
