@@ -1,13 +1,13 @@
 """Whose request is it, and who may read the boot config that it was filed with."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db.models import Q, QuerySet
 
-from devices.models import Device
+from devices.models import BootConfig, Device, Image
 from mozpool_site.api.access import LEGACY, Caller, Role
 from mozpool_site.api.legacy import MASK
-from mozpool_site.errors import NotAllowedError
+from mozpool_site.errors import InvalidInputError, NotAllowedError
 from requests_app.models import Request
 
 # These tell nothing.
@@ -47,6 +47,27 @@ def demand_holder(caller: Caller, device: Device) -> int | None:
             f"a power cycle of {device.name} is for its holder and for operators", field="device"
         )
     return device.held_by
+
+
+def demand_own_netboot(
+    request_id: int | None, device: Device, netboot: BootConfig, keys: Iterable[str]
+) -> None:
+    """Raise unless a holder's boot from the network brings what their request asked for; operators have none.
+
+    NotAllowedError where another boot config is meant, for it may let them in where they do not belong;
+    InvalidInputError where a value is given that the image does not take: the boot config may have fixed it.
+    """
+    if request_id is None:
+        return
+    image = Image.objects.get(requests=request_id)
+    if image.installers.get(device.hardware_type_id) != netboot.pk:
+        raise NotAllowedError(
+            f"{netboot.name} is not the boot config of image {image.name} on {device.name}, which is all that"
+            f" request {request_id} may boot there",
+            field="boot_config",
+        )
+    if others := sorted(set(keys) - set(image.boot_config_keys)):
+        raise InvalidInputError(f"image {image.name} takes no value {others[0]!r}", field="boot_config")
 
 
 def own_boot_configs(caller: Caller) -> Mapping[int, str]:

@@ -16,7 +16,7 @@ from mozpool_site.api.endpoint import WRITE, Call, endpoint, with_and_without_sl
 from mozpool_site.api.legacy import answer
 from mozpool_site.api.values import build_value, text
 from mozpool_site.errors import InvalidInputError
-from requests_app.api.ownership import demand_holder
+from requests_app.api.ownership import demand_holder, demand_own_netboot
 
 _LONGEST_NAME = 64
 # Images ask for one or two values.
@@ -34,9 +34,16 @@ def power_cycle(call: Call, name: str) -> HttpResponse:
     caller = call.caller
     held_by = demand_holder(caller, device)
     boot_config = _boot_config(call.body)
-    values = _values(call.body) if boot_config else "{}"
+    values: dict[str, object] = {}
+    if boot_config:
+        values = _values(call.body)
+        demand_own_netboot(held_by, device, boot_config, values)
     services.power_cycle(
-        device.pk, by=caller.actor, boot_config=boot_config, boot_config_values=values, held_by=held_by
+        device.pk,
+        by=caller.actor,
+        boot_config=boot_config,
+        boot_config_values=json.dumps(values, sort_keys=True),
+        held_by=held_by,
     )
     return answer({})
 
@@ -50,8 +57,8 @@ def _boot_config(body: Body) -> BootConfig | None:
     return found
 
 
-def _values(body: Body) -> str:
-    """Read `boot_config`: a JSON object, which old clients send as text. Give it so that equal ones are equal."""
+def _values(body: Body) -> dict[str, object]:
+    """Read `boot_config`: a JSON object, which old clients send as text."""
     given = body.get("boot_config")
     if isinstance(given, str):
         try:
@@ -66,7 +73,7 @@ def _values(body: Body) -> str:
         )
     if len(given) > _MOST_VALUES:
         raise InvalidInputError(f"boot_config: at most {_MOST_VALUES} values", field="boot_config")
-    return json.dumps({key: build_value(given, key) for key in given}, sort_keys=True)
+    return {key: build_value(given, key) for key in given}
 
 
 urlpatterns = with_and_without_slash("device/<str:name>/power-cycle", power_cycle)

@@ -1,16 +1,16 @@
 """The v2 API's devices, whole: what exists, what can be done to it, and what is whose while a request holds it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.urls import URLPattern
 
 from bmm.api.v2.actions import HardwareActions
 from bmm.api.v2.devices import DeviceWriting
-from devices.models import Device
+from devices.models import BootConfig, Device
 from lifeguard.api.v2 import LifeguardActions
 from mozpool_site.api.access import Role
 from mozpool_site.api.v2.routes import resource
-from requests_app.api.ownership import demand_holder, own_boot_configs
+from requests_app.api.ownership import demand_holder, demand_own_netboot, own_boot_configs
 
 
 class DeviceViewSet(HardwareActions, LifeguardActions, DeviceWriting):
@@ -34,6 +34,12 @@ class DeviceViewSet(HardwareActions, LifeguardActions, DeviceWriting):
     def demand_power_cycle(self, device: Device) -> int | None:
         """Let operators, and whoever holds the device. Raises NotAllowedError."""
         return demand_holder(self.caller, device)
+
+    def demand_netboot(
+        self, held_by: int | None, device: Device, netboot: BootConfig, keys: Iterable[str]
+    ) -> None:
+        """Let holders boot what they have asked for. Raises NotAllowedError, InvalidInputError."""
+        demand_own_netboot(held_by, device, netboot, keys)
 
 
 urlpatterns: list[URLPattern] = resource("devices", DeviceViewSet)

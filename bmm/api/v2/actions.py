@@ -2,6 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpResponse
@@ -64,6 +65,12 @@ class HardwareActions(ApiViewSet, ABC, abstract=True):
         Gives the request that must still have the device then; None where it does not matter who has it.
         """
 
+    @abstractmethod
+    def demand_netboot(
+        self, held_by: int | None, device: Device, netboot: BootConfig, keys: Iterable[str]
+    ) -> None:
+        """Raise an error unless the caller, who may as this request's owner, may boot it from the network with this."""
+
     @extend_schema(request=PowerCycleSerializer, responses={202: FollowSerializer})
     @action(detail=True, methods=["post"], url_path="power-cycle")
     def power_cycle(self, request: Request, name: str) -> HttpResponse:
@@ -76,6 +83,8 @@ class HardwareActions(ApiViewSet, ABC, abstract=True):
             raise InvalidInputError(
                 "boot_config: nobody would ask for it without netboot", field="boot_config"
             )
+        if netboot is not None:
+            self.demand_netboot(held_by, device, netboot, values)
         return following(
             self,
             services.power_cycle(

@@ -109,7 +109,8 @@ flatten() {
     END { at = 1; value(""); next_char(); if (at <= length(text)) fail() }'
 }
 
-# read_settings: what the operator has set in this script, then what was asked for with the image. The first counts.
+# read_settings: what the operator has set in this script, then what was asked for with the image under other names:
+# of a list that is set here, nobody else adds an entry.
 read_settings() {
     printf '%s' "${MOZPOOL_SETTINGS:-{\}}" | flatten >"$LIVE_RUN/settings" || give_up "MOZPOOL_SETTINGS is no JSON"
     _tries=0
@@ -118,7 +119,10 @@ read_settings() {
         [ "$_tries" -lt 5 ] || give_up "the boot config can't be fetched"
         sleep "$_tries"
     done
-    flatten <"$LIVE_RUN/config" >>"$LIVE_RUN/settings" || give_up "the boot config is no JSON"
+    flatten <"$LIVE_RUN/config" >"$LIVE_RUN/asked" || give_up "the boot config is no JSON"
+    awk -F '[.\t]' 'FILENAME == ARGV[1] { set[$1] = 1; next } !($1 in set)' \
+        "$LIVE_RUN/settings" "$LIVE_RUN/asked" >"$LIVE_RUN/added"
+    cat "$LIVE_RUN/added" >>"$LIVE_RUN/settings"
 }
 
 # setting NAME [DEFAULT]: writes a setting to stdout; fails when it is neither set nor has a default.

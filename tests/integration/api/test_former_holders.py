@@ -1,5 +1,7 @@
 """What a holder has asked for by hand ends with the hold: it switches nobody else's device."""
 
+from typing import Any
+
 import pytest
 
 from bmm import drain
@@ -21,13 +23,13 @@ def manual() -> list[tuple[str, int]]:
 
 
 @pytest.fixture
-def rented() -> tuple[pool.Any, int]:
+def rented() -> tuple[Any, int]:
     person = pool.person("rita", "requester")
     filed = post(person, "/api/device/device1/request/", ORDER).json()["request"]["id"]
     return person, filed
 
 
-def test_of_three_hundred_power_cycles_of_a_holder_one_waits(rented: tuple[pool.Any, int]) -> None:
+def test_of_three_hundred_power_cycles_of_a_holder_one_waits(rented: tuple[Any, int]) -> None:
     person, filed = rented
     for _ in range(300):
         assert post(person, "/api/device/device1/power-cycle/").status_code == 200
@@ -36,7 +38,7 @@ def test_of_three_hundred_power_cycles_of_a_holder_one_waits(rented: tuple[pool.
 
 
 def test_power_cycles_of_a_holder_are_called_off_when_the_next_one_gets_the_device(
-    rented: tuple[pool.Any, int],
+    rented: tuple[Any, int],
 ) -> None:
     person, filed = rented
     post(person, "/api/device/device1/power-cycle/")
@@ -50,7 +52,7 @@ def test_power_cycles_of_a_holder_are_called_off_when_the_next_one_gets_the_devi
 
 
 def test_power_cycles_of_a_holder_are_called_off_when_a_worker_finds_them_after_the_return(
-    rented: tuple[pool.Any, int],
+    rented: tuple[Any, int],
 ) -> None:
     person, filed = rented
     post(person, "/api/device/device1/power-cycle/")

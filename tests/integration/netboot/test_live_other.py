@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devices.models import BootConfig
+from devices.models import BootConfig, Device
 from tests.integration.netboot.conftest import Lab
 from tests.integration.netboot.live import FileServer, LiveImage
 
@@ -220,3 +220,14 @@ def _root_file_system(live: LiveImage) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path(word).resolve(), target)
     return root
+
+
+def test_who_asks_for_an_image_adds_no_key_to_those_that_are_set(lab: Lab, live: LiveImage) -> None:
+    booting = lab.own("maintenance", authorized_keys=["ssh-ed25519 AAAA admin"])
+    asked = json.dumps(
+        {"authorized_keys.2": "ssh-ed25519 AAAA mallory", "authorized_keys": "ssh-ed25519 AAAA eve"}
+    )
+    Device.objects.filter(pk=booting.device.pk).update(next_boot_config=asked)
+    live.boot(booting.url, LIVE_PASSWD=_passwd(live))
+    keys = live.folder / "root/.ssh/authorized_keys"
+    assert keys.read_text() == "ssh-ed25519 AAAA admin\n"
