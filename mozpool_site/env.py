@@ -58,6 +58,7 @@ class Environment:
     static_root: Path | None
     trusted_networks: tuple[Network, ...]
     trusted_operator_networks: tuple[Network, ...]
+    device_networks: tuple[Network, ...]
     trusted_proxies: tuple[Network, ...]
     cors_origins: tuple[str, ...]
     image_hosts: tuple[str, ...]
@@ -137,6 +138,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "MOZPOOL_TRUSTED_OPERATOR_NETWORKS", "trusted_operator_networks", "networks", "",
         "Legacy mode: requests without credentials from here act as operator. Empty: off.",
+        env_kinds.networks,
+    ),
+    Setting(
+        "MOZPOOL_DEVICE_NETWORKS", "device_networks", "networks", "",
+        "Legacy mode: devices with old boot scripts call from here without credentials. Each may tell its own events "
+        "and read its own boot config, nothing else, whatever other networks say. Empty: off.",
         env_kinds.networks,
     ),
     Setting(

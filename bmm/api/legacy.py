@@ -13,18 +13,15 @@ from bmm.models import Kind
 from devices.listing import device_named
 from devices.models import BootConfig, PowerController
 from devices.names import SLUG
-from mozpool_site.api import errors
 from mozpool_site.api.access import Role
 from mozpool_site.api.endpoint import READ, WRITE, Call, endpoint, with_and_without_slash
 from mozpool_site.api.legacy import answer
 from mozpool_site.errors import UnknownNameError
 
 
-@endpoint("GET", *WRITE, least=Role.OPERATOR)
+@endpoint(*WRITE, least=Role.OPERATOR, changes_by_get=True)
 def power_off(call: Call, name: str) -> HttpResponse:
     """Take a device's power away. A GET that changes something is for old scripts on trusted networks only."""
-    if call.method == "GET" and not call.caller.by_network:
-        return errors.wrong_method(WRITE)
     services.power_off(device_named(name).pk, by=call.caller.actor)
     return answer({})
 

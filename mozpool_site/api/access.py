@@ -21,7 +21,7 @@ from mozpool_site.statemachine.runner import Actor
 
 __all__ = [
     "ANYBODY", "LEGACY", "Address", "Caller", "Role", "client_address", "demand", "identify", "listed_origin",
-    "read_address", "role_of",
+    "may_change_by_get", "read_address", "role_of",
 ]  # fmt: skip
 
 Address = throttle.Address
@@ -30,9 +30,13 @@ Address = throttle.Address
 LEGACY = "legacy@"
 # Only browsers send these, and a browser may have been sent by any page that somebody looks at.
 _SENT_BY_BROWSERS = ("HTTP_ORIGIN", "HTTP_REFERER", "HTTP_SEC_FETCH_")
+_BROWSER = "a browser must log in: this call has no credentials, but a browser's headers"
+_READING = ("GET", "HEAD", "OPTIONS")
 # `Token` is what clients of knox and of DRF send.
 _SCHEMES = ("bearer", "token")
-By = Literal["token", "session", "network", ""]
+# What a browser sends with whatever a page makes it call, also by plain HTTP, where it tells nothing of the page.
+_SENT_WITH_IMAGES = ("HTTP_ACCEPT_LANGUAGE", "HTTP_UPGRADE_INSECURE_REQUESTS")
+By = Literal["token", "session", "network", "device", ""]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Caller:
         return self.by == "network"
 
     @property
+    def by_device(self) -> bool:
+        """Whether they call, without credentials, from a network of devices: each of these speaks for itself alone."""
+        return self.by == "device"
+
+    @property
     def actor(self) -> Actor:
         """The caller as the journal and the audit trail name them."""
         return Actor(self.name, "api", str(self.address or ""))
@@ -66,7 +75,8 @@ class Caller:
 
     def is_at(self, address: str | None) -> bool:
         """Whether the caller is the machine with this address: legacy mode only, for a session may be anywhere."""
-        return self.by_network and address is not None and read_address(address) == self.address
+        may_be = self.by_network or self.by_device
+        return may_be and address is not None and read_address(address) == self.address
 
     def owns(self, owner: str) -> bool:
         """Whether a request filed by `owner` is the caller's. Old clients share theirs: addresses change hands."""
@@ -90,12 +100,25 @@ def identify(request: HttpRequest) -> Caller:
     if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
         return _person(request, request.user)
     address = client_address(request)
-    role = _role_of_network(address)
-    if role is Role.NOBODY:
+    by, role = _role_of_network(address)
+    if not by:
         return ANYBODY
-    if _is_browser(request):
-        raise NotAllowedError("a browser must log in: this call has no credentials, but a browser's headers")
-    return Caller(f"{LEGACY}{address}", role, address, by="network")
+    if _is_browser(request) or (request.method not in _READING and _looks_like_browser(request)):
+        raise NotAllowedError(_BROWSER)
+    return Caller(f"{LEGACY}{address}", role, address, by=by)
+
+
+def may_change_by_get(request: HttpRequest, caller: Caller) -> bool:
+    """Whether a GET may change something: of old scripts, which have no credentials and are no browser.
+
+    Any page that somebody on a trusted network looks at can make their browser send one. Raise NotAllowedError for
+    what looks like that.
+    """
+    if not (caller.by_network or caller.by_device):
+        return False
+    if _looks_like_browser(request):
+        raise NotAllowedError(_BROWSER)
+    return True
 
 
 def demand(caller: Caller, least: Role) -> None:
@@ -181,16 +204,30 @@ def _no_view(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-def _role_of_network(address: Address | None) -> Role:
+def _role_of_network(address: Address | None) -> tuple[By, Role]:
     if address is None:
-        return Role.NOBODY
+        return "", Role.NOBODY
+    if _within(address, settings.MOZPOOL_DEVICE_NETWORKS):
+        return "device", Role.NOBODY
     if _within(address, settings.MOZPOOL_TRUSTED_OPERATOR_NETWORKS):
-        return Role.OPERATOR
-    return Role.REQUESTER if _within(address, settings.MOZPOOL_TRUSTED_NETWORKS) else Role.NOBODY
+        return "network", Role.OPERATOR
+    return (
+        ("network", Role.REQUESTER)
+        if _within(address, settings.MOZPOOL_TRUSTED_NETWORKS)
+        else ("", Role.NOBODY)
+    )
 
 
 def _within(address: Address, networks: tuple[Network, ...]) -> bool:
     return any(address in network for network in networks)
+
+
+def _looks_like_browser(request: HttpRequest) -> bool:
+    if listed_origin(request):
+        return False
+    return "mozilla/" in request.META.get("HTTP_USER_AGENT", "").lower() or any(
+        name in request.META for name in _SENT_WITH_IMAGES
+    )
 
 
 def _is_browser(request: HttpRequest) -> bool:

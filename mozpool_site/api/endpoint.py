@@ -16,7 +16,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
 from mozpool_site.api import bodies, errors
-from mozpool_site.api.access import ANYBODY, Caller, Role, demand, identify, listed_origin
+from mozpool_site.api.access import ANYBODY, Caller, Role, demand, identify, listed_origin, may_change_by_get
 from mozpool_site.api.bodies import Body
 from mozpool_site.errors import MozpoolError
 
@@ -48,18 +48,24 @@ class Call:
 View = Callable[..., HttpResponse]
 
 
-def endpoint(*methods: str, least: Role) -> Callable[[View], View]:
+def endpoint(
+    *methods: str, least: Role, changes_by_get: bool = False, for_devices: bool = False
+) -> Callable[[View], View]:
     """Serve `methods` to callers who have at least the role `least`; Role.NOBODY asks for no credentials.
+
+    With `changes_by_get` also to a GET of old scripts on trusted networks, though it changes something. With
+    `for_devices` also to devices on their own networks: the function must see to it that they speak of themselves.
 
     The function takes a Call and the parts of its path, and gives the answer or raises MozpoolError.
     """
+    rules = _Rules(methods, least, changes_by_get, for_devices)
 
     def decorate(function: View) -> View:
         @csrf_exempt  # sessions are checked in access.py; other callers have no cookie that could be abused
         @wraps(function)
         def view(request: HttpRequest, **parts: str) -> HttpResponse:
             try:
-                response = _serve(function, methods, least, request, parts)
+                response = _serve(function, rules, request, parts)
             except MozpoolError as error:
                 response = errors.answer(error)
             except RequestDataTooBig:
@@ -82,15 +88,25 @@ def with_and_without_slash(route: str, view: Callable[..., Any]) -> list[URLPatt
     return [path(f"{route}/", view), path(route, view)]
 
 
-def _serve(
-    function: View, methods: tuple[str, ...], least: Role, request: HttpRequest, parts: dict[str, str]
-) -> HttpResponse:
+@dataclass(frozen=True)
+class _Rules:
+    methods: tuple[str, ...]
+    least: Role
+    changes_by_get: bool
+    for_devices: bool
+
+
+def _serve(function: View, rules: _Rules, request: HttpRequest, parts: dict[str, str]) -> HttpResponse:
     if request.method == "OPTIONS" and is_preflight(request):
-        return preflight(methods)
-    if request.method not in methods:
-        return errors.wrong_method(methods)
-    caller = identify(request) if least > Role.NOBODY else ANYBODY
-    demand(caller, least)
+        return preflight(("GET", *rules.methods) if rules.changes_by_get else rules.methods)
+    is_changing_get = rules.changes_by_get and request.method == "GET"
+    if request.method not in rules.methods and not is_changing_get:
+        return errors.wrong_method(rules.methods)
+    caller = identify(request) if rules.least > Role.NOBODY else ANYBODY
+    if not (rules.for_devices and caller.by_device):
+        demand(caller, rules.least)
+    if is_changing_get and not may_change_by_get(request, caller):
+        return errors.wrong_method(rules.methods)
     body = bodies.read(request) if request.method == "POST" else {}
     return function(Call(request, caller, body), **parts)
 

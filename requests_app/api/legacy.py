@@ -10,7 +10,6 @@ from devices.api.legacy import LAST, log_entries
 from devices.listing import lines_of_request
 from lifeguard.api.events import check_name
 from mozpool_site import clock
-from mozpool_site.api import errors
 from mozpool_site.api.access import Role
 from mozpool_site.api.endpoint import READ, WRITE, Call, endpoint, with_and_without_slash
 from mozpool_site.api.legacy import answer, nothing
@@ -91,11 +90,9 @@ def give_back(call: Call, number: str) -> HttpResponse:
     return nothing()
 
 
-@endpoint("GET", *WRITE, least=Role.REQUESTER)
+@endpoint(*WRITE, least=Role.REQUESTER, changes_by_get=True)
 def event(call: Call, number: str, event: str) -> HttpResponse:
     """Journal an event, as ignored: what moves a request has its own paths. A GET is for trusted networks only."""
-    if call.method == "GET" and not call.caller.by_network:
-        return errors.wrong_method(WRITE)
     request = _find(number, _unknown)
     demand_ownership(call.caller, request)
     check_name(event)
