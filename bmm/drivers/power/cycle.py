@@ -61,15 +61,9 @@ class Cycle:
         if outlets:
             self._on_results.update(self.on(outlets))
         # A moment ago it let us switch these off, so what it says now of our login or of the outlet may pass.
-        again = [
-            outlet for outlet in outlets if self._off_results.get(outlet) is None and self._is_ours(outlet)
-        ]
+        again = [outlet for outlet in outlets if isinstance(self._on_results.get(outlet), Misconfigured)]
         if again:
             self._on_results.update(self.on(again))
-
-    def _is_ours(self, outlet: str) -> bool:
-        """Whether switching on failed by what is called our own mistake."""
-        return isinstance(self._on_results.get(outlet), Misconfigured)
 
     def _rest(self, rested: Deadline) -> None:
         while self.late is not None and rested.remaining() > _LOOK_SECONDS:

@@ -58,12 +58,12 @@ class Sweep:
         while waiting and not self.deadline.expired and (self.insist or failures < _FAILURES_OF_A_DEAD_BOARD):
             try:
                 self.line.ensure_open(self.deadline)
-            except Unreachable as error:
-                failures, last = failures + 1, error
-                continue
-            except HardwareError as error:
+            except Misconfigured as error:
                 last = error
                 break
+            except HardwareError as error:
+                failures, last = failures + 1, error
+                continue
             turn = waiting.popleft()
             error_here = self._try(turn)
             failures, last = (failures + 1, error_here) if isinstance(error_here, Unreachable) else (0, last)
