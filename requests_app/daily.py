@@ -1,26 +1,32 @@
-"""Adds each day up once it is over: how requests ended, where devices were in use, which installations failed.
+"""Adds each day and hour up once it is over: how requests ended, where devices were used, which installations failed.
 
-A page about weeks then reads a row for each day instead of every request. All is told by the day on which it *ended*:
-nothing of that changes later. A device counts for the rack and environment that it was in when its day was added up.
+A page about weeks then reads a row for each day, and for each hour after the last one, instead of every request. All is
+told by the day or hour in which it *ended*: nothing of that changes later. A device counts for the rack and environment
+that it was in when this was added up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from lifeguard.models import FAILED, Install
 from mozpool_site.epoch import Epoch, Slots
-from requests_app.models import DailyFigures, Request
+from requests_app.models import DailyFigures, HourlyFigures, Request
 
-DAY_SECONDS = 86_400
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 # As far back as a page looks at once: older days are still there, as requests.
 REACH_DAYS = 92
 # Whoever ended something before midnight has committed it by then.
 _OVER_FOR = timedelta(hours=1)
+_HOUR_OVER_FOR = timedelta(minutes=5)
+# From the midnight before the last one, whose day is added up an hour after its end, until now.
+_REACH_HOURS = 30
+
+MomentT = TypeVar("MomentT", date, datetime)
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,9 @@ class Ended:
 
 @dataclass(frozen=True)
 class Held:
-    """`number` uses of a rack's devices that began on one day, `first`; `begins` and `ends` are sums.
+    """`number` uses of a rack's devices that began on one day, or in one hour, `first`; `begins` and `ends` are sums.
 
-    Days and seconds count from 1970.
+    Days, hours and seconds count from 1970.
     """
 
     rack: int
@@ -60,7 +66,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Figures:
-    """All that is kept of a day. Of devices those on which something failed."""
+    """All that is kept of a day or an hour. Of devices those on which something failed."""
 
     ended: Sequence[Ended]
     held: Sequence[Held]
@@ -91,32 +97,57 @@ def add_up_next(now: datetime) -> date | None:
 
 def add_up(day: date) -> None:
     """Store the figures of a day that is over."""
-    figures = figures_of(day)
-    told = {kind: [astuple(row) for row in getattr(figures, kind)] for kind in _KINDS}
-    DailyFigures.objects.update_or_create(day=day, defaults={"figures": told})
+    figures = _added_up(datetime.combine(day, time.min, UTC), _DAY)
+    DailyFigures.objects.update_or_create(day=day, defaults={"figures": figures})
+
+
+def add_up_next_hour(now: datetime) -> datetime | None:
+    """Add up the oldest hour that is over and has not been, within reach; return it, None where none is left."""
+    newest = (now - _HOUR_OVER_FOR).astimezone(UTC).replace(minute=0, second=0, microsecond=0) - _HOUR
+    oldest = newest - (_REACH_HOURS - 1) * _HOUR
+    there = set(HourlyFigures.objects.filter(hour__gte=oldest).values_list("hour", flat=True))
+    for back in range(_REACH_HOURS):
+        hour = oldest + back * _HOUR
+        if hour not in there:
+            HourlyFigures.objects.update_or_create(hour=hour, defaults={"figures": _added_up(hour, _HOUR)})
+            HourlyFigures.objects.filter(hour__lt=oldest).delete()
+            return hour
+    return None
 
 
 def kept_since(day: date) -> list[tuple[date, Figures]]:
-    """Give the figures of a day and those after it that are there without a gap; one query."""
-    rows: list[tuple[date, Figures]] = []
-    for found, told in (
-        DailyFigures.objects.filter(day__gte=day).order_by("day").values_list("day", "figures")
-    ):
-        if found != day + timedelta(days=len(rows)):
+    """Return the figures of a day and those after it that are there without a gap; one query."""
+    rows = DailyFigures.objects.filter(day__gte=day).order_by("day").values_list("day", "figures")
+    return _without_gap(rows, day, _DAY)
+
+
+def hours_since(hour: datetime) -> list[tuple[datetime, Figures]]:
+    """Return the figures of an hour and those after it that are there without a gap; one query."""
+    rows = HourlyFigures.objects.filter(hour__gte=hour).order_by("hour").values_list("hour", "figures")
+    return _without_gap(rows, hour, _HOUR)
+
+
+def _without_gap(
+    rows: Iterable[tuple[MomentT, Any]], begin: MomentT, step: timedelta
+) -> list[tuple[MomentT, Figures]]:
+    found: list[tuple[MomentT, Figures]] = []
+    for moment, told in rows:
+        if moment != begin + step * len(found):
             break
         parts: dict[str, Any] = {kind: [of(*row) for row in told[kind]] for kind, of in _KINDS.items()}
-        rows.append((found, Figures(**parts)))
-    return rows
+        found.append((moment, Figures(**parts)))
+    return found
 
 
-def figures_of(day: date) -> Figures:
-    """Add a day up; four queries, bounded by indexes on when things ended."""
-    begin = datetime.combine(day, time.min, UTC)
-    end = begin + timedelta(days=1)
+def _added_up(begin: datetime, length: timedelta) -> dict[str, Any]:
+    """Add up what ended in a day or an hour; four queries, bounded by indexes on when things ended."""
+    end = begin + length
     ended = Request.objects.filter(ended__gte=begin, ended__lt=end).order_by()
     installs = Install.objects.filter(finished__gte=begin, finished__lt=end).order_by()
     bad = installs.filter(FAILED)
-    return Figures(_ended(ended), _held(ended), _tried(installs, "image__name"), _tried(bad, "device__name"))
+    held = _held(ended, int(length.total_seconds()))
+    figures = Figures(_ended(ended), held, _tried(installs, "image__name"), _tried(bad, "device__name"))
+    return {kind: [astuple(row) for row in getattr(figures, kind)] for kind in _KINDS}
 
 
 def _ended(ended: QuerySet[Request]) -> list[Ended]:
@@ -129,10 +160,10 @@ def _ended(ended: QuerySet[Request]) -> list[Ended]:
     return [Ended(*row) for row in rows.values_list("where", "served", "left", "failed")]
 
 
-def _held(ended: QuerySet[Request]) -> list[Held]:
+def _held(ended: QuerySet[Request], slot: int) -> list[Held]:
     uses = ended.filter(matched_at__isnull=False, last_device__isnull=False)
     begin, end = Epoch(F("matched_at")), Epoch(F("ended"))
-    rows = uses.values("last_device__rack_id", "last_device__environment", first=Slots(begin, DAY_SECONDS))
+    rows = uses.values("last_device__rack_id", "last_device__environment", first=Slots(begin, slot))
     cells = rows.annotate(number=Count("pk"), begins=Sum(begin), ends=Sum(end))
     columns = ("last_device__rack_id", "last_device__environment", "first", "number", "begins", "ends")
     return [

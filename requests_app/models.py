@@ -164,6 +164,16 @@ class DailyFigures(models.Model):
         return f"figures of {self.day}"
 
 
+class HourlyFigures(models.Model):
+    """What ended in an hour, added up once it is over; kept until its day has been, too."""
+
+    hour = models.DateTimeField(primary_key=True, help_text="Its beginning, in UTC.")
+    figures = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"figures of {self.hour:%Y-%m-%d %H:00}"
+
+
 class PoolLease(models.Model):
     """Who looks after what concerns the whole pool: one pulse at a time holds the row named `pool`."""
 

@@ -28,7 +28,7 @@ from mozpool_site.pulse.due import Due
 from mozpool_site.pulse.loop import Loop, Pulse
 from mozpool_site.statemachine.machine import Event
 from mozpool_site.statemachine.spec import TIMEOUT
-from requests_app.daily import add_up_next
+from requests_app.daily import add_up_next, add_up_next_hour
 from requests_app.facts import waiting_for_failed
 from requests_app.free_devices import stranded
 from requests_app.machine import request_runner
@@ -231,13 +231,14 @@ class Retention(PoolLoop):
 
 
 class DailySums(PoolLoop):
-    """Adds up past days, one at a time: those before an upgrade are added up within the hour."""
+    """Adds up past hours and days, one at a time: those before an upgrade are added up within the hour."""
 
     name = "daily figures"
     every = timedelta(seconds=20)
 
     def look(self, now: datetime) -> None:
         """Look once."""
+        add_up_next_hour(now)
         add_up_next(now)
 
 

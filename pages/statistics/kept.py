@@ -1,13 +1,13 @@
-"""What statistics need not count any more: the days of a period that have been added up (requests_app/daily.py)."""
+"""What statistics need not count any more: days and hours that have been added up (requests_app/daily.py)."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from pages.statistics.busy import Uses
-from pages.statistics.periods import DAY, Period
-from requests_app.daily import Ended, Held, Tried, kept_since
+from pages.statistics.periods import DAY, HOUR, Period
+from requests_app.daily import Ended, Figures, Held, Tried, hours_since, kept_since
 
 
 @dataclass
@@ -26,20 +26,31 @@ class Kept:
 
 
 def kept(period: Period, environment: str) -> Kept:
-    """Give what is kept of a period; nothing of one that is told by the hour. One query at most."""
+    """Return what is kept of a period: whole days unless it is told by the hour, and the hours after them.
+
+    Two queries at most.
+    """
     found = Kept(period.since, [(0, 0, 0)] * period.number)
-    if period.length != DAY:
-        return found
-    for day, figures in kept_since(period.since.date()):
-        place = (day - period.since.date()).days
-        # What ended after the period may have begun in it.
-        found.uses += _uses(figures.held, place, period, environment)
-        if place < period.number:
-            found.outcomes[place] = _outcome(figures.ended, environment)
-            _count(figures.devices, found.devices, Counter(), environment)
-            _count(figures.images, found.images, found.tried, environment)
-        found.until = _midnight(day) + timedelta(days=1)
+    if period.length == DAY:
+        for _, figures in kept_since(period.since.date()):
+            _add(found, figures, DAY, period, environment)
+    for _, figures in hours_since(found.until):
+        _add(found, figures, HOUR, period, environment)
     return found
+
+
+def _add(found: Kept, figures: Figures, length: int, period: Period, environment: str) -> None:
+    """Add what ended in the next so many seconds."""
+    place = int((found.until - period.since).total_seconds()) // period.length
+    # What ended after the period may have begun in it.
+    found.uses += _uses(figures.held, length, place, period, environment)
+    if place < period.number:
+        served, left, failed = found.outcomes[place]
+        more = _outcome(figures.ended, environment)
+        found.outcomes[place] = (served + more[0], left + more[1], failed + more[2])
+        _count(figures.devices, found.devices, Counter(), environment)
+        _count(figures.images, found.images, found.tried, environment)
+    found.until += timedelta(seconds=length)
 
 
 def _outcome(ended: Iterable[Ended], environment: str) -> tuple[int, int, int]:
@@ -54,21 +65,17 @@ def _count(tried: Iterable[Tried], failed: Counter[str], all_: Counter[str], env
             all_[row.name] += row.total
 
 
-def _uses(held: Iterable[Held], last: int, period: Period, environment: str) -> Iterable[Uses]:
+def _uses(held: Iterable[Held], length: int, last: int, period: Period, environment: str) -> Iterable[Uses]:
     """Cut uses that ended in slot `last` to the period: each that began before it begins with it, and likewise."""
     since = int(period.since.timestamp())
     for row in held:
-        first, begins = row.first - since // DAY, row.begins - row.number * since
+        first, begins = (row.first * length - since) // period.length, row.begins - row.number * since
         ends = row.ends - row.number * since
         if environment not in ("", row.environment) or first >= period.number:
             continue
         if first < 0:
             first, begins = 0, 0
         if last >= period.number:
-            ends = row.number * period.number * DAY
+            ends = row.number * period.number * period.length
         place = min(last, period.number)
         yield Uses((row.rack, row.environment), first, place, row.number, begins, ends)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

@@ -1,6 +1,6 @@
 """What statistics read: queries that count in the database, each bounded by an index on the time it is about.
 
-Where days of the period are kept added up, all but `times` read only what came after them: from `kept.until` on.
+Where days and hours of the period are kept added up, all but `times` read only what came after: from `kept.until` on.
 
 Nothing here reads the journal: requests, installations and operations have rows of their own, and those are enough.
 """
@@ -83,7 +83,8 @@ def outcomes(period: Period, environment: str, kept: Kept) -> list[tuple[int, in
     )
     found = list(kept.outcomes)
     for row in rows:
-        found[row["slot"]] = (row["served"], row["left"], row["failed"])
+        served, left, failed = found[row["slot"]]
+        found[row["slot"]] = (served + row["served"], left + row["left"], failed + row["failed"])
     return found
 
 

@@ -41,7 +41,7 @@ class Key:
 
 
 def read(key: Key, now: datetime) -> Report:
-    """Read a report: nine queries, most of them over what no day has been added up of yet."""
+    """Read a report: ten queries, most of them over what no hour has been added up of yet."""
     period, environment = key.period, key.environment
     before = kept(period, environment)
     return Report(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from mozpool_site import clock
-from requests_app.daily import add_up_next
+from requests_app.daily import add_up_next, add_up_next_hour
 from tests.bench.child import Order
 from tests.bench.inside.pages import in_new_process, log_in
 from tests.large_pool import Size, fill
@@ -16,7 +16,7 @@ def answer(order: Order) -> Order:
     """
     if "fill" in order:
         fill(Size(**order["fill"]))
-        while add_up_next(clock.now()):
+        while add_up_next_hour(clock.now()) or add_up_next(clock.now()):
             pass
         log_in("admin")
         return {}

@@ -19,7 +19,7 @@ import mozpool_site.asgi  # noqa: F401 - loaded for that alone
 from devices.models import Device, Image, Journal
 from lifeguard.models import Install
 from mozpool_site import clock
-from requests_app.daily import add_up_next
+from requests_app.daily import add_up_next, add_up_next_hour
 from requests_app.models import Request
 from tests.bench.child import Order
 
@@ -115,8 +115,8 @@ def _fill(requests: int, lines: int) -> None:
         ),
         batch_size=2000,
     )  # fmt: skip
-    # As the pulse does, a day at a time.
-    while add_up_next(now):
+    # As the pulse does, an hour and a day at a time.
+    while add_up_next_hour(now) or add_up_next(now):
         pass
     failed = [device.pk for device in devices[::40]]
     Device.objects.filter(pk__in=failed).update(

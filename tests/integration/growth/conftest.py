@@ -20,7 +20,7 @@ from pages.images import catalogue
 from pages.shell import changes
 from pages.statistics import queries, report
 from requests_app import lists
-from requests_app.daily import add_up_next
+from requests_app.daily import add_up_next, add_up_next_hour
 from requests_app.free_devices import outages
 from requests_app.memory import Memory
 from tests.large_pool import Size, fill
@@ -44,8 +44,8 @@ def years(django_db_setup: None, django_db_blocker: Any) -> Iterator[Size]:
     with django_db_blocker.unblock():
         import_module("devices.migrations.0002_roles").create(apps, None)
         fill(SIZE)
-        # As the pulse does, a day at a time.
-        while add_up_next(clock.now()):
+        # As the pulse does, an hour and a day at a time.
+        while add_up_next_hour(clock.now()) or add_up_next(clock.now()):
             pass
         yield SIZE
         call_command("flush", verbosity=0, interactive=False)

@@ -1,6 +1,7 @@
-"""Days that are over are added up once, and statistics say the same of them as if every request were read."""
+"""Days and hours that are over are added up once, and statistics say the same of them as if every request were read."""
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from devices.models import Device
 from lifeguard.models import Install
 from mozpool_site import clock
+from pages.statistics.kept import kept
 from pages.statistics.periods import Period, last_days
 from pages.statistics.report import Key, read
 from requests_app import daily
-from requests_app.models import DailyFigures, Request
+from requests_app.models import DailyFigures, HourlyFigures, Request
 from tests.beats import pool_beats
 from tests.factories import change, make_devices, make_image, make_rack, make_request
 
@@ -59,11 +61,11 @@ def told(period: Period, environment: str) -> Any:
     return found.outcomes, found.use, found.devices, found.images, found.times
 
 
-def add_up_all() -> list[date]:
-    """Add up every day that is left."""
+def add_up_all(add_up: Callable[[datetime], Any] = daily.add_up_next, now: datetime = NOW) -> list[Any]:
+    """Add up every day or hour that is left."""
     added = []
-    while day := daily.add_up_next(NOW):
-        added.append(day)
+    while one := add_up(now):
+        added.append(one)
     return added
 
 
@@ -82,11 +84,46 @@ def test_added_up_days_tell_the_same_as_all_of_their_requests() -> None:
 
 
 @pytest.mark.usefixtures("busy")
+def test_added_up_hours_tell_the_same_as_all_of_their_requests() -> None:
+    asked = [(period, where) for period in (WEEK, MIDDLE, HOURS) for where in ("", "staging", "elsewhere")]
+    before = [told(*one) for one in asked]
+    assert sum(map(sum, told(HOURS, "")[0])) > 5
+    hours = add_up_all(daily.add_up_next_hour)
+    assert (len(hours), hours[-1]) == (30, NOW - timedelta(hours=2))
+    assert [told(*one) for one in asked] == before
+    add_up_all()
+    assert [told(*one) for one in asked] == before
+    # The hours from a gap on are read as they were before.
+    HourlyFigures.objects.filter(hour=NOW - timedelta(hours=5)).delete()
+    assert [told(*one) for one in asked] == before
+
+
+@pytest.mark.usefixtures("busy")
+def test_of_a_day_that_is_not_over_only_the_last_hour_is_read() -> None:
+    add_up_all(daily.add_up_next_hour)
+    add_up_all()
+    for period in (HOURS, WEEK):
+        assert kept(period, "").until == NOW - timedelta(hours=1)
+
+
+def test_an_hour_is_added_up_when_it_has_been_over_for_five_minutes_and_forgotten_with_its_day() -> None:
+    assert add_up_all(daily.add_up_next_hour, NOW + timedelta(minutes=4))[-1] == NOW - timedelta(hours=2)
+    later = NOW + timedelta(minutes=6)
+    assert add_up_all(daily.add_up_next_hour, later) == [NOW - timedelta(hours=1)]
+    assert HourlyFigures.objects.count() == 30
+    # The whole day before is there until it is added up itself, an hour after its end.
+    at_one = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+    add_up_all(daily.add_up_next_hour, at_one)
+    first = datetime(2026, 11, 22, tzinfo=UTC)
+    assert HourlyFigures.objects.filter(hour__gte=first).count() == 24
+
+
+@pytest.mark.usefixtures("busy")
 def test_a_day_that_has_been_added_up_stays_as_it_was_then() -> None:
     add_up_all()
     with CaptureQueriesContext(connection) as asked:
         outcomes, use, *_ = told(WEEK, "production")
-    assert len(asked) == 9
+    assert len(asked) == 10
     change(*Device.objects.all(), environment="moved")
     Request.objects.filter(ended__lt=datetime(2026, 11, 22, tzinfo=UTC)).update(last_device=None)
     moved = told(WEEK, "production")
