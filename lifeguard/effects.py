@@ -91,6 +91,8 @@ def _report_complete(context: Context) -> None:
 def _report_healthy(context: Context) -> None:
     device = context.device
     device.health = Health.GOOD
+    # Its boot is over, and with it what the boot's token opens.
+    device.boot_seq += 1
     device.quarantine_reason = device.quarantine_by = device.quarantine_bug = ""
     device.quarantine_since = None
 

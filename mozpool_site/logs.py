@@ -7,6 +7,9 @@ import textwrap
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
 
+# What opens a device's boot config stands in the paths that it calls.
+_BOOT_TOKEN = re.compile(r"(/boot/[^/\s]+/)[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])")
+
 
 def _escaped(match: re.Match[str]) -> str:
     return match.group().encode("unicode_escape").decode("ascii")
@@ -16,6 +19,7 @@ class LineFormatter(logging.Formatter):
     """Formats a record as `2026-11-22T14:03:05.123Z WARNING lifeguard.machine message`.
 
     Control characters in a message are shown escaped: nobody can forge a second line through a device's comment.
+    Tokens of booting devices are left out.
     A traceback follows on lines of its own, indented, so that it stays readable.
     """
 
@@ -23,7 +27,8 @@ class LineFormatter(logging.Formatter):
         """Format everything but the traceback."""
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return f"{stamp} {record.levelname} {record.name} {_CONTROL.sub(_escaped, record.getMessage())}"
+        message = _BOOT_TOKEN.sub(r"\1***", _CONTROL.sub(_escaped, record.getMessage()))
+        return f"{stamp} {record.levelname} {record.name} {message}"
 
     def formatException(self, ei: object) -> str:  # noqa: N802 -- the name is logging's
         """Format a traceback, indented below its line."""

@@ -120,7 +120,10 @@ def _release(request: Request, now: datetime) -> None:
         device, _ = device_runner.lock(held_by=request.pk)
     except Device.DoesNotExist:
         return
-    free = {"held_by": None, "idle_since": now if device.state == "ready" else None}
+    is_idle = device.state == "ready"
+    # What was booted for this request, also by hand, ends here. A boot that the machine waits for goes on to its end.
+    device.boot_seq += is_idle
+    free = {"held_by": None, "idle_since": now if is_idle else None, "boot_seq": device.boot_seq}
     if compiled.update(Device, free, id=device.pk, held_by=request.pk):
         line = journal.line(
             f"released by request {request.pk}", now, device_id=device.pk, request_id=request.pk

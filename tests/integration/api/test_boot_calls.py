@@ -156,3 +156,35 @@ def test_nobody_keeps_what_a_device_was_told(booting: Device, stranger: Client) 
 def test_a_tokens_call_asks_for_no_session(booting: Device, stranger: Client) -> None:
     stranger.cookies["sessionid"] = "0123456789abcdefghijklmnopqrstuv"
     assert stranger.get(f"{base(booting)}/config").status_code == 200
+
+
+def opened(client: Client, device: Device) -> list[int]:
+    """Try what a token opens; give the statuses of config, script, log and event."""
+    return [
+        client.get(f"{base(device)}/config").status_code,
+        client.get(f"{base(device)}/second-stage").status_code,
+        pool.post(client, f"{base(device)}/log", {"message": "x"}).status_code,
+        pool.post(client, f"{base(device)}/event/b2g_rebooting").status_code,
+    ]
+
+
+def test_a_boots_token_opens_nothing_once_the_image_is_up(booting: Device, stranger: Client) -> None:
+    for event in ("mobile_init_started", "b2g_downloading", "b2g_extracting", "b2g_rebooting"):
+        say(stranger, booting, event)
+    device_runner.deliver(1, Event("verify_port_ok"))
+    assert state() == "ready"
+    assert opened(stranger, booting) == [403, 403, 403, 403]
+
+
+def test_a_boots_token_opens_nothing_once_its_request_has_returned_the_device(stranger: Client) -> None:
+    person = pool.person("rita", "requester")
+    order = {"assignee": "me@x", "duration": 3600, "image": "b2g", "b2gbase": "http://x/y"}
+    filed = pool.post(person, "/api/device/device1/request/", order).json()["request"]["id"]
+    Device.objects.filter(pk=1).update(state="ready", image=Image.objects.get(name="b2g"))
+    again = {"pxe_config": "fake-b2g", "boot_config": {"b2gbase": "http://x/z"}}
+    assert pool.post(person, "/api/device/device1/power-cycle/", again).status_code == 200
+    booted = Device.objects.get(pk=1)
+    assert opened(stranger, booted) == [200, 200, 200, 200]
+    assert pool.post(person, f"/api/request/{filed}/return/").status_code < 300
+    assert Device.objects.get(pk=1).held_by is None
+    assert opened(stranger, booted) == [403, 403, 403, 403]

@@ -28,3 +28,9 @@ def test_a_traceback_follows_indented() -> None:
     first, *rest = line("boom", error=True).split("\n")
     assert first == "1970-01-01T00:00:01.500Z WARNING lab boom"
     assert rest == ["    RuntimeError: boom"]
+
+
+def test_the_token_of_a_booting_device_is_in_no_line() -> None:
+    path = "/boot/panda-0001/AbCdEfGhIjKlMnOpQr-_12/config"
+    record = logging.LogRecord("granian.access", logging.INFO, "", 0, '127.0.0.1 "GET %s" 200', (path,), None)
+    assert LineFormatter().format(record).endswith(' 127.0.0.1 "GET /boot/panda-0001/***/config" 200')
