@@ -22,6 +22,17 @@ from mozpool_site.env_kinds import Network
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = "MOZPOOL_ENV_FILE"
 _PREFIX = "MOZPOOL_"
+# The client reads these, or `mozpool run` sets them for its command: one shell may hold them beside ours.
+OF_THE_CLIENT = (
+    "MOZPOOL_SERVERS",
+    "MOZPOOL_TOKEN",
+    "MOZPOOL_CONFIG",
+    "MOZPOOL_DEVICE",
+    "MOZPOOL_DEVICE_FQDN",
+    "MOZPOOL_DEVICE_ADDRESS",
+    "MOZPOOL_REQUEST_ID",
+    "MOZPOOL_REQUEST_URL",
+)
 _DEVELOPMENT_KEY = "for development only; production refuses to start without its own key"
 _DAY = 24 * 3600
 _WEEK, _MONTH = 7 * _DAY, 30 * _DAY
@@ -273,7 +284,7 @@ def _with_env_file(variables: Mapping[str, str], problems: list[str]) -> dict[st
 
 def _unknown(variables: Mapping[str, str]) -> list[str]:
     """Complain of variables that look like ours and are not: a typing error would otherwise be silent."""
-    known = [ENV_FILE]
+    known = [ENV_FILE, *OF_THE_CLIENT]
     for setting in SETTINGS:
         known += [setting.name, f"{setting.name}_FILE"] if setting.secret else [setting.name]
     found = []

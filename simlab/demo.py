@@ -4,8 +4,10 @@ Everything lives in var/demo, is made anew at each start, and ends with this pro
 """
 
 import argparse
+import fcntl
 import json
 import secrets
+import shlex
 import shutil
 import signal
 import sys
@@ -21,6 +23,8 @@ from rich.console import Console
 from rich.panel import Panel
 
 from simlab.pool import ROOT, Pool, PoolFailed, PoolPlan
+from tests.network import own_network
+from tests.servers.environment import forget_other_pools
 from tests.servers.process import ServerFailed
 from tests.servers.redis import Redis
 
@@ -53,8 +57,9 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    forget_other_pools(database=True)
     try:
-        with _running(arguments.speed) as (pool, password):
+        with _alone(), own_network() as network, _running(arguments.speed, network) as (pool, password):
             _show(pool)
             _explain(pool, password)
             while not arguments.exit:
@@ -68,7 +73,21 @@ def main() -> int:
 
 
 @contextmanager
-def _running(speed: float) -> Iterator[tuple[Pool, str]]:
+def _alone() -> Iterator[None]:
+    """Keep a second demo from taking this one's folder away."""
+    _FOLDER.parent.mkdir(exist_ok=True)
+    with _FOLDER.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PoolFailed(
+                f"Another one runs already, in {_FOLDER}; a second clone could run its own."
+            ) from None
+        yield
+
+
+@contextmanager
+def _running(speed: float, network: str) -> Iterator[tuple[Pool, str]]:
     shutil.rmtree(_FOLDER, ignore_errors=True)
     _FOLDER.mkdir(parents=True)
     with ExitStack() as stack:
@@ -79,6 +98,7 @@ def _running(speed: float) -> Iterator[tuple[Pool, str]]:
             racks=_RACKS,
             devices=_DEVICES,
             speed=speed,
+            seed=("--network", f"{network}.0.0/16"),
         )
         pool = Pool(plan, _FOLDER)
         stack.callback(pool.stop)
@@ -164,18 +184,8 @@ def _print_new(lines: list[Shown], seen: set[tuple[str, int]], seconds: float) -
 
 def _explain(pool: Pool, password: str) -> None:
     python = ".venv/bin/python manage.py"
-    variables = (
-        "DATABASE_URL",
-        "MOZPOOL_BROKER_URL",
-        "MOZPOOL_BASE_URL",
-        "MOZPOOL_TFTP_ROOT",
-        "MOZPOOL_DEBUG",
-    )
     env_file = _FOLDER / "environment"
-    # The client's own variable, beside those of the server's commands.
-    exports = f"export MOZPOOL_SERVERS={pool.url!r}\n"
-    exports += "".join(f"export {name}={pool.variables[name]!r}\n" for name in variables)
-    env_file.write_text(exports)
+    env_file.write_text(_environment(pool))
     console.print(
         Panel(
             f"Pages   {pool.url}/  and  {pool.url}/admin/\n"
@@ -197,6 +207,20 @@ def _explain(pool: Pool, password: str) -> None:
             expand=False,
         )
     )
+
+
+def _environment(pool: Pool) -> str:
+    """Return what a shell needs to talk to this pool, by the server's commands and by the client, and to no other."""
+    exported = {"MOZPOOL_SERVERS": pool.url, **pool.settings}
+    lines = [
+        "for name in $(env | sed -n 's/^\\(MOZPOOL_[A-Z_]*\\)=.*/\\1/p') DATABASE_URL_FILE; do unset \"$name\"; done"
+    ]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in exported.items()]
+    # A proxy would not find this machine's own addresses.
+    lines += [
+        f'export {name}="127.0.0.1,localhost${{{name}:+,${name}}}"' for name in ("no_proxy", "NO_PROXY")
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _call(pool: Pool, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

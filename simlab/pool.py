@@ -73,8 +73,12 @@ class Pool:
     @property
     def variables(self) -> dict[str, str]:
         """The environment of every process of this pool; a command run with it works on this pool."""
+        return {**os.environ, "PYTHONUNBUFFERED": "1", **self.settings}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What this pool's settings are, whatever else the environment holds."""
         return {
-            **os.environ,
             "MOZPOOL_DEBUG": "true",
             "MOZPOOL_BASE_URL": self.url,
             "DATABASE_URL": self.plan.database_url,
@@ -89,7 +93,6 @@ class Pool:
             "MOZPOOL_WEB_PROCESSES": str(self.plan.web_processes),
             "MOZPOOL_WEB_THREADS": str(self.plan.web_threads),
             "MOZPOOL_WORKER_THREADS": str(self.plan.worker_threads),
-            "PYTHONUNBUFFERED": "1",
             **self.plan.environment,
         }
 

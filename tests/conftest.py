@@ -10,8 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-for _name in [name for name in os.environ if name.startswith("MOZPOOL_")]:
-    del os.environ[_name]
+from tests.servers.environment import forget_other_pools, heed_signals
+
+heed_signals()
+# The way out to package indexes, for the few tests that install something.
+OUTWARD = {
+    name: value for name, value in forget_other_pools(database=False).items() if "proxy" in name.lower()
+}
 os.environ["DJANGO_SETTINGS_MODULE"] = "mozpool_site.settings"
 os.environ["MOZPOOL_SECRET_KEY"] = "unit tests only " + "0123456789abcdef" * 4
 # Without it every request of a test would be redirected to HTTPS.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from mozpool_client import Mozpool
 @pytest.fixture(autouse=True)
 def no_pool_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the configuration of whoever runs the tests."""
-    for name in ("MOZPOOL_SERVERS", "MOZPOOL_TOKEN", "MOZPOOL_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith(("MOZPOOL_", "_MOZPOOL_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NO_COLOR", "1")
 

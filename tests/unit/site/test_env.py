@@ -3,6 +3,7 @@
 import dataclasses
 import ipaddress
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -359,3 +360,17 @@ def test_power_commands_are_argument_lists_by_name_and_verb() -> None:
 def test_power_commands_of_any_other_form_are_refused(text: str) -> None:
     (line,) = problems(MOZPOOL_POWER_COMMANDS=text)
     assert line.startswith("MOZPOOL_POWER_COMMANDS: JSON such as ")
+
+
+def test_what_the_client_reads_or_sets_is_passed_over_by_the_server() -> None:
+    client = Path(env.BASE_DIR / "client" / "src")
+    named = {
+        name
+        for path in client.rglob("*.py")
+        for name in re.findall(r"(?<!_)MOZPOOL_[A-Z_]+", path.read_text())
+    }
+    assert named == set(env.OF_THE_CLIENT)
+    assert read({**GOOD, **dict.fromkeys(named, "anything")}) == read(GOOD)
+    assert problems(MOZPOOL_SERVER="http://a") == [
+        "MOZPOOL_SERVER: no such setting; the nearest is MOZPOOL_SERVERS (docs/settings.md lists all)"
+    ]

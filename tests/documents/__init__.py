@@ -1,0 +1,1 @@
+"""Whoever follows the documents letter by letter arrives."""
