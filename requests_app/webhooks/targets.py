@@ -29,6 +29,11 @@ _NEW_SECRET_BYTES = 32
 _PLAIN = re.compile(r"[!-~]+")
 _DISPUTED = frozenset("\\\"'`<>^{|}#")
 
+# All that is public in IPv6. What lies outside may be translated to an address of IPv4, or is somebody's own network;
+# so may addresses of 6to4.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_6TO4 = ipaddress.IPv6Network("2002::/16")
+
 
 class TargetRefused(Exception):
     """A host is not listed (any longer), or has an address that it must not have: change the list or the URL."""
@@ -154,5 +159,8 @@ def _bare(listed: str) -> str:
 
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return address in _GLOBAL_UNICAST and address.is_global and address not in _6TO4
+        address = address.ipv4_mapped
+    return address.is_global and not address.is_multicast

@@ -168,3 +168,29 @@ def test_a_host_that_is_not_listed_is_not_looked_up(names: dict[str, list[str]])
 def test_a_name_that_does_not_resolve_is_an_error_of_the_network(names: dict[str, list[str]]) -> None:
     with pytest.raises(OSError, match="not known"):
         addresses("gone.lab.example", 80)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "64:ff9b::a00:1",
+        "64:ff9b:1::a00:1",
+        "fec0::1",
+        "::10.0.0.1",
+        "::8.8.8.8",
+        "2002:a00:1::1",
+        "2001:0:a00:1::1",
+        "fd00::1",
+    ],
+)
+def test_an_address_that_leads_to_somebodys_own_network_is_refused(
+    names: dict[str, list[str]], address: str
+) -> None:
+    names["a.lab.example"] = [address]
+    with pytest.raises(TargetRefused):
+        addresses("a.lab.example", 443)
+
+
+def test_a_public_address_of_ipv6_is_taken(names: dict[str, list[str]]) -> None:
+    names["a.lab.example"] = ["2606:4700::1111"]
+    assert addresses("a.lab.example", 443) == ["2606:4700::1111"]
