@@ -1,5 +1,6 @@
 """What a booting device tells of itself in plain text: lines for its journal, few enough to read."""
 
+import re
 from datetime import datetime, timedelta
 
 from devices import journal
@@ -13,13 +14,15 @@ EVENT = "log"
 LINES_A_MINUTE = 120
 _MOST_AT_ONCE = 50
 _MINUTE = timedelta(minutes=1)
+_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^\s/?#@]*@)*([^\s/?#@]*)([^\s?#]*)(?:[?#]\S*)?", re.IGNORECASE)
 
 
 def take(device: Device, message: object) -> int:
     """Journal a device's text, a line for each of its lines; give how many there were.
 
-    Control characters become question marks, long lines are cut. Raises InvalidInputError for what is no text, or has
-    no line or more than 50; TooManyError once the device has told 120 lines within a minute.
+    Of a URL host and file name are kept: many may read it, and the rest may be a secret. Control characters become
+    question marks, long lines are cut. Raises InvalidInputError for what is no text, or has no line or more than 50;
+    TooManyError once the device has told 120 lines within a minute.
     """
     lines = _lines_of(message)
     now = clock.now()
@@ -40,7 +43,14 @@ def _lines_of(message: object) -> list[str]:
 
 
 def _plain(line: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in line.strip())
+    printable = "".join(char if char.isprintable() else "?" for char in line.strip())
+    return _URL.sub(_without_secrets, printable)
+
+
+def _without_secrets(url: re.Match[str]) -> str:
+    scheme, host, path = url.groups()
+    folders, slash, name = path.rpartition("/")
+    return f"{scheme}{host}{'/...' if folders else ''}{slash}{name}"
 
 
 def _demand_room(device: Device, more: int, now: datetime) -> None:

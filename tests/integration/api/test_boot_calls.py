@@ -188,3 +188,22 @@ def test_a_boots_token_opens_nothing_once_its_request_has_returned_the_device(st
     assert pool.post(person, f"/api/request/{filed}/return/").status_code < 300
     assert Device.objects.get(pk=1).held_by is None
     assert opened(stranger, booted) == [403, 403, 403, 403]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("wrote http://images.example/b2g/42/b2g.img?sig=SECRET", "wrote http://images.example/.../b2g.img"),
+        (
+            "http://me:SECRET@x:8080/SECRET/y.gz?a=SECRET#SECRET can't be fetched",
+            "http://x:8080/.../y.gz can't be fetched",
+        ),
+        ("the download of https://x/y broke off", "the download of https://x/y broke off"),
+        ("HTTP://x?SECRET and ftp://u@v@x/SECRET/z", "HTTP://x and ftp://x/.../z"),
+    ],
+)
+def test_of_a_url_that_a_device_tells_host_and_file_name_are_kept(
+    booting: Device, stranger: Client, said: str, kept: str
+) -> None:
+    assert pool.post(stranger, f"{base(booting)}/log", {"message": said}).status_code == 200
+    assert Journal.objects.filter(event="log").latest("pk").message == kept
