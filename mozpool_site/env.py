@@ -83,6 +83,7 @@ class Environment:
     audit_days: int
     max_token_days: int
     max_open_requests: int
+    max_waiting: int
     web_processes: int
     web_threads: int
     worker_threads: int
@@ -224,6 +225,11 @@ SETTINGS: tuple[Setting, ...] = (
         "MOZPOOL_MAX_OPEN_REQUESTS", "max_open_requests", "number", "100",
         "Open requests that one owner may have at a time; 0 for no limit. The admin can set another for a user.",
         env_kinds.whole_number(0, 1_000_000, "requests"),
+    ),
+    Setting(
+        "MOZPOOL_MAX_WAITING", "max_waiting", "number", "500",
+        "Streams of events and long polls that one caller may have open at a time in each process of the web server.",
+        env_kinds.whole_number(1, 1_000_000, "calls"),
     ),
     Setting(
         "MOZPOOL_WEB_PROCESSES", "web_processes", "number", "2",

@@ -234,6 +234,7 @@ MOZPOOL_JOURNAL_DAYS = ENVIRONMENT.journal_days
 MOZPOOL_WEB_THREADS = ENVIRONMENT.web_threads
 MOZPOOL_AUDIT_DAYS = ENVIRONMENT.audit_days
 MOZPOOL_MAX_TOKEN_DAYS = ENVIRONMENT.max_token_days
+MOZPOOL_MAX_WAITING = ENVIRONMENT.max_waiting
 MOZPOOL_MAX_OPEN_REQUESTS = ENVIRONMENT.max_open_requests
 
 # --- Logging: one line each, to stderr ----------------------------------------------------------------------

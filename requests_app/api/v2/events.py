@@ -7,6 +7,7 @@ Where the web server can't wait (Django's own), a stream ends after what is ther
 
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -29,7 +30,7 @@ from mozpool_site.api.v2 import wire
 from mozpool_site.api.v2.routes import single
 from mozpool_site.api.v2.views import ApiView
 from mozpool_site.api.values import LARGEST_ID, row_id
-from mozpool_site.errors import InvalidInputError, UnknownNameError
+from mozpool_site.errors import InvalidInputError, TooManyError, UnknownNameError
 from mozpool_site.waiting import in_thread
 from requests_app.api.v2 import rendering, waiting
 from requests_app.api.v2.rendering import Entry
@@ -141,7 +142,12 @@ class Stream:
 
     async def run(self) -> AsyncIterator[str]:
         """Give events until a request has ended, the process ends, the client is too slow, or may listen no longer."""
-        with watcher().watch(self.number, self.wanted) as watch:
+        # The answer has begun: who opens very many at one moment finds those that are too many ended.
+        with (
+            suppress(TooManyError),
+            waiting.places().taken(self.caller),
+            watcher().watch(self.number, self.wanted) as watch,
+        ):
             await watch.begun()
             # What is numbered up to here will not be told a second time.
             begun = watch.resume or 0
@@ -197,6 +203,7 @@ def _answer(request: HttpRequest, content: Any) -> HttpResponseBase:
 async def request_stream(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa: A002 - as the schema calls it
     """Stream what happens to a request."""
     caller = await waiting.caller_of(request, ())
+    waiting.places().demand(caller)
     number, last = waiting.number_in(id), _last_event(request)
     await waiting.load(number, caller)
     return _answer(request, Stream(request, caller, Wanted(request=number), last, number).run())
@@ -206,6 +213,7 @@ async def request_stream(request: HttpRequest, id: str) -> HttpResponseBase:  # 
 async def pool_stream(request: HttpRequest) -> HttpResponseBase:
     """Stream the journal of the pool, or of one device or request."""
     caller = await waiting.caller_of(request, ("device", "request"))
+    waiting.places().demand(caller)
     last = _last_event(request)
     wanted = await in_thread(partial(_wanted, request))
     return _answer(request, Stream(request, caller, wanted, last).run())

@@ -4,9 +4,12 @@ Where the web server can't wait (Django's own), the same path is served by reque
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial, wraps
 
+from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -19,7 +22,7 @@ from mozpool_site.api.access import Caller, Role, demand, identify, listed_origi
 from mozpool_site.api.endpoint import with_and_without_slash
 from mozpool_site.api.v2 import handler
 from mozpool_site.api.values import LARGEST_ID, row_id
-from mozpool_site.errors import InvalidInputError, MozpoolError, UnknownNameError
+from mozpool_site.errors import InvalidInputError, MozpoolError, TooManyError, UnknownNameError
 from mozpool_site.transactions import UNAVAILABLE
 from mozpool_site.waiting import OnePerLoop, in_thread
 from requests_app.api.v2 import rendering
@@ -30,6 +33,7 @@ from requests_app.waiting.watcher import watcher
 LONGEST_WAIT = 60
 # Who asks at the same moment is answered together.
 _GATHER_SECONDS = 0.01
+_FULL_SECONDS = 15
 
 AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
@@ -72,6 +76,36 @@ async def caller_of(request: HttpRequest, known: Iterable[str]) -> Caller:
                 f"unknown query parameter {name[:60]!r}; there are: {there}", field=name[:60]
             )
     return caller
+
+
+class Places:
+    """How many calls of each caller wait in this process: nobody's may fill it."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    def demand(self, caller: Caller) -> None:
+        """Raise TooManyError where the caller has as many as anybody may."""
+        if self._taken[caller.name] >= settings.MOZPOOL_MAX_WAITING:
+            raise TooManyError(
+                f"{caller.name} has {settings.MOZPOOL_MAX_WAITING} streams and long polls open here already",
+                retry_after=_FULL_SECONDS,
+            )
+
+    @contextmanager
+    def taken(self, caller: Caller) -> Iterator[None]:
+        """Take a place for a while. Raise TooManyError where there is none."""
+        self.demand(caller)
+        self._taken[caller.name] += 1
+        try:
+            yield
+        finally:
+            self._taken[caller.name] -= 1
+            # Names come and go for years.
+            self._taken += Counter()
+
+
+places = OnePerLoop(Places)
 
 
 def still_welcome(request: HttpRequest, caller: Caller) -> bool:
@@ -173,7 +207,7 @@ async def long_poll(request: HttpRequest, id: str) -> HttpResponseBase:  # noqa:
     caller = await caller_of(request, ("wait", "state_seq"))
     number = number_in(id)
     seconds, known = read_waiting(request.GET)
-    with watcher().watch(number) as watch:
+    with places().taken(caller), watcher().watch(number) as watch:
         entry = await load(number, caller)
         if known is None:
             known = entry["state_seq"]

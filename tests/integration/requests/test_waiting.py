@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings as settings_
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django import Settings
 
@@ -328,3 +328,24 @@ def test_the_head_of_a_stream_ends(live: Live, request_: Request) -> None:
     answer = live.http.head(path(request_, "events/"))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
     assert not Device.objects.filter(held_by=None).exists()
+
+
+def test_one_caller_fills_no_process_with_streams_and_long_polls(
+    live: Live, request_: Request, settings: Settings
+) -> None:
+    settings.MOZPOOL_MAX_WAITING = 2
+    with live.stream("/api/v2/events/"), live.stream(path(request_, "events/")):
+        until(lambda: live.waiting() == 2)
+        for where in ("/api/v2/events/", path(request_, "events/"), path(request_, "?wait=60")):
+            refused = live.http.get(where)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "15")
+        assert live.http.get(path(request_)).status_code == 200
+        user = User.objects.create(username="ada")
+        user.groups.add(Group.objects.get_or_create(name="viewer")[0])
+        token = tokens.create(user, "for a test", by=Actor("root", "user"))[1]
+        # Others wait as ever.
+        with live.stream("/api/v2/events/", Authorization=f"Bearer {token}"):
+            until(lambda: live.waiting() == 3)
+    until(lambda: live.waiting() == 0)
+    with live.stream("/api/v2/events/"):
+        pass
