@@ -112,9 +112,9 @@ class RelayBoard(TcpServer):
             command = head + _exactly(connection, {33: 0, 140: 2}.get(head[1], 1))
             self.commands.append(command)
             said = self.script(command) if self.script else None
-            connection.sendall(self._obey(command) if said is None else said)
+            connection.sendall(self.obey(command) if said is None else said)
 
-    def _obey(self, command: bytes) -> bytes:
+    def obey(self, command: bytes) -> bytes:
         assert command[0] == 254
         if command[1] == 33:
             return bytes((85,))

@@ -1,5 +1,6 @@
 """Peers that answer oddly, over real sockets: nothing but a HardwareError leaves a driver, and power comes back."""
 
+import itertools
 import json
 import logging
 import re
@@ -7,15 +8,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from bmm.deadline import Deadline
-from bmm.drivers.power import PowerDriver, driver_class, make_driver
+from bmm.drivers.power import PowerDriver, driver_class
 from bmm.drivers.power.base import PowerDriver as Base
-from bmm.errors import Garbled, HardwareError, Unreachable
+from bmm.errors import Garbled, Unreachable
 from tests.unit.bmm.tcp_server import Talker
 
 JSON = b"Content-Type: application/json\r\n"
@@ -32,39 +33,16 @@ def said(body: bytes, headers: bytes = JSON, status: bytes = b"200 OK") -> bytes
     return b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + headers + length + body
 
 
-# What a peer may send back to whatever it is asked.
+# What a service may say of a system that it spoke of a moment ago.
 ODD: dict[str, bytes] = {
     "nothing": said(b""),
     "null": said(b"null"),
     "a list": said(b"[]"),
-    "a list of lists": said(b"[[[]]]"),
-    "a number": said(b"17"),
-    "a string": said(b'"on"'),
-    "an empty object": said(b"{}"),
-    "wrong types": said(
-        b'{"ison": "yes", "output": 1, "POWER": [], "PowerState": {}, "Systems": 5, "Actions": []}'
-    ),
-    "nulls": said(b'{"ison": null, "output": null, "POWER": null, "PowerState": null, "Systems": null}'),
-    "two documents": said(b'{"error": {}}\n{"ison": true}'),
-    "cut": said(b'{"ison": tr'),
-    "cut by the connection": said(b'{"ison": true}').replace(b"Length: 14", b"Length: 400"),
+    "wrong types": said(b'{"PowerState": {}, "Systems": 5, "Actions": []}'),
+    "nulls": said(b'{"PowerState": null, "Systems": null}'),
+    "two documents": said(b'{"error": {}}\n{"PowerState": "On"}'),
     "html": said(b"<html><body>Login</body></html>", b"Content-Type: text/html\r\n"),
-    "html that says it is json": said(b"<html>"),
-    "latin-1": said(b'{"ison": "\xe9\xff"}'),
-    "utf-16": said('{"ison": true}'.encode("utf-16")),
-    "a wrong charset": said(b'{"ison": true}', b"Content-Type: application/json; charset=klingon\r\n"),
-    "gzip that is none": said(b'{"ison": true}', JSON + b"Content-Encoding: gzip\r\n"),
-    "chunks that are none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
-    "huge": said(b'{"x": "' + b"y" * 300_000 + b'"}'),
-    "deep": said(b"[" * 60_000),
-    "a huge number": said(b'{"ison": ' + b"9" * 5000 + b"}"),
-    "headers without end": b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 3000,
-    "a status that is no number": b"HTTP/1.1 two OK\r\n\r\n",
-    "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "a redirect to itself": said(b"", b"Location: /\r\n", b"302 Found"),
-    "an error without a body": said(b"", b"", b"500 Oops"),
-    "an error that is a list": said(b"[1]", JSON, b"400 Bad"),
-    "not allowed, in a wrong shape": said(b'{"error": []}', JSON, b"401 No"),
+    "utf-16": said('{"PowerState": "On"}'.encode("utf-16")),
 }
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "tasmota": ("1", {}),
@@ -109,79 +87,21 @@ def driver_for(kind: str, address: str) -> tuple[PowerDriver, str]:
     return driver, outlet or port
 
 
-@pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_a_peer_says_is_a_hardware_error_or_a_state(kind: str, odd: str) -> None:
-    with answering(lambda _: ODD[odd]) as server:
-        driver, outlet = driver_for(kind, server.address)
-        cycled = driver.cycle([outlet], Deadline.after(1))
-        read = driver.read([outlet], Deadline.after(0.5))
-        with suppress(HardwareError):
-            driver.test(Deadline.after(0.5))
-    assert cycled.keys() == read.keys() == {outlet}
-    assert cycled[outlet] is None or isinstance(cycled[outlet], HardwareError)
-    assert read[outlet] in (True, False, None) or isinstance(read[outlet], HardwareError)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_peer_that_drips_is_left_at_the_deadline(kind: str) -> None:
+def test_a_peer_that_drips_without_end_is_left_at_the_deadline(kind: str) -> None:
     ended = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        for byte in said(b'{"ison": true}'):
-            connection.sendall(bytes((byte,)))
-            if ended.wait(0.2):
+        for byte in itertools.chain(said(b'{"ison": ', JSON, b"200 OK"), itertools.repeat(32)):
+            if ended.wait(0.1):
                 return
+            connection.sendall(bytes((byte,)))
 
     with Talker(drip) as server:
         driver, outlet = driver_for(kind, server.address)
-        began = time.monotonic()
-        results = driver.power_off([outlet], Deadline.after(2))
+        results = driver.power_off([outlet], Deadline.after(1))
         ended.set()
     assert isinstance(results[outlet], Unreachable)
-    assert time.monotonic() - began < 3.5
-
-
-PACKETS = {
-    "nothing": b"",
-    "text": b"HTTP/1.1 400 Bad Request\r\n\r\n",
-    "zeros": bytes(64),
-    "a sequence without end": b"\x30\x84\x7f\xff\xff\xff",
-    "a version that nobody knows": b"\x30\x0b\x02\x01\x63\x04\x06public",
-    "cut": b"\x30\x29\x02\x01\x01\x04\x07private\xa2\x1b",
-    "no pdu": b"\x30\x0c\x02\x01\x01\x04\x07private",
-    "a huge integer": b"\x30\x82\x01\x00\x02\x81\xfd" + b"\xff" * 253,
-    "huge": b"\x30" * 60_000,
-}
-
-
-@pytest.mark.parametrize("odd", PACKETS)
-def test_whatever_an_snmp_agent_sends_is_a_hardware_error(odd: str) -> None:
-    agent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    agent.bind(("127.0.0.1", 0))
-    agent.settimeout(0.1)
-    over = threading.Event()
-
-    def reply() -> None:
-        while not over.is_set():
-            try:
-                _, peer = agent.recvfrom(65536)
-            except TimeoutError:
-                continue
-            agent.sendto(PACKETS[odd], peer)
-
-    thread = threading.Thread(target=reply)
-    thread.start()
-    try:
-        address = f"127.0.0.1:{agent.getsockname()[1]}"
-        driver = make_driver("snmp-apc", address, {"community": "private", "off_seconds": 0.05})
-        driver.settle_seconds, driver.answer_seconds = 0.1, 0.2
-        results = driver.cycle(["1"], Deadline.after(1))
-    finally:
-        over.set()
-        thread.join()
-        agent.close()
-    assert isinstance(results["1"], Unreachable)
 
 
 class Bmc:
@@ -222,9 +142,7 @@ class Bmc:
         return said(json.dumps(system).encode())
 
 
-@pytest.mark.parametrize(
-    "odd", ["nothing", "null", "a list", "wrong types", "nulls", "two documents", "html", "utf-16"]
-)
+@pytest.mark.parametrize("odd", ODD)
 def test_a_system_that_is_off_and_cannot_be_read_any_more_is_switched_on_like_the_others(odd: str) -> None:
     bmc = Bmc(ODD[odd])
     with answering(bmc.answer) as server:
