@@ -20,7 +20,7 @@ from mozpool_client import Mozpool
 def no_pool_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the configuration of whoever runs the tests."""
     for name in list(os.environ):
-        if name.startswith(("MOZPOOL_", "_MOZPOOL_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("MOZPOOL_", "_MOZPOOL_", "SSL_CERT_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NO_COLOR", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from command import until
 from mozpool_client import Mozpool
 
 NOW = "2026-11-22T13:55:23.527520Z"
@@ -59,6 +61,7 @@ class ContractServer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.scheme = "http"
         self.calls: list[Seen] = []
         self.faults: deque[Fault] = deque()
         self.requests: dict[int, dict[str, Any]] = {}
@@ -77,7 +80,7 @@ class ContractServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
 
     def move(self, number: int, state: str, device: str | None = "panda-0001") -> None:
         """Bring a request to a state, with a device if it has one then."""
@@ -113,10 +116,7 @@ class ContractServer(ThreadingHTTPServer):
 
     def wait_for_stream(self) -> None:
         """Wait until somebody follows: what is noted before is no news to them."""
-        end = time.monotonic() + 60
-        while not self.streams_begun:
-            assert time.monotonic() < end, "nobody came to follow"
-            time.sleep(0.01)
+        assert until(lambda: bool(self.streams_begun)), "nobody came to follow"
 
     def wait_until(self, seconds: float, state: str) -> bool:
         """Wait until every request is in a state."""
@@ -187,15 +187,9 @@ def _held(name: str, url: str) -> dict[str, Any]:
 
 
 def _device(name: str, url: str) -> dict[str, Any]:
-    rest = {
-        "mac": "0123456789ab",
-        "rack": "p1",
-        "hardware_type": "panda",
-        "environment": "staging",
-        "tags": [],
-    }
+    rest = {"mac": "0123456789ab", "rack": "p1", "hardware_type": "panda", "environment": "staging"}
     state = {"state_seq": 3, "state_since": NOW, "health": "good", "image": "b2g", "request": None}
-    return {**_held(name, url), **rest, **state, "comments": "", "idle_since": NOW}
+    return {**_held(name, url), **rest, **state, "tags": [], "comments": "", "idle_since": NOW}
 
 
 def _not_found(detail: str) -> tuple[int, Any]:
@@ -386,9 +380,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[ContractServer]:
-    """Run a server for the length of a `with`."""
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[ContractServer]:
+    """Run a server for the length of a `with`; by HTTPS with a context."""
     server = ContractServer()
+    if tls is not None:
+        # The handshake is done by the first read, in the thread of the connection.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.scheme = "https"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -11,12 +11,13 @@ from typing import Any, Callable, TypeVar
 import httpx
 
 from mozpool_client import following
+from mozpool_client.environment import http_options
 from mozpool_client.following import Followed
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
 from mozpool_client.plans import DEFAULT_DURATION, Order, Plans, wait_for
 from mozpool_client.servers import Servers
 from mozpool_client.sse import Lines
-from mozpool_client.transport import USER_AGENT, begun, no_answer, request_arguments, trusted
+from mozpool_client.transport import FAILURES, USER_AGENT, begun, no_answer, request_arguments
 from mozpool_client.wire import Answer, Emit, Flow, NextLine, NoAnswer, Plan, Send, Sleep
 
 T = TypeVar("T")
@@ -37,7 +38,9 @@ class AsyncMozpool:
         verify: Any = True,
     ) -> None:
         self._plans = Plans(Servers(servers, token, USER_AGENT, patience))
-        self._http = httpx.AsyncClient(verify=trusted() if verify is True else verify, follow_redirects=False)
+        self._http = httpx.AsyncClient(
+            **http_options(self._plans.servers.urls, verify, httpx.AsyncHTTPTransport)
+        )
 
     async def request(  # noqa: PLR0913 -- each is a wish that somebody may have
         self,
@@ -253,7 +256,7 @@ class AsyncMozpool:
     async def _send(self, effect: Send) -> Answer | NoAnswer:
         try:
             response = await self._http.request(**request_arguments(effect))
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             return no_answer(error)
         return Answer(response.status_code, response.headers, response.content)
 
@@ -264,7 +267,7 @@ class AsyncMozpool:
         try:
             response = await streams.enter_async_context(self._http.stream(**request_arguments(effect)))
             body = b"" if begun(response) else await response.aread()
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             return no_answer(error), _nothing()
         return Answer(response.status_code, response.headers, body), _lines(response)
 
@@ -281,7 +284,7 @@ async def _next_line(lines: AsyncIterator[str]) -> str | NoAnswer | None:
         return await lines.__anext__()
     except StopAsyncIteration:
         return None
-    except httpx.HTTPError as error:
+    except FAILURES as error:
         return no_answer(error)
 
 

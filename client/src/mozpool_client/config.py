@@ -30,6 +30,8 @@ else:
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _KEYS = {"servers", "duration"}
+# The folder of a user who has none: a container's may have no home, another user's home can't be looked into.
+NOWHERE = Path(os.devnull, "mozpool")
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,23 @@ def load(servers: Sequence[str] = (), token: str | None = None, folder: Path | N
 
 
 def default_folder() -> Path:
-    """Give where the files are: MOZPOOL_CONFIG, else the user's own folder."""
+    """Give where the files are: MOZPOOL_CONFIG, else the user's own folder; NOWHERE when that can't be there."""
     chosen = os.environ.get("MOZPOOL_CONFIG", "").strip()
-    return Path(chosen) if chosen else Path(platformdirs.user_config_dir("mozpool"))
+    if chosen:
+        return Path(chosen)
+    try:
+        own = Path(platformdirs.user_config_dir("mozpool"))
+    except RuntimeError:
+        return NOWHERE
+    # Older ones of platformdirs give a relative path where nobody knows the home.
+    return own if own.is_absolute() and _can_be_entered(own) else NOWHERE
 
 
 def read_tokens(folder: Path) -> dict[str, str]:
     """Give the tokens that `mozpool login` stored, by server. Raises ConfigError when others could read them."""
     path = folder / "tokens.json"
+    if folder == NOWHERE:
+        return {}
     try:
         with path.open(encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -80,7 +91,31 @@ def read_tokens(folder: Path) -> dict[str, str]:
 
 
 def store_tokens(folder: Path, tokens: Mapping[str, str]) -> Path:
-    """Write the tokens so that nobody else can read them, not even for a moment; give the file."""
+    """Write the tokens so that nobody else can read them, not even for a moment; give the file. Raises ConfigError."""
+    try:
+        return _stored_in(folder, tokens)
+    except OSError as error:
+        raise _not_kept(folder, error) from None
+
+
+def check_can_store(folder: Path) -> None:
+    """Raise ConfigError when tokens can't be stored in a folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _not_kept(folder, error) from None
+
+
+def _not_kept(folder: Path, error: OSError) -> ConfigError:
+    where = "your home, which is not known or not open to you" if folder == NOWHERE else str(folder)
+    return ConfigError(
+        f"no token can be stored in {where}: {error.strerror}; name a folder with MOZPOOL_CONFIG"
+    )
+
+
+def _stored_in(folder: Path, tokens: Mapping[str, str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / "tokens.json"
     # mkstemp makes files of mode 0600.
@@ -102,7 +137,10 @@ def forget_tokens(folder: Path, servers: Sequence[str]) -> bool:
     try:
         tokens = read_tokens(folder)
     except ConfigError:
-        (folder / "tokens.json").unlink()
+        try:
+            (folder / "tokens.json").unlink()
+        except OSError as error:
+            raise ConfigError(f"{folder / 'tokens.json'} can't be removed: {error.strerror}") from None
         return True
     left = {url: token for url, token in tokens.items() if url not in servers}
     if left == tokens:
@@ -116,7 +154,19 @@ def _stored(folder: Path, urls: Sequence[str]) -> dict[str, str]:
     return {url: tokens[url] for url in urls if url in tokens}
 
 
+def _can_be_entered(folder: Path) -> bool:
+    try:
+        (folder / "config.toml").stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
+    if path.parent == NOWHERE:
+        return {}
     try:
         with path.open("rb") as file:
             found = tomllib.load(file)

@@ -16,7 +16,9 @@ from typing import Any, Protocol
 
 import httpx
 
-from mozpool_client.transport import USER_AGENT, trusted
+from mozpool_client.environment import http_options
+from mozpool_client.errors import ConfigError
+from mozpool_client.transport import FAILURES, USER_AGENT, no_answer
 
 # A failed call is tried again so often, each time after two seconds more.
 _RETRIES = 10
@@ -263,23 +265,27 @@ class MozpoolHandler:
         self.log_obj.debug(f"Request {method} {url}...")
         for attempt in range(1, _RETRIES + 2):
             try:
-                response = httpx.request(
-                    method,
-                    url,
-                    content=data,
-                    headers=headers,
-                    timeout=timeout or self.mozpool_timeout,
-                    verify=trusted(),
-                )
-            except httpx.HTTPError as error:
+                with httpx.Client(**http_options([url], True, httpx.HTTPTransport)) as client:
+                    response = client.request(
+                        method,
+                        url,
+                        content=data,
+                        headers=headers,
+                        timeout=timeout or self.mozpool_timeout,
+                    )
+            except (ConfigError, ValueError) as error:
+                raise MozpoolException(f"Can't get {url}: {error}!") from error
+            except FAILURES as error:
                 self.log_obj.info(f"Try {attempt}: Can't get {url}: {error}!")
-                reason = error
+                reason = no_answer(error)
+                if reason.lasting:
+                    break
             else:
                 self.log_obj.debug(f"Status code: {response.status_code}")
                 return response
             if attempt <= _RETRIES:
                 time.sleep(_PAUSE * attempt)
-        raise MozpoolException(f"Can't get {url}: {reason}!")
+        raise MozpoolException(f"Can't get {url}: {reason.reason}!")
 
 
 def _user() -> str:

@@ -179,6 +179,8 @@ class Plans:
     def call(self, method: str, path: str, **wishes: Any) -> Call:
         """Make a call below the base of the API."""
         body = wishes.get("body")
+        for value in wishes.get("params", {}).values():
+            _check_text(value)
         headers = dict(wishes.get("headers") or {})
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -240,4 +242,13 @@ def _part(name: str, field_name: str) -> str:
     """Write a name as one part of a path. Raises Invalid for one that can't be."""
     if not name or name in (".", "..") or "/" in name:
         raise Invalid(f"{name!r} is no name", field=field_name)
+    _check_text(name)
     return quote(name, safe="")
+
+
+def _check_text(value: str) -> None:
+    """Raise Invalid for what can't be sent: bytes of a command line that are no text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Invalid(f"{value!r} is no text") from None

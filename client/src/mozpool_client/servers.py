@@ -70,6 +70,7 @@ class Servers:
         pause = FIRST_PAUSE
         while True:
             told = 0.0
+            lasting = True
             for url in self.urls:
                 outcome: Answer | NoAnswer = yield self._send(call, url)
                 if isinstance(outcome, Answer) and outcome.status not in {_TOO_MANY, _AWAY, *_LOST}:
@@ -82,12 +83,13 @@ class Servers:
                         servers=reasons,
                     )
                 told = max(told, _retry_after(outcome))
+                lasting = lasting and isinstance(outcome, NoAnswer) and outcome.lasting
                 if isinstance(outcome, Answer) and outcome.status == _TOO_MANY:
                     # The others share the same count.
                     break
             # Full jitter, or all clients of a server that comes back would call at the same moments.
             wait = max(told, random.uniform(pause / 2, pause))  # noqa: S311 -- no secret
-            if time.monotonic() + wait > ends:
+            if lasting or time.monotonic() + wait > ends:
                 if isinstance(outcome, Answer) and outcome.status == _TOO_MANY:
                     return outcome
                 raise Unavailable("no server could answer", servers=reasons)
@@ -114,14 +116,21 @@ def clean_url(url: str) -> str:
     Raises ConfigError.
     """
     url = url.strip().rstrip("/")
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or "@" in url or "?" in url or "#" in url or any(char.isspace() for char in url):
+    if not url.startswith(("http://", "https://")) or not names_host(url) or set("@?#") & set(url):
         raise ConfigError(f"{url!r} is no server; write https://mozpool.example.com")
     return url
+
+
+def names_host(url: str) -> bool:
+    """Whether a URL names a host that can be asked for, and a port if any."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        # No lookup can ask for a name with an empty part, or one of more than 63 characters.
+        host.encode("idna")
+        return bool(host) and parts.port != 0 and not any(char.isspace() for char in url)
+    except ValueError:
+        return False
 
 
 def _can_be_sent(token: str) -> bool:

@@ -11,13 +11,14 @@ from typing import Any, Callable, TypeVar
 import httpx
 
 from mozpool_client import following
+from mozpool_client.environment import http_options
 from mozpool_client.following import Followed
 from mozpool_client.holding import Hold
 from mozpool_client.models import Device, Identity, Image, JournalLine, Login, Operation, Request
 from mozpool_client.plans import DEFAULT_DURATION, Order, Plans, wait_for
 from mozpool_client.servers import Servers
 from mozpool_client.sse import Lines
-from mozpool_client.transport import USER_AGENT, Stopped, begun, no_answer, request_arguments, trusted
+from mozpool_client.transport import FAILURES, USER_AGENT, Stopped, begun, no_answer, request_arguments
 from mozpool_client.wire import Answer, Emit, Flow, NextLine, NoAnswer, Plan, Send, Sleep
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class Mozpool:
     def _connect(self, servers: Servers, verify: Any) -> None:
         self._plans = Plans(servers)
         self._verify = verify
-        self._http = httpx.Client(verify=trusted() if verify is True else verify, follow_redirects=False)
+        self._http = httpx.Client(**http_options(self._plans.servers.urls, verify, httpx.HTTPTransport))
         self._stopped = threading.Event()
 
     def request(  # noqa: PLR0913 -- each is a wish that somebody may have
@@ -262,7 +263,7 @@ class Mozpool:
             raise Stopped
         try:
             response = self._http.request(**request_arguments(effect))
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             return no_answer(error)
         return Answer(response.status_code, response.headers, response.content)
 
@@ -273,7 +274,7 @@ class Mozpool:
         try:
             response = streams.enter_context(self._http.stream(**request_arguments(effect)))
             body = b"" if begun(response) else response.read()
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             return no_answer(error), iter(())
         return Answer(response.status_code, response.headers, body), _lines(response)
 
@@ -291,5 +292,5 @@ def _lines(response: httpx.Response) -> Iterator[str]:
 def _next_line(lines: Iterator[str]) -> str | NoAnswer | None:
     try:
         return next(lines, None)
-    except httpx.HTTPError as error:
+    except FAILURES as error:
         return no_answer(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import platform
 import ssl
 from http import HTTPStatus
@@ -17,6 +16,20 @@ from mozpool_client.wire import NoAnswer, Send
 CONNECT_SECONDS = 5.0
 
 
+# Nothing has been sent to the server by then.
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    UnicodeError,
+)
+
+_LASTING = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
+
+
 class Stopped(Exception):
     """The calls of this client were called off."""
 
@@ -29,13 +42,9 @@ def version() -> str:
         return "0"
 
 
+# What a call may end in without an answer; a name that no lookup can ask for is a UnicodeError.
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 USER_AGENT = f"mozpool-client/{version()} Python/{platform.python_version()}"
-
-
-@functools.lru_cache(maxsize=1)
-def trusted() -> ssl.SSLContext:
-    """Give what certificates are checked against; read once, for it takes longer than a call."""
-    return httpx.create_ssl_context()
 
 
 def request_arguments(effect: Send) -> dict[str, Any]:
@@ -50,14 +59,24 @@ def request_arguments(effect: Send) -> dict[str, Any]:
     }
 
 
-def no_answer(error: httpx.HTTPError) -> NoAnswer:
-    """Say why no answer came, and whether the call may have reached the server."""
-    unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-    if isinstance(error, httpx.TimeoutException):
+def no_answer(error: Exception) -> NoAnswer:
+    """Say why no answer came, whether the call may have reached the server, and whether it is worth another try."""
+    unsent = isinstance(error, _UNSENT)
+    certificate = _about_certificate(error)
+    if certificate is not None:
+        reason = f"its certificate is not trusted: {certificate.verify_message} (SSL_CERT_FILE may name whom to trust)"
+    elif isinstance(error, httpx.TimeoutException):
         reason = "no connection in time" if unsent else "no answer in time"
     else:
         reason = str(error) or type(error).__name__
-    return NoAnswer(reason, sent=not unsent)
+    lasting = certificate is not None or isinstance(error, _LASTING)
+    return NoAnswer(reason, sent=not unsent, lasting=lasting)
+
+
+def _about_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def begun(response: httpx.Response) -> bool:

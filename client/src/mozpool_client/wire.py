@@ -37,10 +37,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """No answer came. `sent` is False when the call has certainly not reached the server."""
+    """No answer came. `sent` is False when the call has certainly not reached the server.
+
+    `lasting`: it would be the same again, such as a certificate that is not trusted.
+    """
 
     reason: str
     sent: bool
+    lasting: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def login(
 ) -> None:
     """Exchange a password for a token, and store that."""
     settings = context.config
+    config.check_can_store(settings.folder)
     with Mozpool(settings.servers, patience=context.patience) as pool:
         username = username or click.prompt("Name", default=_user(), err=True)
         if password_stdin:

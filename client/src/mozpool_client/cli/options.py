@@ -6,6 +6,7 @@ Exit statuses: 0 done; 1 the world is not as the call assumes; 2 the call is wro
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import signal
 import sys
@@ -16,14 +17,16 @@ from typing import Any, Callable, TypeVar
 import click
 
 from mozpool_client import config
-from mozpool_client.cli.output import err, printable
+from mozpool_client.cli.output import complain, leave, prepare_streams
 from mozpool_client.durations import parse_duration
-from mozpool_client.errors import MozpoolError
+from mozpool_client.errors import ConfigError, MozpoolError
 from mozpool_client.sync import Mozpool
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 128 + signal.SIGINT
+# Whoever read our output has gone, and does not care how we end.
+_READER_GONE = 1
 DEFAULT_REQUEST_SECONDS = 3600
 
 
@@ -128,19 +131,28 @@ class Group(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command and end the process with its status."""
         kwargs["standalone_mode"] = False
+        prepare_streams()
         try:
             status = super().main(*args, **kwargs)
+            # Now, for what is still unwritten when Python ends is nobody's to tell.
+            sys.stdout.flush()
         except click.exceptions.Abort:
-            err().print("interrupted", style="yellow")
-            sys.exit(INTERRUPTED)
+            complain("interrupted", "yellow")
+            status = INTERRUPTED
         except click.exceptions.Exit as ended:
-            sys.exit(ended.exit_code)
+            status = ended.exit_code
         except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
+            with contextlib.suppress(OSError):
+                error.show()
+            status = error.exit_code
         except MozpoolError as error:
-            err().print(f"mozpool: {printable(str(error))}", style="red", markup=False)
-            sys.exit(error.exit_status)
+            complain(f"mozpool: {error}", "red")
+            status = error.exit_status
+        except BrokenPipeError:
+            status = _READER_GONE
+        except (OSError, UnicodeError) as error:
+            complain(f"mozpool: {error}", "red")
+            status = ConfigError.exit_status
         except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
-        sys.exit(status if isinstance(status, int) else 0)
+            status = INTERRUPTED
+        leave(status if isinstance(status, int) else 0)

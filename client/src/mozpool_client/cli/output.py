@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -37,15 +40,55 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def complain(words: str, style: str | None = None, console: Console | None = None) -> None:
+    """Say something on standard error, if there is anybody to tell."""
+    with contextlib.suppress(OSError):
+        (console or err()).print(printable(words), style=style, markup=False)
+
+
+def prepare_streams() -> None:
+    """Make standard input, output and errors usable, whatever they are.
+
+    One that is closed is opened on nothing, or the next socket would get its number, and our output.
+    What a stream's encoding does not have is escaped.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(nothing, True)
+            setattr(sys, name, os.fdopen(nothing, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def leave(status: int) -> NoReturn:
+    """End the process. What could not be written is given up: Python would try once more, and complain."""
+    _flush_or_give_up(sys.stdout)
+    _flush_or_give_up(sys.stderr)
+    sys.exit(status)
+
+
+def _flush_or_give_up(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def show_json(data: object) -> None:
     """Print JSON, indented."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    _write_json(data, indent=2)
 
 
 def show_json_line(data: object) -> None:
     """Print JSON on one line, at once: for what goes on."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+    _write_json(data, indent=None)
+
+
+def _write_json(data: object, *, indent: int | None) -> None:
+    has_all = sys.stdout.encoding.lower().startswith("utf")
+    sys.stdout.write(json.dumps(data, indent=indent, ensure_ascii=not has_all) + "\n")
     sys.stdout.flush()
 
 

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from rich.status import Status
 
-from mozpool_client.cli.output import err, printable, why
+from mozpool_client.cli.output import complain, err, printable, why
 from mozpool_client.durations import format_duration
 from mozpool_client.models import Request
 
@@ -54,10 +54,8 @@ class Progress:
             # Text in square brackets would be taken for markup.
             self._status.update(words.replace("[", r"\["))
         else:
-            self._console.print(
-                f"{format_duration(time.monotonic() - self._began):>6}  {words}", markup=False
-            )
+            complain(f"{format_duration(time.monotonic() - self._began):>6}  {words}", console=self._console)
 
     def warn(self, words: str) -> None:
         """Say what went wrong."""
-        self._console.print(f"mozpool: {printable(words)}", style="yellow", markup=False)
+        complain(f"mozpool: {words}", "yellow", self._console)

@@ -8,7 +8,17 @@ from typing import Any
 import click
 
 from mozpool_client.cli.options import DEFAULT_REQUEST_SECONDS, Context, Duration, json_option, wishes
-from mozpool_client.cli.output import Column, err, local, out, show_facts, show_json, show_table, told, why
+from mozpool_client.cli.output import (
+    Column,
+    complain,
+    local,
+    out,
+    show_facts,
+    show_json,
+    show_table,
+    told,
+    why,
+)
 from mozpool_client.cli.progress import Progress
 from mozpool_client.cli.signals import signals_raised
 from mozpool_client.durations import format_duration
@@ -69,7 +79,7 @@ def request(
             except BaseException:
                 # Nobody waits any more: a device that is prepared for nobody is lost to others.
                 pool.return_(found.id, patience=10)
-                err().print(f"request {found.id} is given back")
+                complain(f"request {found.id} is given back")
                 raise
     _show_one(found, as_json=as_json)
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mozpool_client.cli.options import Context, Duration, wishes
-from mozpool_client.cli.output import err
+from mozpool_client.cli.output import complain
 from mozpool_client.cli.progress import Progress
 from mozpool_client.cli.session import NOT_EXECUTABLE, NOT_FOUND, Rules, Session
 from mozpool_client.models import Request
@@ -100,5 +100,5 @@ def _unstartable(program: str) -> int | None:
         return None
     found = os.sep in program and Path(program).exists()
     what = "is not executable" if found else "is not there"
-    err().print(f"mozpool: {program} {what}", style="red", markup=False)
+    complain(f"mozpool: {program} {what}", "red")
     return NOT_EXECUTABLE if found else NOT_FOUND
