@@ -78,6 +78,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "mozpool_site.access.passwords.TokensEnd"},
 ]
 
 # --- Static files: a fresh clone works without `collectstatic`; a server that names a folder gets hashed copi

@@ -17,6 +17,8 @@ def check_password(request: HttpRequest, name: str, password: str, address: Addr
 
     Raises TooManyError while failures from the address or at the name ask for a pause; then nothing is checked.
     """
+    # MySQL finds a user also by a name with other accents; failures and the trail are those of the user who is found.
+    name = User.objects.filter(username=name).values_list("username", flat=True).first() or name
     throttle.login_attempt(name, address)
     user = authenticate(request, username=name, password=password)
     by = Actor(name if user else "", "api", str(address or ""))

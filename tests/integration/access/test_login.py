@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django import Settings
 
 from mozpool_site.access.models import AuditEntry, Failures
-from tests.integration.access.people import somebody
+from tests.integration.access.people import sending, somebody, token_of
 
 pytestmark = pytest.mark.django_db
 GOOD = {"username": "ada", "password": "correct horse"}
@@ -117,3 +117,37 @@ def test_somebody_without_business_in_the_administration_is_told_who_they_are(cl
     client.force_login(somebody("v", "viewer"))
     page = client.get("/admin/", follow=True)
     assert "You are logged in as v, who may not see that page." in page.content.decode()
+
+
+@pytest.mark.parametrize("door", ["the admin", "one's own page", "the command"])
+def test_a_token_that_was_stolen_ends_when_the_password_is_set(client: Client, door: str) -> None:
+    ada = User.objects.get(username="ada")
+    ada.groups.add(Group.objects.get_or_create(name="operator")[0])
+    stolen = sending(token_of(ada))
+    assert stolen.get("/api/v2/tokens/").status_code == 200
+    new = {"new_password1": "another horse", "new_password2": "another horse"}
+    if door == "the command":
+        ada.set_password("another horse")
+        ada.save()
+    elif door == "the admin":
+        client.force_login(User.objects.create(username="root", is_superuser=True, password="!"))
+        page = f"/admin/auth/user/{ada.pk}/password/"
+        client.post(
+            page, {"usable_password": "true", "password1": "another horse", "password2": "another horse"}
+        )
+    else:
+        client.force_login(ada)
+        client.post("/admin/password_change/", {"old_password": "correct horse", **new})
+    ada.refresh_from_db()
+    assert ada.check_password("another horse")
+    assert stolen.get("/api/v2/tokens/").status_code == 401
+
+
+def test_a_name_with_other_accents_is_counted_and_audited_as_the_user_who_is_found(client: Client) -> None:
+    for typed in ("ADA", "áda"):
+        found = User.objects.filter(username=typed).exists()
+        client.post("/login/", {**GOOD, "username": typed, "password": "x"})
+        counted = Failures.objects.filter(key="login ada").values_list("count", flat=True).first()
+        # SQLite knows them as different names, MySQL as one.
+        assert AuditEntry.objects.latest("pk").target == ("ada" if found else typed)
+        assert not found or counted

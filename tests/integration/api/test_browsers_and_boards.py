@@ -30,16 +30,22 @@ PATHS = [
     for path in (
         "device/device1/power-off",
         "device/device1/event/mobile_init_started",
-        "request/1/event/foo",
+        "request/ID/event/foo",
     )
     for end in ("", "/", "?x=1", "/?x=1")
 ]
 
 
+def filed(path: str) -> str:
+    """File a request for device1, and put its number into a path."""
+    answer = pool.post(pool.at(OLD_CLIENT), "/api/device/device1/request/", ORDER)
+    return path.replace("ID", str(answer.json()["request"]["id"]))
+
+
 @pytest.mark.parametrize("browser", IMAGES)
 @pytest.mark.parametrize("path", PATHS)
 def test_a_web_page_changes_nothing_through_a_trusted_browser(path: str, browser: str) -> None:
-    pool.post(pool.at(OLD_CLIENT), "/api/device/device1/request/", ORDER)
+    path = filed(path)
     before = Journal.objects.count(), Operation.objects.count()
     answer = pool.at(OPERATOR, **IMAGES[browser]).get(path)
     assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
@@ -58,7 +64,7 @@ def test_a_form_of_a_web_page_files_nothing_through_a_trusted_browser(browser: s
 @pytest.mark.parametrize("agent", ["Wget/1.21", "curl/8.5.0", "python-requests/1.2.0", ""])
 @pytest.mark.parametrize("path", PATHS)
 def test_old_scripts_still_change_by_get(path: str, agent: str) -> None:
-    pool.post(pool.at(OLD_CLIENT), "/api/device/device1/request/", ORDER)
+    path = filed(path)
     headers = {"User-Agent": agent} if agent else {}
     assert pool.at(OPERATOR, **headers).get(path).status_code == 200
 
@@ -75,9 +81,9 @@ def boards(settings: Settings) -> None:
     [
         ("POST", "device/any/request"),
         ("POST", "device/device1/power-cycle"),
-        ("POST", "request/1/return"),
-        ("POST", "request/1/renew"),
-        ("GET", "request/1/event/foo"),
+        ("POST", "request/ID/return"),
+        ("POST", "request/ID/renew"),
+        ("GET", "request/ID/event/foo"),
         ("GET", "request/list"),
         ("GET", "device/list"),
         ("GET", "device/device2/bootconfig"),
@@ -88,7 +94,7 @@ def boards(settings: Settings) -> None:
     ],
 )
 def test_a_board_counts_as_no_requester(method: str, path: str) -> None:
-    pool.post(pool.at(OLD_CLIENT), "/api/device/device1/request/", ORDER)
+    path = filed(path)
     board, before = pool.at(BOARD), (Request.objects.count(), Journal.objects.count())
     body = ORDER if path.endswith("request") else {"duration": 60}
     answer = pool.post(board, f"/api/{path}/", body) if method == "POST" else board.get(f"/api/{path}/")
