@@ -57,11 +57,12 @@ app.autodiscover_tasks(["devices", "bmm", "lifeguard", "requests_app"])
 
 @worker_init.connect
 def refuse_old_schema(**_: Any) -> None:
-    """End a worker whose database is older than its code, with one line that says so."""
+    """End a worker that can't work on its database, with one line that says why."""
     from mozpool_site import schema  # noqa: PLC0415 - needs Django, which Celery sets up first
+    from mozpool_site.errors import MozpoolError  # noqa: PLC0415 - the same
 
     try:
         schema.demand_schema_if_reachable()
-    except schema.OldSchemaError as error:
+    except MozpoolError as error:
         sys.stderr.write(f"worker: {error}\n")
         raise SystemExit(error.exit_status) from None

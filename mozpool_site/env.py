@@ -77,6 +77,7 @@ class Environment:
     power_commands: dict[str, dict[str, list[str]]]
     inventory: Path | None
     boot_keys: tuple[bytes, ...]
+    encryption_keys: tuple[bytes, ...]
     max_duration: int
     max_wait: int
     journal_days: int
@@ -194,7 +195,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "MOZPOOL_BOOT_KEYS", "boot_keys", "keys of at least 32 characters", "",
         "Keys of the devices' own tokens, for rotation: the first signs, all are accepted.",
-        env_kinds.boot_keys, secret=True, derived="derived from `MOZPOOL_SECRET_KEY`",
+        env_kinds.keys, secret=True, derived="derived from `MOZPOOL_SECRET_KEY`",
+    ),
+    Setting(
+        "MOZPOOL_ENCRYPTION_KEYS", "encryption_keys", "keys of at least 32 characters", "",
+        "Keys of power passwords and webhook secrets in the database: the first encrypts, all decrypt. "
+        "docs/operators/backup.md says how to change them.",
+        env_kinds.keys, secret=True, derived="`MOZPOOL_SECRET_KEY`",
     ),
     Setting(
         "MOZPOOL_MAX_DURATION", "max_duration", "seconds", str(_MONTH),
@@ -349,3 +356,5 @@ def _derive(values: dict[str, Any], problems: list[str]) -> None:
     if values["boot_keys"] is None and values["secret_key"] is not None:
         digest = hmac.new(values["secret_key"].encode(), b"mozpool device tokens", hashlib.sha256).digest()
         values["boot_keys"] = (digest,)
+    if values["encryption_keys"] is None and values["secret_key"] is not None:
+        values["encryption_keys"] = (values["secret_key"].encode(),)

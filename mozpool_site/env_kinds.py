@@ -23,7 +23,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 _KEY_LENGTH = 50
 _KEY_VARIETY = 5
 # HMAC-SHA256 gains nothing above 32 bytes, and loses strength below.
-_BOOT_KEY_LENGTH = 32
+_SHORTEST_KEY = 32
 _SCHEMES_OF_DATABASES = {"sqlite": "django.db.backends.sqlite3", "mysql": "django.db.backends.mysql"}
 _SCHEMES_OF_BROKERS = frozenset({"redis", "rediss"})
 
@@ -198,13 +198,13 @@ def secret_key(text: str) -> str:
     return text
 
 
-def boot_keys(text: str) -> tuple[bytes, ...]:
-    """Read the comma-separated keys of device tokens; the first signs, all are accepted."""
-    keys = tuple(part.encode() for part in _listed(text))
-    if not keys or min(len(key) for key in keys) < _BOOT_KEY_LENGTH:
-        msg = f"keys of at least {_BOOT_KEY_LENGTH} characters, separated by commas, expected"
+def keys(text: str) -> tuple[bytes, ...]:
+    """Read comma-separated keys; the first signs or encrypts, all are accepted."""
+    found = tuple(part.encode() for part in _listed(text))
+    if not found or min(len(key) for key in found) < _SHORTEST_KEY:
+        msg = f"keys of at least {_SHORTEST_KEY} characters, separated by commas, expected"
         raise ValueError(msg)
-    return keys
+    return found
 
 
 def database(text: str) -> dict[str, Any]:

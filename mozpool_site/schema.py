@@ -1,4 +1,4 @@
-"""Whether a database has the schema that this code was written for: every migration that we know is applied.
+"""Whether this code can work on a database: every migration that we know is applied, and our keys decrypt it.
 
 Migrations that the database has and we do not know are fine: a newer release has begun to take over.
 """
@@ -8,6 +8,7 @@ from contextlib import suppress
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.loader import MigrationLoader
 
+from mozpool_site.encrypted import demand_keys
 from mozpool_site.errors import MozpoolError
 
 _NAMED = 3
@@ -42,7 +43,11 @@ def demand_schema() -> None:
 
 
 def demand_schema_if_reachable() -> None:
-    """Raise OldSchemaError as demand_schema; a database that is away at the moment is no reason not to start."""
+    """Raise OldSchemaError or EncryptionKeyError where processes can't work on the database as it is.
+
+    One that is away at the moment is no reason not to start.
+    """
     with suppress(DatabaseError, InterfaceError):
         demand_schema()
+        demand_keys()
     connections.close_all()

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from devices.models.rack import Rack
 from devices.names import check_case, validate_slug
+from mozpool_site.encrypted import EncryptedJSONField
 
 # A batch has 20 s: with more than this between them hardly two devices would fit in.
 MOST_STAGGER = 5.0
@@ -56,7 +57,7 @@ class PowerController(models.Model):
     rack = models.ForeignKey(Rack, on_delete=models.PROTECT, related_name="power_controllers")
     driver = models.CharField(max_length=32, default="proxr")
     address = models.CharField(max_length=260, help_text="host or host:port")
-    settings = models.JSONField(
+    settings = EncryptedJSONField(
         default=dict, blank=True, help_text="What the driver needs beyond the address."
     )
     stagger_seconds = models.FloatField(

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
+from mozpool_site.encrypted import EncryptedTextField
 from requests_app.webhooks.targets import LONGEST_URL
 
 
@@ -23,7 +24,7 @@ class Webhook(models.Model):
         help_text="The request whose changes are told; empty: what `events` names, of the whole pool.",
     )
     url = models.CharField(max_length=LONGEST_URL, verbose_name="URL")
-    secret = models.CharField(max_length=100, blank=True, default="", help_text="Signs; nobody is shown it.")
+    secret = EncryptedTextField(blank=True, default="", help_text="Signs; nobody is shown it.")
     events = models.JSONField(default=list, help_text='Patterns, such as ["request.*", "device.failed"].')
     active = models.BooleanField(default=True)
     owner = models.CharField(max_length=100, blank=True, default="", editable=False)

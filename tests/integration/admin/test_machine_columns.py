@@ -1,6 +1,7 @@
 """What a runner writes is shown in the admin and never saved from there, however old the page is."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -174,11 +175,12 @@ def test_history_can_be_looked_at_and_nothing_else(admin: Client, pool: list[Dev
 
 
 def test_every_model_of_ours_has_its_page() -> None:
+    import_module("mozpool_site.urls")  # finds what is registered
     ours = [
         m
         for app in ("devices", "bmm", "lifeguard", "requests_app")
         for m in apps.get_app_config(app).get_models()
     ]
     without = {model.__name__ for model in ours if not site.site.is_registered(model)}
-    # Kinds are derived from their devices, and an inventory's own page shows what was read of it.
-    assert without == {"DeviceKind", "InventoryReading"}
+    # Kinds follow from devices, tags from requests, hours become days, and an inventory's page shows its readings.
+    assert without == {"DeviceKind", "HourlyFigures", "InventoryReading", "RequestTag"}
