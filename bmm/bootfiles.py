@@ -5,6 +5,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -12,7 +13,7 @@ from django.db.models import QuerySet
 from bmm import loaders, netboot
 from bmm.errors import Misconfigured
 from devices import pxelinux
-from devices.models import Device
+from devices.models import Device, Rack
 from mozpool_site.compiled import CompiledQuery, Parameter
 
 logger = logging.getLogger(__name__)
@@ -21,10 +22,22 @@ logger = logging.getLogger(__name__)
 TRANSLATED = {netboot.IPXE: ("iPXE", loaders.ipxe), netboot.GRUB: ("GRUB", loaders.grub)}
 
 
+def web_of(rack: Rack) -> str:
+    """Return where the rack's boards find the web server, without a slash at the end.
+
+    Many boards have no TLS. Unless the rack says otherwise they use the pool's own URL by plain HTTP, on its usual
+    port, where the server answers their calls without a redirect; a port of its own is kept with its scheme.
+    """
+    if rack.base_url:
+        return rack.base_url.rstrip("/")
+    own = urlsplit(settings.MOZPOOL_BASE_URL)
+    return (own if own.port else own._replace(scheme="http")).geturl()
+
+
 def base_url(device: Device) -> str:
     """Give the URL below which this device, in its present boot, finds its own calls. No slash at the end."""
     token = netboot.boot_token(settings.MOZPOOL_BOOT_KEYS[0], device.name, device.boot_seq)
-    return f"{_web(device)}/boot/{device.name}/{token}"
+    return f"{web_of(device.rack)}/boot/{device.name}/{token}"
 
 
 def fill_in(text: str, device: Device) -> str:
@@ -33,7 +46,7 @@ def fill_in(text: str, device: Device) -> str:
         "IPADDRESS": device.rack.address,
         "TOKEN": netboot.boot_token(settings.MOZPOOL_BOOT_KEYS[0], device.name, device.boot_seq),
         "DEVICE": device.name,
-        "BASEURL": _web(device),
+        "BASEURL": web_of(device.rack),
     }
     try:
         return netboot.substitute(text, values)
@@ -145,7 +158,3 @@ _one = CompiledQuery(lambda: _of_racks(None).filter(pk=Parameter("device", Devic
 @lru_cache(maxsize=8)
 def _booting(rack_ids: frozenset[int] | None) -> CompiledQuery[Device]:
     return CompiledQuery(lambda: _of_racks(rack_ids).filter(netboot__isnull=False).order_by())
-
-
-def _web(device: Device) -> str:
-    return device.rack.base_url.rstrip("/") or str(settings.MOZPOOL_BASE_URL)

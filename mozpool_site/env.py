@@ -115,7 +115,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "MOZPOOL_BASE_URL", "base_url", "http or https URL, no slash at its end", "http://localhost:8000",
-        "Where clients and booting devices reach the web process; goes into answers and boot files.",
+        "Where clients and booting devices reach the web process; goes into answers and boot files. Boards use an "
+        "https one without a port by plain HTTP, which /boot/ answers, unless their rack has a base URL of its own.",
         env_kinds.base_url,
     ),
     Setting(

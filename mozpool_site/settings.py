@@ -154,8 +154,9 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = ENVIRONMENT.https
-# A board's live image and an old client follow no redirect, and many have no TLS: they may use plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^boot/", r"^api/"]
+# A board's live image and an old client follow no redirect, and many have no TLS: they may use plain HTTP. A load
+# balancer takes a redirect for health.
+SECURE_REDIRECT_EXEMPT = [r"^boot/", r"^api/", r"^healthz$"]
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if ENVIRONMENT.https else 0
 # The proxy must overwrite the header, or anybody could claim to come by HTTPS; hence only where proxies are listed.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.trusted_proxies else None

@@ -87,6 +87,14 @@ def grub(call: Call, name: str, token: str) -> HttpResponse:
 
 
 @endpoint(*READ, least=Role.NOBODY)
+def check(call: Call, token: str) -> HttpResponse:
+    """Say whether tokens that another host signs are known here; `check_rack` asks on its boards' way."""
+    if not netboot.token_matches(settings.MOZPOOL_BOOT_KEYS, "", 0, token):
+        raise NotAllowedError("the token was signed with another key", field="token")
+    return answer({"status": "ok"})
+
+
+@endpoint(*READ, least=Role.NOBODY)
 def ipxe_entry(call: Call) -> HttpResponse:
     """Give the script that DHCP names to every iPXE; alike for every MAC, known or not."""
     mac = call.request.GET.get("mac", "").lower()
@@ -150,6 +158,7 @@ urlpatterns = [
     *with_and_without_slash("<str:name>/<str:token>/log", log),
     *with_and_without_slash("<str:name>/<str:token>/ipxe", ipxe),
     *with_and_without_slash("<str:name>/<str:token>/grub.cfg", grub),
+    *with_and_without_slash("check/<str:token>", check),
     *with_and_without_slash("ipxe", ipxe_entry),
     re_path(r"^grub/grub\.cfg-(?P<file>01(?:-[0-9a-f]{2}){6})\Z", grub_entry),
 ]

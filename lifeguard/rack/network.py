@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from bmm import bootfiles, netboot
 from devices.models import Device
 from lifeguard.rack.findings import Finding, Findings, Place, fail, ok, warn
 from mozpool_site import clock
@@ -23,6 +24,7 @@ _WEB_SECONDS = 5.0
 _LARGEST_ANSWER = 10_000
 # Times are the database's, so an offset harms only what reads this host's clock: log files, TLS, tokens of others.
 _NOTICED_SECONDS, _WRONG_SECONDS = 2.0, 60.0
+_REFUSED = "answered 403 Forbidden"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -93,7 +95,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 def web(place: Place) -> Findings:
     """Ask the web server where this rack's boards would."""
-    base = place.rack.base_url.rstrip("/") or str(settings.MOZPOOL_BASE_URL)
+    base = bootfiles.web_of(place.rack)
     whose = "the rack's base URL" if place.rack.base_url else "MOZPOOL_BASE_URL"
     if urlsplit(base).hostname in _LOOPBACK and place.rack.address not in _LOOPBACK:
         yield fail(
@@ -102,19 +104,25 @@ def web(place: Place) -> Findings:
             "give the rack a base URL that they reach",
         )
         return
-    wrong = _health(base)
-    if wrong:
-        mend = f"start the web server, open the way to it, or correct {whose}"
+    probe = netboot.check_token(settings.MOZPOOL_BOOT_KEYS[0])
+    if wrong := _asked(f"{base}/healthz"):
+        mend = f"start the web server, open the way to it without a redirect, or correct {whose}"
         yield fail("web", f"{base}/healthz {wrong}", mend)
+    elif (wrong := _asked(f"{base}/boot/check/{probe}")) == _REFUSED:
+        told = f"{base} takes no token that this host signs: its boards would be refused"
+        yield fail("web", told, "give all hosts one MOZPOOL_SECRET_KEY, or one MOZPOOL_BOOT_KEYS")
+    elif wrong:
+        yield fail("web", f"{base}/boot/ {wrong}", "let the proxy pass /boot/ on without a redirect")
     else:
-        yield ok("web", f"{base} answers, and has its database")
+        yield ok("web", f"{base} answers, has its database, and takes this host's tokens")
 
 
-def _health(base: str) -> str:
-    """Say what is wrong with a web server; nothing where it is well."""
+def _asked(url: str) -> str:
+    """Say what is wrong with a web server's answer, as a board would get it; nothing where it is well."""
     try:
-        # The rack's form and the settings take http and https URLs only.
-        with urllib.request.build_opener(_Stay).open(f"{base}/healthz", timeout=_WEB_SECONDS) as response:
+        # The rack's form and the settings take http and https URLs only. Boards know no proxy of this host's shell.
+        opener = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=_WEB_SECONDS) as response:
             told = json.loads(response.read(_LARGEST_ANSWER))
     except urllib.error.HTTPError as error:
         error.close()

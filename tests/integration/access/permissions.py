@@ -168,6 +168,7 @@ LEGACY = (
     line("/boot/{booting}/{boot_token}/log/", {"message": "x"}, POST=BY_TOKEN),
     line("/boot/{booting}/{boot_token}/ipxe/", GET=BY_TOKEN),
     line("/boot/{booting}/{boot_token}/grub.cfg/", GET=BY_TOKEN),
+    line("/boot/check/{check_token}/", GET=ANYBODY),
     line("/boot/ipxe/", GET=ANYBODY),
     line("/boot/grub/grub.cfg-01-02-00-7f-00-00-01", GET=ANYBODY),
 )

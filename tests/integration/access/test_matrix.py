@@ -134,6 +134,7 @@ class World:
             deadline=clock.now() + timedelta(hours=1),
         )  # fmt: skip
         BootConfig.objects.update(second_stage="#!/bin/sh\n")
+        self.check_token = netboot.check_token(settings.MOZPOOL_BOOT_KEYS[0])
         self.boot_token = netboot.boot_token(settings.MOZPOOL_BOOT_KEYS[0], booting.name, booting.boot_seq)
 
     def of(self, owner: str) -> Things:
@@ -144,7 +145,8 @@ class World:
         token = Token.objects.filter(user=user).first() or self._token(user)
         return {
             "device": device.name, "request": str(request.pk), "token": str(token.pk), "booting": "booting",
-            "boot_token": self.boot_token, "boot_config": "panda-android", "image": "android",
+            "boot_token": self.boot_token, "check_token": self.check_token,
+            "boot_config": "panda-android", "image": "android",
             "rack": self.board.rack.name, "controller": self.board.name, "operation": str(self.operation.pk),
             "hardware": str(device.hardware_type_id), "webhook": str(self.webhook.pk),
         }  # fmt: skip

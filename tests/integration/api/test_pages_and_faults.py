@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
+from pytest_django import Settings
 
 from bmm import bootfiles
 from bmm.netboot import boot_token
@@ -38,6 +39,13 @@ def test_health_is_for_everybody(stranger: Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok"})
 
 
+def test_health_is_told_by_plain_http_where_pages_need_https(stranger: Client, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/").status_code == 301
+    assert Client().get("/healthz").status_code == 200
+    assert Client().get("/healthz/more").status_code == 301
+
+
 def test_a_page_that_does_not_exist_is_a_page_and_not_json(client: Client) -> None:
     answer = client.get("/nosuch/")
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
@@ -48,6 +56,8 @@ def test_while_the_database_is_away_every_call_gets_503_and_a_time() -> None:
         # Nothing listens on port 1.
         "DATABASE_URL": "mysql://nobody:nothing@127.0.0.1:1/nowhere",
         "MOZPOOL_TRUSTED_NETWORKS": "10.1.0.0/16",
+        # As in production: nothing of this is answered by a redirect.
+        "MOZPOOL_HTTPS": "true",
         "MOZPOOL_ALLOWED_HOSTS": "testserver",
     }
     asked = subprocess.run(

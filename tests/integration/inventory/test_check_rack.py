@@ -18,9 +18,11 @@ from django.db import connection
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from bmm import bootfiles, netboot
 from bmm.tftp import asking
 from devices.models import BootConfig, Device, ImageBootConfig, Rack
-from lifeguard.rack import alive, booting
+from lifeguard.rack import alive, booting, network
+from lifeguard.rack.findings import Place
 from tests.factories import make_controller, make_device, make_image, make_rack
 from tests.servers.process import die_with_parent
 from tests.unit.bmm.tcp_server import RelayBoard
@@ -133,6 +135,52 @@ def test_a_rack_where_all_is_well(rack: Rack, root: Path, tftp: str, live_server
         f"what is written to {root}/pxelinux.cfg is served",
     ]
     assert list((root / "pxelinux.cfg").iterdir()) == []
+
+
+def told_of_the_web(rack: Rack) -> list[tuple[str, str]]:
+    return [(str(finding.level), finding.found) for finding in network.web(Place.of(rack, here=True))]
+
+
+def test_a_web_server_with_another_secret_key_is_noticed(
+    rack: Rack, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rack.base_url = live_server.url
+    good = f"{live_server.url} answers, has its database, and takes this host's tokens"
+    assert told_of_the_web(rack) == [("ok", good)]
+    # This host signs with another key than the server, which runs in a thread of this process, knows.
+    foreign = netboot.check_token(b"another key" * 4)
+    monkeypatch.setattr(netboot, "check_token", lambda _: foreign)
+    refused = f"{live_server.url} takes no token that this host signs: its boards would be refused"
+    assert told_of_the_web(rack) == [("fail", refused)]
+
+
+def test_a_redirect_on_the_boards_way_is_noticed(
+    rack: Rack, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    rack.base_url = f"{live_server.url}/login"
+    assert told_of_the_web(rack) == [("fail", f"{live_server.url}/login/healthz answered 404 Not Found")]
+    rack.base_url = ""
+    settings.MOZPOOL_BASE_URL = "https://no-such-pool.invalid"
+    ((level, found),) = told_of_the_web(rack)
+    assert (level, found.partition(" ")[0]) == ("fail", "http://no-such-pool.invalid/healthz")
+
+
+@pytest.mark.parametrize(
+    ("of_the_rack", "of_the_pool", "theirs"),
+    [
+        ("", "https://pool.example.com", "http://pool.example.com"),
+        ("", "https://pool.example.com/below", "http://pool.example.com/below"),
+        ("", "https://pool.example.com:8443", "https://pool.example.com:8443"),
+        ("", "http://pool.example.com:8000", "http://pool.example.com:8000"),
+        ("https://rack.example.com/", "https://pool.example.com", "https://rack.example.com"),
+    ],
+)
+def test_boards_without_tls_find_the_web_server_by_default(
+    of_the_rack: str, of_the_pool: str, theirs: str, settings: Settings
+) -> None:
+    settings.MOZPOOL_BASE_URL = of_the_pool
+    assert bootfiles.web_of(Rack(base_url=of_the_rack)) == theirs
 
 
 def test_what_is_wrong_is_told_with_what_to_mend(
