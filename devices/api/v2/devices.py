@@ -175,6 +175,11 @@ class DeviceResource(Resource, abstract=True):
             for row in rows
         ]
 
+    def page(self, queryset: QuerySet[Any]) -> keyset.Page:
+        """Read the page of devices that is asked for."""
+        inner = self.request._request  # noqa: SLF001 - the page needs no more than Django's request
+        return keyset.take_keys_first(queryset, inner, self.orderings, self.columns)
+
     def one(self, key: str) -> QuerySet[Device]:
         """Select a device by its name."""
         return Device.objects.filter(name=key) if HOSTNAME.fullmatch(key) else Device.objects.none()
@@ -190,7 +195,7 @@ class DeviceResource(Resource, abstract=True):
     )
     def journal(self, request: Request, name: str) -> HttpResponse:
         """Give a page of what happened to it, the newest first."""
-        page = self.page(Journal.objects.filter(device_id=device_named(name).pk))
+        page = super().page(Journal.objects.filter(device_id=device_named(name).pk))
         return self.reply({"next": page.following, "previous": page.preceding, "results": lines(page.rows)})
 
 

@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from mozpool_site.api.values import LARGEST_ID, row_id
+from mozpool_site.by_row import by_row
 from mozpool_site.errors import InvalidInputError
 
 Backend = django_filters.DjangoFilterBackend
@@ -64,8 +65,9 @@ class IsSetFilter(TrueFalseFilter):
     """`true` where the column has a value, `false` where it is null."""
 
     def filter(self, qs: QuerySet[Any], value: str | None) -> QuerySet[Any]:
-        """Select rows where the column is set, or where it is not."""
-        return qs.filter(**{f"{self.field_name}__isnull": value == "false"}) if value else qs
+        """Select rows where the column is set, or where it is not: by row, for most rows may have none."""
+        unset = Q(**{f"{self.field_name}__isnull": True})
+        return qs.filter(by_row(unset) if value == "false" else ~unset) if value else qs
 
 
 @extend_schema_field(OpenApiTypes.STR)

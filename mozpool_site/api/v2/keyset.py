@@ -7,7 +7,7 @@ thousands of rows with one value are no trouble. It is no secret, and is checked
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -83,6 +83,21 @@ def take(
         following=link(rows[-1], back=False) if rows and (more or backwards) else None,
         preceding=link(rows[0], back=True) if rows and (more if backwards else cursor is not None) else None,
     )
+
+
+def take_keys_first(
+    queryset: QuerySet[Any], request: HttpRequest, orderings: Sequence[str], columns: Sequence[str]
+) -> Page:
+    """Read a page as `take` does, in two queries: its keys along an index, and then what these stand for.
+
+    Of joins and of wide rows MySQL would rather read all, and sort them.
+    """
+    page = take(queryset, request, orderings, ())
+    keys = [row["pk"] for row in page.rows]
+    names = {"pk", *columns, *(name.removeprefix("-") for name in orderings)}
+    found = queryset.model._default_manager.filter(pk__in=keys).order_by().values(*names) if keys else ()
+    rows = {row["pk"]: row for row in found}
+    return replace(page, rows=[rows[key] for key in keys if key in rows])
 
 
 def _ordering(request: HttpRequest, orderings: Sequence[str]) -> str:

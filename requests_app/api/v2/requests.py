@@ -1,6 +1,5 @@
 """Requests: file, look, renew, return. Where the web server can wait, `?wait=` is served by waiting.py instead."""
 
-from dataclasses import replace
 from typing import Any, cast
 
 from django.db.models import Q, QuerySet
@@ -143,12 +142,9 @@ class RequestViewSet(Resource):
         return entries(rows, self.caller)
 
     def page(self, queryset: QuerySet[Any]) -> keyset.Page:
-        """Read the page's numbers along an index, and what they stand for then: joins would lead it astray."""
+        """Read the page that is asked for."""
         inner = self.request._request  # noqa: SLF001 - the page needs no more than Django's request
-        page = keyset.take(queryset, inner, self.orderings, ())
-        keys = [row["pk"] for row in page.rows]
-        rows = {row["pk"]: row for row in Request.objects.filter(pk__in=keys).values(*COLUMNS)}
-        return replace(page, rows=[rows[key] for key in keys if key in rows])
+        return keyset.take_keys_first(queryset, inner, self.orderings, COLUMNS)
 
     def one(self, key: str) -> QuerySet[Request]:
         """Select a request by its number."""
