@@ -246,10 +246,10 @@ def test_a_stream_that_is_closed_is_nothing(server: ContractServer, closed: str)
     assert in_a_shell(closed, "show", "99", url=server.url).returncode == 1
 
 
-def test_output_that_can_not_be_written_is_told(server: ContractServer) -> None:
-    for words in (["whoami"], ["list"], ["whoami", "--json"], ["--help"]):
-        done = in_a_shell(">/dev/full", *words, url=server.url)
-        assert (done.returncode, done.stderr) == (2, "mozpool: [Errno 28] No space left on device\n"), words
+@pytest.mark.parametrize("words", [["whoami"], ["list"], ["whoami", "--json"], ["--help"]])
+def test_output_that_can_not_be_written_is_told(server: ContractServer, words: list[str]) -> None:
+    done = in_a_shell(">/dev/full", *words, url=server.url)
+    assert (done.returncode, done.stderr) == (2, "mozpool: [Errno 28] No space left on device\n")
 
 
 def test_errors_that_can_not_be_written_change_nothing(server: ContractServer) -> None:
