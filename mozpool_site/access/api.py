@@ -16,7 +16,7 @@ from mozpool_site.access.login import check_password
 from mozpool_site.access.models import Token
 from mozpool_site.access.roles import BY_WORD, Role, role_of
 from mozpool_site.access.tokens import DEFAULT_DAYS, LONGEST_NAME
-from mozpool_site.api.access import ANYBODY, Caller, client_address
+from mozpool_site.api.access import ANYBODY, Caller, client_address, refuse_in_clear
 from mozpool_site.api.v2.auth import CallerAuthentication
 from mozpool_site.api.v2.fields import AnySerializer, StrictSerializer, Text, Whole
 from mozpool_site.api.v2.keyset import Row
@@ -116,6 +116,7 @@ class Login(ApiView):
         """Check the password, and make a token. 401 for a wrong one, 429 after too many."""
         body = _valid(LoginSerializer, request)
         inner = request._request  # noqa: SLF001 - the address is Django's to tell
+        refuse_in_clear(inner)
         user = check_password(inner, body["username"], body["password"], client_address(inner))
         if user is None:
             raise NotAuthenticatedError("no active user has this name and password")

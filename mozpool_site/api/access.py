@@ -21,7 +21,7 @@ from mozpool_site.statemachine.runner import Actor
 
 __all__ = [
     "ANYBODY", "LEGACY", "Address", "Caller", "Role", "client_address", "demand", "identify", "listed_origin",
-    "may_change_by_get", "read_address", "role_of",
+    "may_change_by_get", "read_address", "refuse_in_clear", "role_of",
 ]  # fmt: skip
 
 Address = throttle.Address
@@ -93,7 +93,8 @@ def identify(request: HttpRequest) -> Caller:
 
     A token counts before a session, a session before the network. Raises NotAuthenticatedError for credentials
     that we do not take (TooManyError from an address that has sent many), NotAllowedError for a session's POST
-    without its CSRF token, and for a browser that comes without credentials from a trusted network.
+    without its CSRF token, for a token sent in the clear, and for a browser that comes without credentials from a
+    trusted network.
     """
     if "HTTP_AUTHORIZATION" in request.META:
         return _bearer(request, request.META["HTTP_AUTHORIZATION"])
@@ -168,7 +169,17 @@ def listed_origin(request: HttpRequest) -> str | None:
     return origin if origin.lower() in settings.MOZPOOL_CORS_ORIGINS else None
 
 
+def refuse_in_clear(request: HttpRequest) -> None:
+    """Raise NotAllowedError for credentials that came over a network without encryption, where there is HTTPS."""
+    address = client_address(request)
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure() and not (address and address.is_loopback):
+        raise NotAllowedError(
+            "passwords and tokens are taken by HTTPS alone; whoever listens may know this one now: change it"
+        )
+
+
 def _bearer(request: HttpRequest, header: str) -> Caller:
+    refuse_in_clear(request)
     address = client_address(request)
     scheme, _, text = header.partition(" ")
     if scheme.lower() not in _SCHEMES:

@@ -9,8 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
+from mozpool_site.access import tokens
 from mozpool_site.access.models import AuditEntry, Failures, Token
 from mozpool_site.access.roles import Role
+from mozpool_site.statemachine.runner import Actor
 from tests.integration.access.people import sending, somebody, token_of
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +208,29 @@ def test_who_is_known_by_their_network_alone_has_no_tokens(settings: Settings) -
     }  # fmt: skip
     for answer in (client.get(TOKENS), post(TOKENS, {"name": "x"}, client), client.delete(f"{TOKENS}1/")):
         assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("https", "address", "secure", "refused"),
+    [
+        (True, "192.0.2.5", False, True),
+        (True, "192.0.2.5", True, False),
+        (True, "127.0.0.1", False, False),
+        (False, "192.0.2.5", False, False),
+    ],
+)
+def test_no_password_and_no_token_is_taken_in_the_clear_where_there_is_https(
+    settings: Settings, https: bool, address: str, secure: bool, refused: bool
+) -> None:
+    settings.SECURE_SSL_REDIRECT = https
+    _, text = tokens.create(ada(), "laptop", by=Actor("ada", "api", ""))
+    client = Client(REMOTE_ADDR=address)
+    with_token = client.get(WHO, HTTP_AUTHORIZATION=f"Bearer {text}", secure=secure)
+    body = json.dumps({"username": "ada", "password": "correct horse"})
+    with_password = client.post(LOGIN, body, content_type="application/json", secure=secure)
+    told = (with_token.status_code, with_password.status_code)
+    assert told == ((403, 403) if refused else (200, 201))
+    if refused:
+        assert "HTTPS" in with_token.json()["detail"]
+        assert not Failures.objects.exists()
+        assert Token.objects.count() == 1
