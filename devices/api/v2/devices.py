@@ -120,7 +120,7 @@ class DeviceFilters(FilterSet):  # type: ignore[misc]
     image = NameFilter(Image, field_name="image")
     health = ChoiceFilter(choices=Health.choices)
     tag = CharFilter(max_length=64, method="having_tag", help_text="One of its tags.")
-    held = IsSetFilter(field_name="held_by", help_text="Whether a request has it.")
+    held = IsSetFilter(field_name="held_by", mostly_unset=True, help_text="Whether a request has it.")
     idle = IsSetFilter(field_name="idle_since", help_text="Whether it is ready and held by nobody.")
     search = CharFilter(
         max_length=63, method="searched", help_text="The start of its name, or its whole MAC address."

@@ -81,6 +81,7 @@ MATRIX = {
     ("GET", "/boot/{held}/no-token/ipxe"): TOKEN,
     ("GET", "/boot/{held}/no-token/grub.cfg"): TOKEN,
     ("POST", "/boot/{held}/no-token/log"): TOKEN,
+    ("GET", "/boot/check/no-token"): TOKEN,
     ("GET", "/boot/ipxe"): OPEN,
     ("GET", "/boot/grub/grub.cfg-01-02-00-00-00-00-01"): OPEN,
 }
