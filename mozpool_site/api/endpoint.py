@@ -95,16 +95,21 @@ class _Rules:
     changes_by_get: bool
     for_devices: bool
 
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The methods that somebody may use."""
+        return ("GET", *self.methods) if self.changes_by_get else self.methods
+
 
 def _serve(function: View, rules: _Rules, request: HttpRequest, parts: dict[str, str]) -> HttpResponse:
     if request.method == "OPTIONS" and is_preflight(request):
-        return preflight(("GET", *rules.methods) if rules.changes_by_get else rules.methods)
-    is_changing_get = rules.changes_by_get and request.method == "GET"
-    if request.method not in rules.methods and not is_changing_get:
-        return errors.wrong_method(rules.methods)
+        return preflight(rules.taken)
+    if request.method not in rules.taken:
+        return errors.wrong_method(rules.taken)
     caller = identify(request) if rules.least > Role.NOBODY else ANYBODY
     if not (rules.for_devices and caller.by_device):
         demand(caller, rules.least)
+    is_changing_get = rules.changes_by_get and request.method == "GET"
     if is_changing_get and not may_change_by_get(request, caller):
         return errors.wrong_method(rules.methods)
     body = bodies.read(request) if request.method == "POST" else {}
