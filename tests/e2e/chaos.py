@@ -63,8 +63,9 @@ _FIRST_DONE = (
 RESTART_SECONDS = 0.5
 _OUTAGE_SECONDS = 4.0
 _WEB_SECONDS = 15
-# Since somebody first needed the board in vain.
-_BOARD_SECONDS = 20
+# Since somebody first needed the board in vain: one batch, which insists for its 20 s where it may have switched
+# something off, and its report.
+_BOARD_SECONDS = 25
 
 
 @dataclass(frozen=True)
