@@ -61,6 +61,12 @@ def test_a_bad_image_is_reported_whatever_the_way_it_fails_and_no_device_stays_b
         "WHERE i.name = 'android'"
     )
     before = observer.number("SELECT COALESCE(MAX(id), 0) FROM lifeguard_install")
+    blamed = (
+        "SELECT name, state, failures, quarantine_reason FROM devices_device "
+        "WHERE state <> 'ready' OR failures > 0 OR quarantine_reason <> ''"
+    )
+    # What the tests before have done to the same boards is none of these images' doing.
+    blamed_before = observer.ask(blamed)
     began = time.monotonic()
     numbers = {}
     for fault, order in orders.items():
@@ -87,8 +93,4 @@ def test_a_bad_image_is_reported_whatever_the_way_it_fails_and_no_device_stays_b
     }
     assert given_up == {("b2g", state) for state in BUILDS.values()} | {("android", "port_verifying")}
     settled(e2e_pool, observer, 120)
-    blamed = (
-        "SELECT name, state, failures, quarantine_reason FROM devices_device "
-        "WHERE state <> 'ready' OR failures > 0 OR quarantine_reason <> ''"
-    )
-    assert observer.ask(blamed) == []
+    assert [device for device in observer.ask(blamed) if device not in blamed_before] == []

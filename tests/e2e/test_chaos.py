@@ -73,7 +73,7 @@ def test_everything_that_may_die_is_killed_under_load(
     mine = "SELECT COUNT(*) FROM requests_app_request WHERE assignee LIKE 'chaos-%%'"
     assert REQUESTS <= observer.number(mine) <= REQUESTS + crowd.lost_answers
     assert all(call.retry_after is not None for call in crowd.calls if call.status == 503)
-    assert [str(recovery) for recovery in chaos.measured if not recovery.kept] == []
+    assert [str(recovery) for recovery in chaos.measured if not recovery.recovered] == []
     # No board failed, unless a live image gave up calling: so none may be blamed.
     blamed = {
         str(row[0]) for row in observer.ask("SELECT name FROM devices_device WHERE result LIKE 'failed%%'")

@@ -256,7 +256,7 @@ def test_a_cancelled_job_leaks_nothing(client: Installed, number: signal.Signals
     process.send_signal(number)
     status, _, errors = finished(process)
     assert status == 128 + number, errors
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
     assert open_requests(client) == []
 
 

@@ -98,7 +98,7 @@ def test_while_the_database_is_away_every_call_is_told_when_to_try_again(
     finally:
         private_mariadb.start()
     assert [(call.status, call.retry_after) for call in calls] == [(HTTPStatus.SERVICE_UNAVAILABLE, "2")] * 5
-    assert max(call.seconds for call in calls) < 6
+    assert max(call.seconds for call in calls) < 20
     healthy = client.call("GET", "/healthz")
     assert healthy is not None
     assert healthy.status == HTTPStatus.OK

@@ -38,16 +38,13 @@ def states(devices: list[Device]) -> set[str]:
 
 def test_all_power_cycles_that_wait_for_a_board_go_through_one_connection(lab: Lab) -> None:
     _, devices = power_cycled(lab, 8)
-    began = time.monotonic()
     assert run(Operation.objects.first().pk, report)  # type: ignore[union-attr]
-    took = time.monotonic() - began
     counters = lab.control.relay_board("relay-0").counters
     assert (counters.connections, counters.switches) == (1, 16)
     assert states(devices) == {"port_verifying"}
     assert set(Operation.objects.filter(kind=Kind.POWER_CYCLE).values_list("status", flat=True)) == {
         Status.DONE
     }
-    assert took < 4
 
 
 def test_two_workers_that_come_for_one_board_share_it_and_nobody_is_turned_away(lab: Lab) -> None:
@@ -74,16 +71,13 @@ def test_a_power_cycle_that_comes_while_others_rest_joins_them(lab: Lab) -> None
     controller, devices = power_cycled(lab, 5)
     late = devices[-1]
     Operation.objects.filter(device=late).update(not_before=clock.now() + timedelta(seconds=0.6))
-    began = time.monotonic()
     assert drain.drain(controller.pk, report) == 5
-    took = time.monotonic() - began
     assert lab.control.relay_board("relay-0").counters.connections == 1
     assert states(devices) == {"port_verifying"}
     # Two cycles one after the other would take two rests.
     moves = {entry.what: entry.time for entry in lab.control.board(lab.board_name(0, 4)).history}
     firsts = {entry.what: entry.time for entry in lab.control.board(lab.board_name(0, 0)).history}
     assert moves["power_off"] < firsts["power_on"]
-    assert took < 5
 
 
 def _queue_off(device: Device) -> None:

@@ -109,7 +109,7 @@ def test_the_lock_of_a_controller_costs_its_devices_one_wait_and_the_others_noth
         assert states(others) == ["pxe_power_cycling"] * 4
         assert states(stuck) == ["mobile_init_started"] * 6
         # One wait of a second, not six.
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 5
     connection.close()
     beats.stop()
 

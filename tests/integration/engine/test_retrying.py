@@ -158,11 +158,11 @@ def test_a_transaction_that_is_killed_in_the_middle_of_a_query_starts_over(maria
         if len(tries) == 1:
             threading.Timer(0.3, in_threads, (1, lambda _: kill(tries[0]))).start()
             with connection.cursor() as cursor:
-                cursor.execute("SELECT SLEEP(5)")
+                cursor.execute("SELECT SLEEP(60)")
 
     began = time.monotonic()
     transact()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 50
     assert len(tries) == 2
     device.refresh_from_db()
     assert device.comments == "done"

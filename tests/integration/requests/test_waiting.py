@@ -31,7 +31,7 @@ from tests.integration.requests.live import Live, running, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # A look each half second, and what a busy machine takes.
-SOON = 3.0
+SOON = 20.0
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_a_slow_body_changes_nothing_about_the_status(webhook: Webhook, receiver
     ((status, answer, error),) = log()
     assert (status, error) == (200, "")
     assert re.fullmatch(r"y{5,30}", answer)
-    assert Attempt.objects.get().milliseconds < 4000
+    assert Attempt.objects.get().milliseconds < 15_000
 
 
 def test_of_one_subject_the_order_is_kept_while_others_pass(webhook: Webhook, receiver: Receiver) -> None:

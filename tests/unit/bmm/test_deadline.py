@@ -34,8 +34,8 @@ def test_a_sooner_deadline_is_never_later_than_either(whole: float, step: float)
 
 
 def test_three_steps_share_one_deadline() -> None:
-    deadline = Deadline.after(0.2)
+    deadline = Deadline.after(2)
     started = time.monotonic()
     for _ in range(3):
-        time.sleep(deadline.sooner(0.15).remaining())
-    assert 0.19 <= time.monotonic() - started < 0.3
+        time.sleep(deadline.sooner(1.5).remaining())
+    assert 1.99 <= time.monotonic() - started < 4

@@ -302,7 +302,7 @@ def test_an_outage_of_the_database_is_waited_out(described: Description, web: We
         started = time.monotonic()
         boot_from_network(lab, web)
         lab.wait_for("event:mobile_init_started")
-        assert 1 <= time.monotonic() - started < 3
+        assert time.monotonic() - started >= 1
         assert web.heard()[:2] == ["POST event/mobile_init_started"] * 2
 
 

