@@ -103,7 +103,7 @@ def told_of(name: str, path: str) -> bytes:
         "Systems": {"@odata.id": "/redfish/v1/Systems"},
     }
     body = json.dumps(root if path.endswith("/v1/") else system).encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
 def test_an_answer_about_another_system_is_not_taken_for_that_of_the_one_that_was_asked_for() -> None:
