@@ -9,7 +9,7 @@ export PYTHON
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # Where no server is meant but SQLite, whatever the shell holds: the demo's, or a developer's own.
-ON_SQLITE := env -u DATABASE_URL $(PYTEST)
+ON_SQLITE := env -u DATABASE_URL $(PY) -m tests.twice
 # Each file in one process, in the order given. Whole systems are tested two at a time: their tests hold them to seconds.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 CORE := .venv/core.stamp
@@ -68,15 +68,16 @@ lint: $(ALL) ## every check that runs no test
 		$(DEVELOPMENT) $(PY) manage.py live_kit script $$part > var/$$part.sh && \
 		.venv/bin/shellcheck --exclude SC2013,SC2034,SC2329 var/$$part.sh || exit 1; done
 
-# The private servers live as long as the command beside them; see tests/servers/.
+# The private servers live as long as the command beside them; see tests/servers/. What fails beside others has one more
+# try, alone, and is named: tests/twice.py.
 .PHONY: test
 test: $(ALL) ## every test: unit, architecture, simulation, integration on both databases, end to end, in a browser, a real machine
 	scripts/test-packages
-	$(PYTEST) -q -n 4 --timeout 120 client/tests
+	$(ON_SQLITE) -q -n 4 --timeout 120 client/tests
 	$(ON_SQLITE) -q $(BY_FILE) -n 4 -m "not on_mariadb" tests/simulation tests/integration tests/unit tests/architecture
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 4 -m "not on_sqlite" tests/integration
+	$(PY) -m tests.servers run --mariadb -- $(PY) -m tests.twice -q $(BY_FILE) -n 4 -m "not on_sqlite" tests/integration
 	$(ON_SQLITE) -q $(BY_FILE) -n 2 tests/real/test_one_machine.py tests/browser tests/fuzz tests/servers tests/upgrade tests/documents
-	$(PY) -m tests.servers run --mariadb -- $(PYTEST) -q $(BY_FILE) -n 2 tests/e2e
+	$(PY) -m tests.servers run --mariadb -- $(PY) -m tests.twice -q $(BY_FILE) -n 2 tests/e2e
 
 .PHONY: test-real
 test-real: $(ALL) ## real machines: two kinds, four at once, also on a bridge, UEFI, and one with a worn-out disk
@@ -88,7 +89,8 @@ fuzz: $(ALL) ## call both APIs by their schemas, 10,000 times and more; SEED=N m
 	$(PY) -m tests.fuzz $(if $(SEED),--seed $(SEED))
 
 .PHONY: fuzz-wire
-fuzz-wire: $(ALL) ## boot loaders' TFTP and syslog streams, made up anew for MINUTES (default: 10)
+fuzz-wire: $(ALL) ## TFTP, syslog and power switches' answers, made up anew for MINUTES (default: 10)
+	scripts/test-packages
 	$(PY) -m tests.fuzz.wire --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 .PHONY: client

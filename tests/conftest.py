@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.environment import forget_other_pools, heed_signals
 
@@ -29,6 +30,10 @@ os.environ["MOZPOOL_BROKER_URL"] = "redis://127.0.0.1:1/0"
 
 from tests.servers.mariadb import MariaDB  # noqa: E402 -- the environment comes first
 from tests.servers.redis import Redis  # noqa: E402 -- the environment comes first
+
+# Tests have no time of their own by which they fail: a machine may stand still in any of them.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
