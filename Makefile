@@ -7,6 +7,8 @@ SHELL := /bin/sh
 PYTHON ?=
 export PYTHON
 PY := .venv/bin/python
+# Set, each of the processes that the tests start would compile the whole project anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(PY) -m pytest
 # Where no server is meant but SQLite, whatever the shell holds: the demo's, or a developer's own.
 ON_SQLITE := env -u DATABASE_URL $(PY) -m tests.twice
