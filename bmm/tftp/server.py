@@ -186,7 +186,7 @@ class Server:
         elif was_parked and not transfer.parked:
             self._drop(self._transfers, transfer.peer, now)
             self._transfers[transfer.peer] = self._parked.pop(transfer.peer)
-        elif transfer.answered:
+        elif transfer.answered and not transfer.parked:
             self._drop(self._parked, transfer.peer, now)
 
     def _drop(self, among: dict[Peer, Transfer], peer: Peer, now: float) -> None:

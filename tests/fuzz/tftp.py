@@ -1,5 +1,6 @@
 """A TFTP server in a thread, and a rack's boards around it: one round of its fuzz test."""
 
+import logging
 import random
 import tempfile
 import threading
@@ -26,6 +27,8 @@ def serve_a_rack(seed: int, boards: int = 30, limits: Limits | None = None) -> l
         listening = listen("127.0.0.1", 0)
         at = listening.getsockname()
         server = Server(listening, Path(folder), limits)
+        told = _Told()
+        logging.getLogger("bmm.tftp").addHandler(told)
         thread = threading.Thread(target=server.serve, daemon=True)
         thread.start()
         line = Line(chance)
@@ -38,4 +41,22 @@ def serve_a_rack(seed: int, boards: int = 30, limits: Limits | None = None) -> l
             faults.append("the server has ended")
         server.stop(0)
         thread.join(10)
-        return faults
+        logging.getLogger("bmm.tftp").removeHandler(told)
+        return [fault + "".join(told.of(fault)) for fault in faults]
+
+
+class _Told(logging.Handler):
+    """Keeps what the server has told of its transfers, for whoever looks into a fault."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._lines: list[str] = []
+        logging.getLogger("bmm.tftp").setLevel(logging.INFO)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it, with the time."""
+        self._lines.append(f"\n    {record.created % 1000:.3f} {record.getMessage()}")
+
+    def of(self, fault: str) -> list[str]:
+        """Return what was told of the board that a fault names."""
+        return [line for line in self._lines if line.split()[2] in fault.replace(",", " ").split()]

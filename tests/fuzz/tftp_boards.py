@@ -150,9 +150,8 @@ class Board:
             self._tries += 1
             self._heard = now
             if self._tries > TRIES:
-                self._fault(
-                    f"no answer after block {self._received}, {'asked' if self.peer is None else 'begun'}"
-                )
+                whom = "asked" if self.peer is None else f"begun with port {self.peer[1]}"
+                self._fault(f"no answer after block {self._received}, {whom}, at {time.time() % 1000:.3f}")
             self._say(self._last)
 
     def hear(self) -> None:

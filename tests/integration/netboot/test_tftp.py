@@ -225,6 +225,15 @@ def test_a_board_whose_last_block_was_lost_while_its_old_request_came_gets_it_ag
     assert board.hear() == (sender, b"\0\3\0\2" + KERNEL[512:1024])
 
 
+def test_nor_does_an_old_acknowledgement_that_comes_late_with_it(tftp: Running) -> None:
+    board, sender = loading(tftp)
+    board.ask("vmlinuz")
+    board.hear()
+    board.say(b"\0\4\0\0", sender)
+    board.say(b"\0\4\0\2", sender)
+    assert board.hear() == (sender, b"\0\3\0\3" + KERNEL[1024:1536])
+
+
 @pytest.mark.parametrize("tftp", [Limits(transfers=64, transfers_of_one=8)], indirect=True)
 def test_requests_that_nobody_follows_up_make_room_for_a_board(
     tftp: Running, caplog: pytest.LogCaptureFixture
